@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+/*
+ * The command `millrace`. Written for any Node from 14 on and importing nothing before the version is known to do: an older
+ * Node gets one line instead of a stack trace. The commands themselves are in src/cli/.
+ *
+ * Early signals. `work` and `dev` take signals in an orderly way, but a signal can come before their code is loaded, and
+ * SIGUSR1, SIGUSR2 and SIGHUP would then end the process. So the first thing done for them is to note signals:
+ * `globalThis[Symbol.for('millrace.signals')]` is an array of the names that came, oldest first, with `release()`, which
+ * takes these handlers off. Whoever takes over installs its own handlers, calls `release()` and acts on the array.
+ * A second SIGINT or SIGTERM before that ends the process at once. For every other command Ctrl-C keeps its default.
+ */
+function firstWord(args) {
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === '--store' || args[i] === '--config') i++
+    else if (args[i][0] !== '-') return args[i]
+  }
+  return undefined
+}
+
+function noteSignals() {
+  const names = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP']
+  const came = []
+  function note(name) {
+    const ends = name === 'SIGTERM' || name === 'SIGINT'
+    if (ends && came.some((each) => each === 'SIGTERM' || each === 'SIGINT'))
+      process.exit(name === 'SIGINT' ? 130 : 143)
+    came.push(name)
+  }
+  const installed = names.filter((name) => {
+    try {
+      process.on(name, note)
+      return true
+    } catch {
+      return false // This system has no such signal: nobody can send it.
+    }
+  })
+  came.release = () => {
+    for (const name of installed) process.removeListener(name, note)
+  }
+  globalThis[Symbol.for('millrace.signals')] = came
+}
+
+// The same versions as "engines" in package.json: of each line the first whose SQLite is 3.51.3 or later. An older SQLite can
+// damage a file that several processes share.
+function missingVersion(version) {
+  const [major, minor, patch] = version.split('.').map((part) => parseInt(part, 10))
+  if (major === 22) return minor > 23 || (minor === 23 && patch >= 3) ? undefined : '22.23.3'
+  if (major === 25) return minor >= 9 ? undefined : '25.9'
+  return major > 25 || (major === 24 && minor >= 15) ? undefined : '24.15'
+}
+
+function start(args) {
+  import('node:fs')
+    .then(({ existsSync }) => {
+      const built = new URL('../dist/cli/main.js', import.meta.url)
+      const source = new URL('../src/cli/main.ts', import.meta.url)
+      // A checkout that has not been built runs its sources: Node takes the types out itself.
+      return import(existsSync(built) || !existsSync(source) ? built.href : source.href)
+    })
+    .then((cli) => cli.main(args))
+    .then(
+      (exitCode) => {
+        if (typeof exitCode === 'number') process.exitCode = exitCode
+      },
+      (error) => {
+        process.stderr.write(`millrace could not start: ${error?.stack ?? error}\n`)
+        process.exitCode = 3
+      },
+    )
+}
+
+if (['work', 'queue:work', 'dev'].indexOf(firstWord(process.argv.slice(2))) >= 0) noteSignals()
+const missing = missingVersion(process.versions.node)
+if (missing === undefined) {
+  start(process.argv.slice(2))
+} else {
+  process.stderr.write(
+    `millrace needs Node ${missing} or newer (this is ${process.version}). Install it from https://nodejs.org, or run it with \`npx -p node@24 millrace …\`.\n`,
+  )
+  process.exitCode = 3
+}

@@ -1,0 +1,75 @@
+/**
+ * A supervised loop: runs a step again and again, sleeping as long as the step says, never two at a time. A step that throws
+ * is told and tried again after a back-off; the loop itself never dies, so no background duty can stop unseen.
+ */
+import type { Clock } from './clock.ts'
+import type { Service } from './service.ts'
+
+export interface LoopOptions {
+  readonly clock: Clock
+  /** Does one round and returns how many milliseconds to sleep before the next. */
+  readonly step: () => Promise<number>
+  readonly onError: (error: unknown) => void
+  /** Sleep after a failed round, default 1,000 ms, doubling up to 30 s. */
+  readonly retryMs?: number
+}
+
+const MAX_RETRY_MS = 30_000
+
+export class Loop implements Service {
+  readonly #options: LoopOptions
+  #isRunning = false
+  #again = false
+  #isStopped = true
+  #failures = 0
+  #cancelSleep: (() => void) | undefined
+  #round: Promise<void> = Promise.resolve()
+
+  constructor(options: LoopOptions) {
+    this.#options = options
+  }
+
+  /** Begins with a round after `firstAfterMs`. */
+  start(firstAfterMs = 0): void {
+    this.#isStopped = false
+    this.#sleep(firstAfterMs)
+  }
+
+  /** Runs a round now instead of sleeping on; during a round, one more after it. */
+  wake(): void {
+    if (this.#isStopped) return
+    if (this.#isRunning) this.#again = true
+    else this.#sleep(0)
+  }
+
+  /** Ends after the round under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#cancelSleep?.()
+    this.#cancelSleep = undefined
+    await this.#round
+  }
+
+  #sleep(ms: number): void {
+    this.#cancelSleep?.()
+    this.#cancelSleep = this.#options.clock.after(ms, () => {
+      this.#round = this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    this.#again = false
+    let ms: number
+    try {
+      ms = await this.#options.step()
+      this.#failures = 0
+    } catch (error) {
+      const first = this.#options.retryMs ?? 1000
+      ms = Math.min(MAX_RETRY_MS, first * 2 ** this.#failures++)
+      if (!this.#isStopped) this.#options.onError(error)
+    }
+    this.#isRunning = false
+    if (!this.#isStopped) this.#sleep(this.#again ? 0 : ms)
+  }
+}

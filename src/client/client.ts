@@ -1,0 +1,253 @@
+/** The producing and inspecting half of Millrace, over any store. */
+import type { Clock } from '../base/clock.ts'
+import type { Service } from '../base/service.ts'
+import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
+import type { Codec } from '../codec/codec.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { ConfigError, MillraceError } from '../core/errors.ts'
+import type { Priority } from '../core/job/priority.ts'
+import type { JobDefinition } from '../job/define-job.ts'
+import type {
+  CancelResult,
+  InsertResult,
+  NewJob,
+  NodeRow,
+  RemoveResult,
+  RetryResult,
+  Store,
+  UpdateResult,
+} from '../store/contract/index.ts'
+import { Coalescer } from './coalescer.ts'
+import {
+  cancelJobs,
+  type Ids,
+  moveJobs,
+  type Outcomes,
+  removeJobs,
+  reprioritiseJobs,
+  rescheduleJobs,
+  retryJobs,
+} from './control.ts'
+import { type EnqueueOptions, newJob } from './enqueue.ts'
+import { enqueueBatch } from './enqueue-many.ts'
+import {
+  countJobs,
+  getJob,
+  type JobPage,
+  type JobQuery,
+  type ListOptions,
+  type LogEntry,
+  listJobs,
+  readLogs,
+} from './inspect.ts'
+import { type HandleContext, JobHandle, resultOf } from './job-handle.ts'
+import type { JobInfo } from './job-view.ts'
+import { Queues } from './queues.ts'
+import { ResultWaiter } from './waiter.ts'
+import { ALIVE_WITHIN_MS, type Why, whyNotRunning } from './why.ts'
+
+export interface ClientOptions {
+  readonly store: Store
+  readonly codec: Codec
+  readonly telemetry: Telemetry
+  readonly clock: Clock
+  /** Called after a commit that may have made jobs claimable, or asked running ones to stop. */
+  readonly wake: () => void
+}
+
+export class Client implements Service {
+  readonly queues: Queues
+  readonly store: Store
+  protected readonly codec: Codec
+  protected readonly telemetry: Telemetry
+  readonly #wake: () => void
+  readonly #coalescer: Coalescer
+  readonly #waiter: ResultWaiter
+  readonly #handles: HandleContext
+  #isClosed = false
+
+  constructor(options: ClientOptions) {
+    this.store = options.store
+    this.codec = options.codec
+    this.telemetry = options.telemetry
+    this.#wake = options.wake
+    this.queues = new Queues(options.store, options.telemetry)
+    this.#waiter = new ResultWaiter(options.store, options.clock)
+    this.#handles = { waiter: this.#waiter, codec: options.codec }
+    this.#coalescer = new Coalescer(async (jobs) => {
+      const results = await this.store.jobs.insert(jobs)
+      this.#wake()
+      return results
+    })
+    this.telemetry.on('job.settled', () => this.#waiter.hint())
+  }
+
+  start(): void {}
+
+  /** Adds one job. Resolves after the commit (with `tx`: after the row is written in the caller's transaction). */
+  enqueue<Input, Parsed, Result>(
+    definition: JobDefinition<Input, Parsed, Result>,
+    ...[input, options]: undefined extends Input
+      ? [input?: Input, options?: EnqueueOptions]
+      : [input: Input, options?: EnqueueOptions]
+  ): Promise<JobHandle<Result>> {
+    // The types of input and result live in the signature alone; below it is one path for all.
+    return this.#enqueue(definition as unknown as JobDefinition, input, options) as Promise<JobHandle<Result>>
+  }
+
+  /** Adds many jobs of one kind with the same options, in batches of 1,000. Results in order; a stop half-way is `BULK_PARTIAL`. */
+  async enqueueMany<Input, Parsed, Result>(
+    definition: JobDefinition<Input, Parsed, Result>,
+    inputs: readonly Input[],
+    options?: Omit<EnqueueOptions, 'id' | 'unique'>,
+  ): Promise<readonly JobHandle<Result>[]> {
+    this.#checkOpen()
+    // As in `enqueue`.
+    const any = definition as unknown as JobDefinition
+    const results = await enqueueBatch(this.store, this.codec, any, inputs, options, this.#wake)
+    return results.map((result) => this.#handle(any, result)) as JobHandle<Result>[]
+  }
+
+  /** The job as it stands, or null. */
+  get(id: string): Promise<JobInfo | null> {
+    return getJob(this.store, this.codec, id)
+  }
+
+  /** A page of jobs by creation, newest first. */
+  list(options: ListOptions = {}): Promise<JobPage> {
+    return listJobs(this.store, this.codec, options)
+  }
+
+  count(query: JobQuery = {}, cap?: number): Promise<{ readonly count: number; readonly capped: boolean }> {
+    return countJobs(this.store, query, cap)
+  }
+
+  logs(id: string, options: { readonly after?: number; readonly limit?: number } = {}): Promise<readonly LogEntry[]> {
+    return readLogs(this.store, this.codec, id, options.after ?? 0, options.limit ?? 1000)
+  }
+
+  /** Every reason why the job is not running now. Throws `JOB_NOT_FOUND`. */
+  why(id: string): Promise<readonly Why[]> {
+    return whyNotRunning(this.store, id)
+  }
+
+  /** The result of any job by id, as `JobHandle.result`. */
+  async result(id: string, options: { readonly timeout?: Duration } = {}): Promise<unknown> {
+    const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout')
+    return resultOf(this.codec, await this.#waiter.wait(id, timeoutMs))
+  }
+
+  /** Cancels waiting jobs at once; asks running ones, wherever they run, to stop. */
+  async cancel(ids: Ids): Promise<Outcomes<CancelResult>> {
+    const outcomes = await cancelJobs(this.store, ids)
+    this.#wake()
+    for (const { id, outcome } of outcomes)
+      if (outcome === 'cancelled') this.telemetry.emit('job.cancelled', { jobId: id })
+    return outcomes
+  }
+
+  /** Puts finished jobs back with a new retry budget; makes waiting `retrying` and `scheduled` ones pending at once. */
+  async retry(ids: Ids): Promise<Outcomes<RetryResult>> {
+    const outcomes = await retryJobs(this.store, ids)
+    this.#wake()
+    return outcomes
+  }
+
+  /** Deletes jobs that are not running. */
+  remove(ids: Ids): Promise<Outcomes<RemoveResult>> {
+    return removeJobs(this.store, ids)
+  }
+
+  reprioritise(ids: Ids, priority: Priority): Promise<Outcomes<UpdateResult>> {
+    return reprioritiseJobs(this.store, ids, priority)
+  }
+
+  async move(ids: Ids, queue: string): Promise<Outcomes<UpdateResult>> {
+    const outcomes = await moveJobs(this.store, ids, queue)
+    this.#wake()
+    return outcomes
+  }
+
+  async reschedule(ids: Ids, runAt: Date): Promise<Outcomes<UpdateResult>> {
+    const outcomes = await rescheduleJobs(this.store, ids, runAt)
+    this.#wake()
+    return outcomes
+  }
+
+  /** Workers that reported themselves within the last 30 seconds. */
+  workers(): Promise<readonly NodeRow[]> {
+    return this.store.cluster.nodes(ALIVE_WITHIN_MS)
+  }
+
+  /** Calls `listener` at every such event in this process until the returned function is called. */
+  on<N extends EventName>(name: N, listener: (event: Events[N]) => void): () => void {
+    return this.telemetry.on(name, listener)
+  }
+
+  /** Waits for enqueues under way and rejects pending `result()` calls. */
+  async stop(): Promise<void> {
+    this.#isClosed = true
+    await this.#coalescer.drain()
+    this.#waiter.close()
+  }
+
+  #enqueue(definition: JobDefinition, input: unknown, options: EnqueueOptions | undefined): Promise<JobHandle> {
+    try {
+      this.#checkOpen()
+      const row = newJob(this.codec, definition, input, options)
+      if (options?.tx !== undefined) return this.#enqueueWithin(definition, row, options.tx)
+      const result = row instanceof Promise ? row.then((job) => this.#coalescer.add(job)) : this.#coalescer.add(row)
+      return result.then((r) => this.#handle(definition, r))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** With a synchronous driver the row stands in the caller's transaction before this returns. */
+  #enqueueWithin(definition: JobDefinition, row: NewJob | Promise<NewJob>, tx: unknown): Promise<JobHandle> {
+    if (!this.store.capabilities.transactions) {
+      throw new ConfigError('CONFIG_INVALID', `${this.store.description} cannot take part in a transaction`, {
+        fields: { option: 'tx' },
+      })
+    }
+    if (row instanceof Promise) {
+      row.catch(() => {})
+      throw new ConfigError(
+        'CONFIG_INVALID',
+        `${definition.name} cannot be enqueued with \`tx\` here: its schema or its payload needs asynchronous work`,
+        {
+          fields: { name: definition.name },
+          hint: 'Use a synchronous schema and a payload under 32 KiB, or enqueue after the commit.',
+        },
+      )
+    }
+    const results = this.store.jobs.insertWithin(tx, [row])
+    const one = (all: readonly InsertResult[]) => {
+      const [result] = all
+      if (result === undefined) throw new MillraceError('INTERNAL', 'the store answered no result for a job')
+      return this.#handle(definition, result)
+    }
+    return results instanceof Promise ? results.then(one) : Promise.resolve(one(results))
+  }
+
+  #handle(definition: JobDefinition, result: InsertResult): JobHandle {
+    if (result.status === 'refused') {
+      throw new MillraceError(result.code, `the job ${definition.name} was refused: ${result.message}`, {
+        fields: { id: result.id, name: definition.name },
+      })
+    }
+    if (this.telemetry.has('job.enqueued')) {
+      this.telemetry.emit('job.enqueued', {
+        jobId: result.id,
+        name: definition.name,
+        queue: definition.queue,
+        status: result.status,
+      })
+    }
+    return new JobHandle(result, definition, this.#handles)
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new MillraceError('CLOSED', 'this Millrace was closed')
+  }
+}

@@ -1,0 +1,155 @@
+/** From a definition, an input and options to a row that a store can insert. */
+import { newId } from '../base/id.ts'
+import type { Codec } from '../codec/codec.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { ConfigError } from '../core/errors.ts'
+import { checkQueue, checkTags } from '../core/job/limits.ts'
+import { type Priority, parsePriority } from '../core/job/priority.ts'
+import { parseRetry, type RetryOptions } from '../core/job/retry.ts'
+import { parseUnique, type UniqueOptions } from '../core/job/unique.ts'
+import { checkOptions } from '../core/options.ts'
+import type { JobDefinition } from '../job/define-job.ts'
+import { isShape, validate } from '../job/schema.ts'
+import type { EdgePolicy, NewEdge, NewJob } from '../store/contract/index.ts'
+
+/** A parent: its id, or with what happens when it does not complete (default `cancel`). */
+export type Dependency =
+  | string
+  | { readonly id: string }
+  | { readonly job: string | { readonly id: string }; readonly onFailure: EdgePolicy }
+
+/** How one job is to run. What is absent comes from its definition. */
+export interface EnqueueOptions {
+  /** The job's id, a UUID in lower case. Supply it to make a repeated enqueue one row. */
+  readonly id?: string
+  /** Run no sooner than this from now. Not together with `runAt`. */
+  readonly delay?: Duration
+  /** Run no sooner than this instant. */
+  readonly runAt?: Date | number
+  readonly priority?: Priority
+  readonly queue?: string
+  /** A key that at most one job may hold: text, or with a window and what to do on conflict (default `existing`). */
+  readonly unique?: UniqueOptions | string
+  /** Jobs that must end first. */
+  readonly dependsOn?: Dependency | readonly Dependency[]
+  /** Fail the job, reason `expired`, when it has not started within this time. */
+  readonly expiresIn?: Duration
+  /** At most 32 of 64 characters. */
+  readonly tags?: readonly string[]
+  readonly retry?: RetryOptions | number | false
+  readonly timeout?: Duration
+  /** The caller's own open transaction on the same database: the job exists when it commits. */
+  readonly tx?: unknown
+}
+
+const OPTIONS = [
+  'id',
+  'delay',
+  'runAt',
+  'priority',
+  'queue',
+  'unique',
+  'dependsOn',
+  'expiresIn',
+  'tags',
+  'retry',
+  'timeout',
+  'tx',
+]
+const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** A row ready to insert; a promise when the schema or a large payload is worked on asynchronously. */
+export function newJob(
+  codec: Codec,
+  definition: JobDefinition,
+  input: unknown,
+  options: EnqueueOptions | undefined,
+): NewJob | Promise<NewJob> {
+  const row = options === undefined ? plainRow(definition) : rowWith(definition, options, codec)
+  if (isShape(definition.input)) return seal(codec, row, input)
+  // The caller's input is what is stored; the worker validates again and gives its handler the schema's output.
+  const checked = validate(definition.input, input, 'PAYLOAD_INVALID', definition.name)
+  return checked instanceof Promise ? checked.then(() => seal(codec, row, input)) : seal(codec, row, input)
+}
+
+type Row = Omit<NewJob, 'payload'>
+
+function seal(codec: Codec, row: Row, input: unknown): NewJob | Promise<NewJob> {
+  const payload = codec.encode({ jobId: row.id, jobName: row.name, field: 'payload' }, input)
+  return payload instanceof Promise ? payload.then((bytes) => ({ ...row, payload: bytes })) : withPayload(row, payload)
+}
+
+function withPayload(row: Row, payload: Uint8Array): NewJob {
+  // The row was made for this call and is handed on once: adding to it saves a copy on the hot path.
+  const job = row as Row & { payload: Uint8Array }
+  job.payload = payload
+  return job
+}
+
+function plainRow(definition: JobDefinition): Row {
+  return {
+    id: newId(),
+    name: definition.name,
+    version: definition.version,
+    queue: definition.queue,
+    priority: definition.priority,
+  }
+}
+
+function rowWith(definition: JobDefinition, options: EnqueueOptions, codec: Codec): Row {
+  checkOptions(options, OPTIONS, 'enqueue')
+  const id = options.id ?? newId()
+  if (!ID.test(id))
+    throw new ConfigError('CONFIG_INVALID', `the id ${JSON.stringify(id)} is not a UUID in lower case`, {
+      fields: { id },
+    })
+  if (options.delay !== undefined && options.runAt !== undefined) {
+    throw new ConfigError('CONFIG_INVALID', '`delay` and `runAt` say the same thing twice', {
+      hint: 'Give one of them.',
+    })
+  }
+  const queue = options.queue ?? definition.queue
+  if (options.queue !== undefined) checkQueue(queue)
+  if (options.tags !== undefined) checkTags(options.tags)
+  const unique = options.unique === undefined ? undefined : parseUnique(options.unique)
+  return {
+    id,
+    name: definition.name,
+    version: definition.version,
+    queue,
+    priority: options.priority === undefined ? definition.priority : parsePriority(options.priority),
+    ...(options.delay !== undefined && { delayMs: parseDuration(options.delay, 'delay') }),
+    ...(options.runAt !== undefined && { runAt: instant(options.runAt) }),
+    ...(options.expiresIn !== undefined && { expiresInMs: parseDuration(options.expiresIn, 'expiresIn') }),
+    ...(options.timeout !== undefined && { timeoutMs: parseDuration(options.timeout, 'timeout') }),
+    ...(options.retry !== undefined && { retry: JSON.stringify(parseRetry(options.retry)) }),
+    ...(options.tags !== undefined && { tags: options.tags }),
+    ...(options.dependsOn !== undefined && { dependsOn: edges(options.dependsOn) }),
+    ...(unique !== undefined && {
+      unique: {
+        scope: definition.name,
+        key: codec.blind('unique', unique.key),
+        onConflict: unique.onConflict,
+        ...(unique.withinMs !== undefined && { withinMs: unique.withinMs }),
+      },
+    }),
+  }
+}
+
+function instant(at: Date | number): number {
+  const ms = typeof at === 'number' ? at : at.getTime()
+  if (Number.isFinite(ms)) return Math.floor(ms)
+  throw new ConfigError('CONFIG_INVALID', '`runAt` is not a valid date', {
+    hint: 'Pass a Date or milliseconds since 1970.',
+  })
+}
+
+function edges(dependsOn: Dependency | readonly Dependency[]): readonly NewEdge[] {
+  const list: readonly Dependency[] = Array.isArray(dependsOn) ? dependsOn : [dependsOn as Dependency]
+  return list.map((parent) => {
+    if (typeof parent === 'string') return { parentId: parent, policy: 'cancel' }
+    if ('id' in parent) return { parentId: parent.id, policy: 'cancel' }
+    checkOptions(parent, ['job', 'onFailure'], 'dependsOn')
+    return { parentId: typeof parent.job === 'string' ? parent.job : parent.job.id, policy: parent.onFailure }
+  })
+}

@@ -1,0 +1,75 @@
+/** Queues as a client sees them: what waits, pausing, clearing. */
+import { hostname, userInfo } from 'node:os'
+import type { Telemetry } from '../base/telemetry.ts'
+import { MillraceError } from '../core/errors.ts'
+import { checkQueue } from '../core/job/limits.ts'
+import type { JobState } from '../core/job/state.ts'
+import type { QueueInfo, QueueStats, Store } from '../store/contract/index.ts'
+
+/** Who pauses and why; shown wherever the queue is. */
+export interface PauseOptions {
+  readonly by?: string
+  readonly reason?: string
+}
+
+export class Queues {
+  readonly #store: Store
+  readonly #telemetry: Telemetry
+
+  constructor(store: Store, telemetry: Telemetry) {
+    this.#store = store
+    this.#telemetry = telemetry
+  }
+
+  /** Every queue with live jobs or settings, by name. */
+  list(): Promise<readonly QueueInfo[]> {
+    return this.#store.queues.list()
+  }
+
+  /** Depth, finished counts and waiting and run times. Throws `QUEUE_NOT_FOUND`. */
+  async stats(queue: string): Promise<QueueStats> {
+    const stats = await this.#store.queues.stats(queue)
+    if (stats === null) throw await this.#unknown(queue)
+    return stats
+  }
+
+  /** Stops claiming from the queue everywhere; running jobs go on. */
+  async pause(queue: string, options: PauseOptions = {}): Promise<void> {
+    checkQueue(queue)
+    const by = options.by ?? `${userInfo().username}@${hostname()}`
+    await this.#store.queues.pause(queue, by, options.reason ?? '')
+    this.#telemetry.emit('queue.paused', { queue, by, reason: options.reason ?? '' })
+  }
+
+  async resume(queue: string): Promise<void> {
+    checkQueue(queue)
+    await this.#store.queues.resume(queue)
+    this.#telemetry.emit('queue.resumed', { queue })
+  }
+
+  /** Deletes the waiting jobs of a queue (default: pending, scheduled and retrying), in bounded steps. Returns how many. */
+  async clear(
+    queue: string,
+    options: { readonly states?: readonly JobState[]; readonly onProgress?: (removed: number) => void } = {},
+  ): Promise<number> {
+    const states = options.states ?? ['pending', 'scheduled', 'retrying']
+    let removed = 0
+    for (;;) {
+      const step = await this.#store.queues.clear(queue, states, 500)
+      removed += step
+      if (step === 0) return removed
+      options.onProgress?.(removed)
+    }
+  }
+
+  async #unknown(queue: string): Promise<MillraceError> {
+    const names = (await this.list()).map((info) => info.name)
+    return new MillraceError('QUEUE_NOT_FOUND', `no queue is called ${JSON.stringify(queue)}`, {
+      fields: { queue, queues: names },
+      hint:
+        names.length === 0
+          ? 'There are no queues yet: they appear with their first job.'
+          : `There are: ${names.slice(0, 10).join(', ')}.`,
+    })
+  }
+}

@@ -1,0 +1,4 @@
+/** The four levels of a job's log lines, least first. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+export type LogLevel = (typeof LOG_LEVELS)[number]

@@ -1,0 +1,32 @@
+/** Binds a handler to a definition, in a file that only workers load. */
+import { MillraceError } from '../core/errors.ts'
+import type { Handler, JobContext } from './context.ts'
+import type { JobDefinition } from './define-job.ts'
+
+/** A definition with the function that does its work. */
+export interface BoundHandler {
+  readonly definition: JobDefinition
+  readonly run: (input: unknown, job: JobContext) => unknown
+}
+
+/** Binds `run` to a definition: `export default handle(resize, async (input, job) => { … })`. */
+export function handle<Input, Parsed, Result>(
+  definition: JobDefinition<Input, Parsed, Result>,
+  run: Handler<Parsed, NoInfer<Result>>,
+): BoundHandler {
+  // The worker gives `run` what the definition's schema gave back: a Parsed.
+  return { definition: definition as JobDefinition, run: run as BoundHandler['run'] }
+}
+
+/** A bound handler out of either form. Throws when a definition has no `run`. */
+export function bind(item: BoundHandler | JobDefinition<never, unknown, unknown>): BoundHandler {
+  if ('definition' in item) return item
+  if (item.run === undefined) {
+    throw new MillraceError('HANDLER_MISSING', `the definition of ${item.name} has no handler`, {
+      fields: { name: item.name },
+      hint: 'Bind one with handle(definition, async (input, job) => …), or give defineJob a `run`.',
+    })
+  }
+  // As above: the schema's output goes into the function that was declared to take it.
+  return { definition: item as unknown as JobDefinition, run: item.run as BoundHandler['run'] }
+}

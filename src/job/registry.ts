@@ -1,0 +1,32 @@
+/** The kinds of job that a worker can run, by name. An own-property Map: `constructor` is no handler. */
+import { ConfigError } from '../core/errors.ts'
+import type { JobDefinition } from './define-job.ts'
+import { type BoundHandler, bind } from './handle.ts'
+
+export class Registry {
+  readonly #handlers = new Map<string, BoundHandler>()
+
+  constructor(items: readonly (BoundHandler | JobDefinition<never, unknown, unknown>)[]) {
+    for (const item of items) {
+      const handler = bind(item)
+      for (const name of [handler.definition.name, ...handler.definition.aliases]) {
+        const known = this.#handlers.get(name)
+        if (known !== undefined && known.run !== handler.run) {
+          throw new ConfigError('DEFINITION_INVALID', `two handlers claim the job name ${name}`, {
+            fields: { name },
+            hint: 'Give one of the definitions another name.',
+          })
+        }
+        this.#handlers.set(name, handler)
+      }
+    }
+  }
+
+  get(name: string): BoundHandler | undefined {
+    return this.#handlers.get(name)
+  }
+
+  get names(): readonly string[] {
+    return [...this.#handlers.keys()]
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Background duties that keep the store going: promotion of due jobs, expiry, leases of the dead, retention, keys that
+ * appeared. Every worker runs them; each is a bounded, idempotent store call, so two at once only share the work. Nothing
+ * here knows handlers.
+ */
+import type { Clock } from '../base/clock.ts'
+import { Loop } from '../base/loop.ts'
+import type { Service } from '../base/service.ts'
+import type { Telemetry } from '../base/telemetry.ts'
+import type { Retention, Store } from '../store/contract/index.ts'
+
+export interface MaintenanceOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+  readonly random: () => number
+  readonly retention: Retention
+  /** How often ended leases are looked for. */
+  readonly reclaimEveryMs: number
+  /** The keys this process can open payloads with. */
+  readonly keyIds: () => readonly string[]
+  /** Called when jobs became claimable. */
+  readonly onClaimable: () => void
+}
+
+const BATCH = 500
+const LONGEST_SLEEP_MS = 250
+const PRUNE_EVERY_MS = 60_000
+const UNBLOCK_EVERY_MS = 30_000
+
+export class Maintenance implements Service {
+  readonly #options: MaintenanceOptions
+  readonly #loops: readonly Loop[]
+  readonly #promoter: Loop
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options
+    this.#promoter = this.#loop('promote', () => this.#promote())
+    this.#loops = [
+      this.#promoter,
+      this.#loop('reclaim', () => this.#reclaim()),
+      this.#loop('prune', () => this.#prune()),
+      this.#loop('unblock', () => this.#unblock()),
+    ]
+  }
+
+  start(): void {
+    const { random } = this.#options
+    for (const loop of this.#loops) loop.start(loop === this.#promoter ? 0 : random() * 1000)
+  }
+
+  /** Something was scheduled: look when the next job is due. */
+  wake(): void {
+    this.#promoter.wake()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.stop()))
+  }
+
+  async #promote(): Promise<number> {
+    const { store, onClaimable } = this.#options
+    const promoted = await store.jobs.promote(BATCH)
+    const expired = await store.jobs.expire(BATCH)
+    if (promoted > 0) onClaimable()
+    if (promoted === BATCH || expired === BATCH) return 1
+    const [due, now] = await Promise.all([store.jobs.nextDue(), store.time()])
+    return due === null ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.max(1, due - now))
+  }
+
+  async #reclaim(): Promise<number> {
+    const { store, telemetry, onClaimable, reclaimEveryMs, random } = this.#options
+    const reclaimed = await store.jobs.reclaim(BATCH)
+    for (const { id, name, queue, to, losses, crashes } of reclaimed) {
+      telemetry.emit('job.reclaimed', { jobId: id, name, queue, outcome: to, losses, crashes })
+    }
+    if (reclaimed.length > 0) onClaimable()
+    return reclaimed.length === BATCH ? 1 : reclaimEveryMs * (0.8 + 0.4 * random())
+  }
+
+  async #prune(): Promise<number> {
+    const { store, retention, random } = this.#options
+    const pruned = await store.jobs.prune(retention, BATCH)
+    // A short rest between full batches leaves the store to the workers.
+    return pruned >= BATCH ? 20 : PRUNE_EVERY_MS * (0.8 + 0.4 * random())
+  }
+
+  async #unblock(): Promise<number> {
+    const { store, keyIds, onClaimable, random } = this.#options
+    const keys = keyIds()
+    const moved = keys.length === 0 ? 0 : await store.jobs.unblock(keys, BATCH)
+    if (moved > 0) onClaimable()
+    return moved === BATCH ? 1 : UNBLOCK_EVERY_MS * (0.8 + 0.4 * random())
+  }
+
+  #loop(operation: string, step: () => Promise<number>): Loop {
+    const { clock, telemetry } = this.#options
+    return new Loop({ clock, step, onError: (error) => telemetry.emit('store.failed', { operation, error }) })
+  }
+}

@@ -1,0 +1,140 @@
+/** The composition root: opens a store and gives the one object an app works with. */
+import { type Clock, systemClock } from '../base/clock.ts'
+import { newId } from '../base/id.ts'
+import { Telemetry } from '../base/telemetry.ts'
+import { Client } from '../client/client.ts'
+import { type CodecOptions, createCodec } from '../codec/codec.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { StoreError } from '../core/errors.ts'
+import { checkOptions } from '../core/options.ts'
+import type { JobDefinition } from '../job/define-job.ts'
+import type { BoundHandler } from '../job/handle.ts'
+import { Registry } from '../job/registry.ts'
+import type { Retention, Store } from '../store/contract/index.ts'
+import { type WorkerOptions, workerSettings } from '../worker/options.ts'
+import { createStore, storeUrl } from './store-url.ts'
+import { WorkerHandle } from './worker-handle.ts'
+
+export interface OpenOptions {
+  /** A store's URL, or a store of your own. Default: `MILLRACE_STORE`, else `sqlite:./millrace.db`. */
+  readonly store?: string | Store
+  /** Keys and compression of payloads, results, errors, progress and logs. */
+  readonly codec?: CodecOptions
+  /** How long finished jobs are kept: default 7 d completed, 30 d failed, 1 d cancelled. */
+  readonly retention?: { readonly completed?: Duration; readonly failed?: Duration; readonly cancelled?: Duration }
+  /** Brings the schema up to date on opening, default true. With false, a store of an older schema is refused. */
+  readonly migrate?: boolean
+  /** Relative paths in the store's URL count from here, default the working directory. */
+  readonly base?: string
+  readonly clock?: Clock
+}
+
+const OPTIONS = ['store', 'codec', 'retention', 'migrate', 'base', 'clock']
+const DAY_MS = 86_400_000
+
+/** Work to be done: definitions with `run`, or bound handlers. */
+export type Handlers = readonly (BoundHandler | JobDefinition<never, unknown, unknown>)[]
+
+export class Millrace extends Client {
+  readonly #clock: Clock
+  readonly #retention: Retention
+  readonly #keyIds: () => readonly string[]
+  readonly #workers = new Set<WorkerHandle>()
+  readonly #wakers: Set<() => void>
+
+  private constructor(store: Store, clock: Clock, options: OpenOptions, wakers: Set<() => void>) {
+    super({
+      store,
+      codec: createCodec(options.codec ?? {}),
+      telemetry: new Telemetry(),
+      clock,
+      wake: () => {
+        for (const wake of wakers) wake()
+      },
+    })
+    this.#clock = clock
+    this.#wakers = wakers
+    this.#retention = retentionOf(options.retention)
+    const keys = options.codec?.keys
+    this.#keyIds = () => keys?.ids ?? []
+  }
+
+  /** Opens a store, brings its schema up to date, and is ready. */
+  static async open(options: OpenOptions = {}): Promise<Millrace> {
+    checkOptions(options, OPTIONS, 'Millrace.open')
+    const clock = options.clock ?? systemClock
+    const given = options.store
+    const store = typeof given === 'object' ? given : await createStore(storeUrl(given), options.base)
+    const mill = new Millrace(store, clock, options, new Set())
+    await store.open()
+    try {
+      if (options.migrate === false) await refuseOlder(store)
+      else await store.migrate()
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+    return mill
+  }
+
+  /** Starts a worker in this process. It never exits the process and installs no signal handler; `done` says how it ended. */
+  work(handlers: Handlers, options: WorkerOptions = {}): WorkerHandle {
+    const settings = workerSettings(options)
+    const worker = new WorkerHandle({
+      id: newId(),
+      store: this.store,
+      codec: this.codec,
+      clock: this.#clock,
+      telemetry: this.telemetry,
+      registry: new Registry(handlers),
+      settings,
+      random: Math.random,
+      retention: this.#retention,
+      keyIds: this.#keyIds,
+    })
+    const wake = () => worker.wake()
+    this.#workers.add(worker)
+    this.#wakers.add(wake)
+    const forget = () => {
+      this.#workers.delete(worker)
+      this.#wakers.delete(wake)
+    }
+    worker.done.then(forget, forget)
+    worker.start()
+    return worker
+  }
+
+  /** Stops the workers of this process gracefully, then closes the store. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()))
+    await this.stop()
+    await this.store.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+function retentionOf(given: OpenOptions['retention'] = {}): Retention {
+  checkOptions(given, ['completed', 'failed', 'cancelled'], 'retention')
+  return {
+    completedMs: parseDuration(given.completed ?? 7 * DAY_MS, 'retention.completed'),
+    failedMs: parseDuration(given.failed ?? 30 * DAY_MS, 'retention.failed'),
+    cancelledMs: parseDuration(given.cancelled ?? DAY_MS, 'retention.cancelled'),
+  }
+}
+
+async function refuseOlder(store: Store): Promise<void> {
+  const { current, latest } = await store.schemaVersion()
+  if (current === latest) return
+  throw new StoreError(
+    'schema',
+    'STORE_OLDER',
+    `${store.description} has schema version ${current}; this Millrace needs ${latest}`,
+    {
+      fields: { current, latest },
+      hint: 'Run: millrace migrate up',
+    },
+  )
+}

@@ -1,0 +1,170 @@
+/** A worker of this process with its heartbeat and background duties, and its way out. */
+import { hostname } from 'node:os'
+import { Loop } from '../base/loop.ts'
+import { Maintenance } from '../maintenance/maintenance.ts'
+import type { Retention } from '../store/contract/index.ts'
+import { Worker, type WorkerParts } from '../worker/worker.ts'
+import { VERSION } from './version.ts'
+
+export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal'> {
+  readonly retention: Retention
+  readonly keyIds: () => readonly string[]
+}
+
+/** After the soft stop: how long aborted handlers may take to heed their signal. */
+const HARD_STOP_MS = 5_000
+const MAX_RECLAIM_MS = 5_000
+
+export class WorkerHandle {
+  readonly id: string
+  /** Resolves when the worker has stopped; rejects when the store was out of reach for three leases, or closed under it. */
+  readonly done: Promise<void>
+  readonly #parts: WorkerHandleParts
+  readonly #worker: Worker
+  readonly #maintenance: Maintenance
+  readonly #heart: Loop
+  readonly #beats: Loop
+  #finish: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
+  #stopping: Promise<void> | undefined
+  #keepAlive: NodeJS.Timeout | undefined
+  #isFinished = false
+
+  constructor(parts: WorkerHandleParts) {
+    const { clock, telemetry, store, settings, random } = parts
+    this.id = parts.id
+    this.#parts = parts
+    this.done = new Promise((resolve, reject) => {
+      this.#finish = { resolve, reject }
+    })
+    // Whoever does not look at `done` is told by events; an unhandled rejection would end the app.
+    this.done.catch(() => {})
+    this.#worker = new Worker({ ...parts, onFatal: (error) => this.#fatal(error) })
+    this.#maintenance = new Maintenance({
+      store,
+      clock,
+      telemetry,
+      random,
+      retention: parts.retention,
+      keyIds: parts.keyIds,
+      reclaimEveryMs: Math.min(MAX_RECLAIM_MS, settings.leaseMs / 2),
+      onClaimable: () => this.#worker.wake(),
+    })
+    const onError = (error: unknown) => telemetry.emit('store.failed', { operation: 'beat', error })
+    this.#heart = new Loop({ clock, onError, step: async () => this.#beat() })
+    this.#beats = new Loop({ clock, onError, step: async () => this.#report() })
+  }
+
+  /** Jobs that run now. */
+  get running(): number {
+    return this.#worker.running
+  }
+
+  /** Attempts that ended in this worker. */
+  get jobsDone(): number {
+    return this.#worker.jobsDone
+  }
+
+  start(): void {
+    const { settings, telemetry, registry } = this.#parts
+    // Its own timers do not hold the process; a worker at work does.
+    this.#keepAlive = setInterval(() => {}, 60_000)
+    this.#worker.start()
+    this.#maintenance.start()
+    this.#heart.start(settings.heartbeatMs)
+    this.#beats.start()
+    telemetry.emit('worker.started', { workerId: this.id, names: registry.names, concurrency: settings.concurrency })
+    if (settings.drain || settings.maxJobs !== Number.POSITIVE_INFINITY) void this.#stopWhenDone()
+  }
+
+  /** Something may have become claimable or due. */
+  wake(): void {
+    this.#worker.wake()
+    this.#maintenance.wake()
+  }
+
+  /** Claims nothing more until `resume`; what runs goes on. */
+  pause(): void {
+    this.#worker.pause()
+  }
+
+  resume(): void {
+    this.#worker.resume()
+  }
+
+  /**
+   * Stops gracefully: claims nothing more, gives back what has not started, lets running jobs finish for `stopWithin`, then
+   * aborts them and gives their leases back after 5 s more, attempts uncounted. A second call with `now` does not wait.
+   */
+  stop(options: { readonly now?: boolean } = {}): Promise<void> {
+    if (options.now === true) this.#worker.abortAll()
+    this.#stopping ??= this.#stop(options.now === true ? 0 : this.#parts.settings.stopWithinMs)
+    return this.#stopping
+  }
+
+  async #stop(softMs: number): Promise<void> {
+    const { clock, telemetry } = this.#parts
+    this.#worker.pause()
+    telemetry.emit('worker.draining', { workerId: this.id, running: this.#worker.running })
+    const idle = this.#worker.idle()
+    const within = (ms: number) =>
+      Promise.race([idle.then(() => true), new Promise<boolean>((resolve) => clock.after(ms, () => resolve(false)))])
+    if (!(await within(softMs))) {
+      this.#worker.abortAll()
+      if (!(await within(HARD_STOP_MS))) {
+        this.#worker.abandonAll()
+        await within(HARD_STOP_MS)
+      }
+    }
+    await this.#shut()
+    this.#finish?.resolve()
+  }
+
+  /** The store is closed or was out of reach for too long: nothing can be settled any more. */
+  #fatal(error: unknown): void {
+    if (this.#isFinished) return
+    if (this.#parts.settings.restart && isTransient(error)) return
+    this.#worker.abortAll()
+    this.#finish?.reject(error)
+    this.#stopping ??= this.#shut()
+  }
+
+  async #shut(): Promise<void> {
+    if (this.#isFinished) return
+    this.#isFinished = true
+    await Promise.all([this.#worker.stop(), this.#maintenance.stop(), this.#heart.stop(), this.#beats.stop()])
+    clearInterval(this.#keepAlive)
+    await this.#parts.store.cluster.remove(this.id).catch(() => {
+      // A store that is away forgets this worker by its silence.
+    })
+    this.#parts.telemetry.emit('worker.stopped', { workerId: this.id, jobsDone: this.#worker.jobsDone })
+  }
+
+  async #beat(): Promise<number> {
+    await this.#worker.heartbeat()
+    return this.#parts.settings.heartbeatMs
+  }
+
+  async #report(): Promise<number> {
+    const { store, registry, settings } = this.#parts
+    await store.cluster.beat({
+      id: this.id,
+      host: hostname(),
+      pid: process.pid,
+      version: VERSION,
+      names: registry.names,
+      queues: settings.queues === 'all' ? null : [...settings.queues.keys()],
+      concurrency: settings.concurrency,
+      running: this.#worker.running,
+    })
+    return settings.heartbeatMs
+  }
+
+  async #stopWhenDone(): Promise<void> {
+    await this.#worker.drained()
+    if (!this.#isFinished) await this.stop()
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'kind' in error && error.kind === 'transient'
+}

@@ -1,0 +1,67 @@
+/** Law 10: an error has a kind; and what cannot be done says so. */
+import { describe, expect } from 'vitest'
+import { StoreError } from '../../core/errors.ts'
+import { type Case, claimRequest, newJob } from './fixture.ts'
+
+export function errorCases(test: Case): void {
+  describe('errors', () => {
+    test('every call on a closed store fails with kind closed', async (f) => {
+      const { jobs, queues, state, cluster } = f.store
+      await f.store.close()
+      const lease = { id: 'x', epoch: 1 }
+      const retention = { completedMs: 0, failedMs: 0, cancelledMs: 0 }
+      const calls: readonly (() => Promise<unknown>)[] = [
+        () => jobs.insert([newJob()]),
+        () => jobs.exchange({ workerId: 'w', settle: [], claim: claimRequest() }),
+        () => jobs.extend([lease], 1),
+        () => jobs.start(lease),
+        () => jobs.report([lease]),
+        () => jobs.promote(1),
+        () => jobs.expire(1),
+        () => jobs.nextDue(),
+        () => jobs.reclaim(1),
+        () => jobs.unblock(['k'], 1),
+        () => jobs.cancel(['x']),
+        () => jobs.retry(['x']),
+        () => jobs.update(['x'], { priority: 1 }),
+        () => jobs.remove(['x']),
+        () => jobs.prune(retention, 1),
+        () => jobs.get('x'),
+        () => jobs.finished(['x']),
+        () => jobs.list({ filter: {}, limit: 1 }),
+        () => jobs.count({}, 1),
+        () => jobs.logs('x', 0, 1),
+        () => jobs.edges('x'),
+        () => jobs.reseal(null, 1, () => []),
+        () => queues.list(),
+        () => queues.stats('q'),
+        () => queues.pause('q', 'a', 'b'),
+        () => queues.resume('q'),
+        () => queues.clear('q', ['pending'], 1),
+        () => state.get('k'),
+        () => state.put('k', 'v', null),
+        () => state.list('', 1),
+        () => cluster.nodes(1),
+        () => cluster.remove('n'),
+        () => f.store.ping(),
+        () => f.store.time(),
+        () => f.store.migrate(),
+        () => f.store.schemaVersion(),
+      ]
+      for (const call of calls) {
+        const error = await call().then(
+          () => new Error(`not refused: ${String(call)}`),
+          (reason: unknown) => reason,
+        )
+        expect(error).toBeInstanceOf(StoreError)
+        expect(error).toMatchObject({ kind: 'closed', code: 'STORE_CLOSED' })
+      }
+    })
+
+    test('an insert within a foreign thing is refused', async (f) => {
+      const attempt = async () => f.jobs.insertWithin({ not: 'a transaction' }, [newJob()])
+
+      await expect(attempt()).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    })
+  })
+}

@@ -1,0 +1,110 @@
+/** Opening, closing, time, versions. */
+import { describe, expect } from 'vitest'
+import { type Case, newJob } from './fixture.ts'
+
+export function lifeCycleCases(test: Case): void {
+  describe('life-cycle', () => {
+    test('migrates once: a second call applies nothing', async (f) => {
+      expect(await f.store.migrate()).toEqual([])
+
+      const version = await f.store.schemaVersion()
+      expect(version.current).toBe(version.latest)
+      expect(version.latest).toBeGreaterThan(0)
+    })
+
+    test('migrates from many connections at once without harm', async (f) => {
+      const stores = await Promise.all(Array.from({ length: 4 }, () => f.connect()))
+
+      const applied = await Promise.all(stores.map((store) => store.migrate()))
+
+      expect(applied.flat()).toEqual([])
+    })
+
+    test('answers a ping', async (f) => {
+      await f.store.ping()
+    })
+
+    test('says where it is, and never a password', async (f) => {
+      expect(f.store.description.length).toBeGreaterThan(0)
+      expect(f.store.description).not.toMatch(/:[^/@\s]+@/)
+    })
+
+    test('goes by its clock', async (f) => {
+      const before = await f.store.time()
+      f.clock.advance(1_234)
+
+      expect(await f.store.time()).toBe(before + 1_234)
+    })
+
+    test('never goes back in time, also when the clock is set back', async (f) => {
+      const before = await f.store.time()
+      f.clock.step(-60_000)
+
+      expect(await f.store.time()).toBeGreaterThanOrEqual(before)
+    })
+
+    test('closes more than once', async (f) => {
+      await f.store.close()
+      await f.store.close()
+    })
+
+    test('refuses calls after close with kind closed', async (f) => {
+      await f.store.close()
+
+      await expect(f.jobs.insert([newJob()])).rejects.toMatchObject({ kind: 'closed', code: 'STORE_CLOSED' })
+      await expect(f.jobs.get('x')).rejects.toMatchObject({ kind: 'closed' })
+      await expect(f.store.ping()).rejects.toMatchObject({ kind: 'closed' })
+      await expect(f.store.queues.list()).rejects.toMatchObject({ kind: 'closed' })
+    })
+
+    test('shows what one connection wrote to another', async (f) => {
+      const other = await f.connect()
+      const id = await f.add()
+
+      expect(await other.jobs.get(id)).toMatchObject({ id, state: 'pending' })
+    })
+
+    test('shows the same rows after every connection was closed and opened again', async (f) => {
+      if (!f.store.capabilities.persistent) return
+      const id = await f.add({ tags: ['a'] })
+      const before = await f.row(id)
+      await f.store.close()
+
+      const again = await f.connect()
+
+      expect(await again.jobs.get(id)).toEqual(before)
+    })
+
+    test('wakes a listener after another connection inserted', async (f) => {
+      if (!f.store.capabilities.push) return
+      const other = await f.connect()
+      await f.add()
+      let wake: () => void = () => undefined
+      const woken = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      const stop = f.store.wake.subscribe(() => wake())
+
+      // A hint may be lost, so writes go on until one arrives; the case's time limit is the deadline.
+      let isAwake = false
+      void woken.then(() => {
+        isAwake = true
+      })
+      while (!isAwake) {
+        await other.jobs.insert([newJob()])
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      stop()
+    })
+
+    test('wakes nobody who went away', async (f) => {
+      let calls = 0
+      const stop = f.store.wake.subscribe(() => calls++)
+      stop()
+      await f.add()
+      await new Promise((resolve) => setImmediate(resolve))
+
+      expect(calls).toBe(0)
+    })
+  })
+}

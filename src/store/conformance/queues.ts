@@ -1,0 +1,127 @@
+/** Queues: what waits where, pausing, clearing, figures. */
+import { describe, expect } from 'vitest'
+import { type Case, nth } from './fixture.ts'
+
+export function queueCases(test: Case): void {
+  describe('queues', () => {
+    test('counts live jobs by state and names the oldest that waits', async (f) => {
+      const now = await f.store.time()
+      await f.add({ runAt: now - 500 })
+      await f.add()
+      await f.add({ delayMs: 1_000 })
+      await f.running({ queue: 'b' })
+      await f.complete(await f.running({ queue: 'done' }))
+
+      const queues = await f.store.queues.list()
+
+      expect(queues).toEqual([
+        {
+          name: 'b',
+          counts: { processing: 1 },
+          oldestPendingAt: null,
+          pausedAt: null,
+          pausedBy: null,
+          pauseReason: null,
+        },
+        {
+          name: 'q',
+          counts: { pending: 2, scheduled: 1 },
+          oldestPendingAt: now - 500,
+          pausedAt: null,
+          pausedBy: null,
+          pauseReason: null,
+        },
+      ])
+    })
+
+    test('remembers who paused a queue and why, also an empty one', async (f) => {
+      const now = await f.store.time()
+      await f.store.queues.pause('empty', 'ann', 'disk')
+
+      expect(await f.store.queues.list()).toMatchObject([
+        { name: 'empty', pausedAt: now, pausedBy: 'ann', pauseReason: 'disk', counts: {} },
+      ])
+    })
+
+    test('pausing twice keeps since when, and resuming twice is no error', async (f) => {
+      const now = await f.store.time()
+      await f.store.queues.pause('q', 'ann', 'one')
+      f.clock.advance(1_000)
+      await f.store.queues.pause('q', 'bob', 'two')
+      expect(await f.store.queues.stats('q')).toMatchObject({ pausedAt: now })
+
+      await f.store.queues.resume('q')
+      await f.store.queues.resume('q')
+      await f.store.queues.resume('never seen')
+      await f.add()
+
+      expect((await f.store.queues.list()).find((info) => info.name === 'q')).toMatchObject({
+        pausedAt: null,
+        pausedBy: null,
+      })
+    })
+
+    test('gives figures of what finished', async (f) => {
+      for (let i = 1; i <= 4; i++) {
+        const id = await f.add()
+        f.clock.advance(100)
+        const lease = await f.hold(id)
+        f.clock.advance(i * 10)
+        await f.settle(lease, { to: 'completed', result: null, runMs: i * 10 })
+      }
+      await f.fail(await f.running())
+      await f.cancel(await f.add())
+      await f.add()
+
+      const stats = await f.store.queues.stats('q')
+
+      expect(stats).toMatchObject({ finished: { completed: 4, failed: 1, cancelled: 1 }, counts: { pending: 1 } })
+      expect(stats?.runMs).toEqual({ p50: 20, p95: 40, p99: 40 })
+      expect(stats?.waitMs).toEqual({ p50: 100, p95: 100, p99: 100 })
+    })
+
+    test('has figures for a queue whose jobs have all finished, none for one never seen', async (f) => {
+      await f.cancel(await f.add())
+
+      expect(await f.store.queues.stats('q')).toMatchObject({
+        finished: { cancelled: 1 },
+        waitMs: null,
+        runMs: null,
+        counts: {},
+      })
+      expect(await f.store.queues.stats('never')).toBeNull()
+    })
+
+    test('clears waiting jobs in the states named, no more than asked', async (f) => {
+      const running = await f.running()
+      for (let i = 0; i < 4; i++) await f.add()
+      const scheduled = await f.add({ delayMs: 1_000 })
+      const elsewhere = await f.add({ queue: 'other' })
+      const done = await f.add({ queue: 'q', priority: 0 })
+      await f.cancel(done)
+
+      expect(await f.store.queues.clear('q', ['pending'], 3)).toBe(3)
+      expect(await f.store.queues.clear('q', ['pending', 'processing', 'cancelled'], 100)).toBe(1)
+
+      expect((await f.row(running.id)).state).toBe('processing')
+      for (const [id, state] of [
+        [scheduled, 'scheduled'],
+        [elsewhere, 'pending'],
+        [done, 'cancelled'],
+      ] as const) {
+        expect((await f.row(id)).state).toBe(state)
+      }
+      expect(await f.store.queues.clear('q', [], 100)).toBe(0)
+    })
+
+    test('clearing a queue ends the dependents of what it removes', async (f) => {
+      const parent = await f.add()
+      const child = await f.child(parent, 'cancel', { queue: 'other' })
+
+      await f.store.queues.clear('q', ['pending'], 10)
+
+      expect((await f.row(child)).state).toBe('cancelled')
+      expect(nth(await f.store.queues.list().then((list) => [list.length]), 0)).toBe(0)
+    })
+  })
+}

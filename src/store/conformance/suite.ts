@@ -1,0 +1,49 @@
+/**
+ * The one suite that every store driver passes. A driver of your own runs it in a vitest file:
+ *
+ *     import { describeStore } from 'millrace/conformance'
+ *     describeStore('my store', async ({ clock }) => ({ store, reopen, close }))
+ *
+ * A case that needs what a driver cannot do is skipped by the capability that it names.
+ */
+import { describe, it } from 'vitest'
+import { claimCases } from './claim.ts'
+import { clusterCases } from './cluster.ts'
+import { controlCases } from './control.ts'
+import { dependencyCases } from './dependencies.ts'
+import { errorCases } from './errors.ts'
+import { type Case, Fixture, type OpenStore } from './fixture.ts'
+import { hostileCases } from './hostile.ts'
+import { insertCases } from './insert.ts'
+import { leaseCases } from './lease.ts'
+import { lifeCycleCases } from './life-cycle.ts'
+import { listCases } from './list.ts'
+import { pruneCases } from './prune.ts'
+import { queueCases } from './queues.ts'
+import { resealCases } from './reseal.ts'
+import { settleCases } from './settle.ts'
+import { stateCases } from './state.ts'
+import { uniqueCases } from './unique.ts'
+
+/** Declares the whole suite for one driver. `open` makes a fresh, empty store for each case. */
+export function describeStore(name: string, open: OpenStore): void {
+  const test: Case = (title, body, timeoutMs) => it(title, () => Fixture.run(open, body), timeoutMs)
+  describe(`store contract: ${name}`, () => {
+    lifeCycleCases(test)
+    insertCases(test)
+    uniqueCases(test)
+    claimCases(test)
+    settleCases(test)
+    leaseCases(test)
+    dependencyCases(test)
+    controlCases(test)
+    queueCases(test)
+    listCases(test)
+    pruneCases(test)
+    resealCases(test)
+    stateCases(test)
+    clusterCases(test)
+    hostileCases(test)
+    errorCases(test)
+  })
+}

@@ -1,0 +1,125 @@
+/**
+ * The store contract: what a database must do for Millrace. One suite (`store/conformance`) holds every driver to it.
+ *
+ * The ten laws: (1) operations are semantic; no SQL, keys or connections in a signature. (2) Each is atomic by itself.
+ * (3) The store's clock decides. (4) The caller supplies ids; inserting one again is `existing`. (5) Batches in, batches
+ * out, in order. (6) Every write to a running job is fenced. (7) Payloads are opaque. (8) Wake hints may be lost.
+ * (9) Capabilities are data. (10) An error has a kind (`StoreError`).
+ */
+import type { JobState } from '../../core/job/state.ts'
+import type { JobsFacet } from './jobs.ts'
+
+/** What a driver can do beyond the laws. A skipped test names one of these. */
+export interface Capabilities {
+  /** Rows outlive the process. */
+  readonly persistent: boolean
+  /** Several processes may work on the same store. */
+  readonly processes: boolean
+  /** `jobs.insertWithin` works inside the caller's transaction. */
+  readonly transactions: boolean
+  /** `wake.subscribe` hears of other processes' inserts without polling. */
+  readonly push: boolean
+}
+
+/** The latest schema version this code knows, and the one the store has (0: no tables yet). */
+export interface SchemaVersion {
+  readonly current: number
+  readonly latest: number
+}
+
+export interface QueueInfo {
+  readonly name: string
+  /** Live jobs by state. */
+  readonly counts: Readonly<Partial<Record<JobState, number>>>
+  /** When the longest waiting pending job became due; null: none waits. */
+  readonly oldestPendingAt: number | null
+  readonly pausedAt: number | null
+  readonly pausedBy: string | null
+  readonly pauseReason: string | null
+}
+
+export interface QueueStats extends QueueInfo {
+  /** Finished jobs still kept, counted no further than 10,000 each. */
+  readonly finished: { readonly completed: number; readonly failed: number; readonly cancelled: number }
+  /** Over the newest finished jobs of the queue (at most 1,000): milliseconds; null when there are none. */
+  readonly waitMs: Percentiles | null
+  readonly runMs: Percentiles | null
+}
+
+export interface Percentiles {
+  readonly p50: number
+  readonly p95: number
+  readonly p99: number
+}
+
+export interface QueuesFacet {
+  /** Every queue that has live jobs or settings, by name. */
+  list(): Promise<readonly QueueInfo[]>
+  /** Null when neither live nor kept jobs nor settings name this queue. */
+  stats(queue: string): Promise<QueueStats | null>
+  /** No job of the queue is claimed from now on; running ones go on. Idempotent. */
+  pause(queue: string, by: string, reason: string): Promise<void>
+  resume(queue: string): Promise<void>
+  /** Deletes waiting jobs in these states, at most `limit`, as `jobs.remove` does. Returns how many. */
+  clear(queue: string, states: readonly JobState[], limit: number): Promise<number>
+}
+
+/** Small shared values with compare-and-set. */
+export interface StateFacet {
+  get(key: string): Promise<{ readonly value: string; readonly version: number } | null>
+  /** Writes when the stored version equals `expected` (null: no such key yet). Returns the new version, or null on conflict. */
+  put(key: string, value: string, expected: number | null): Promise<number | null>
+  list(
+    prefix: string,
+    limit: number,
+  ): Promise<readonly { readonly key: string; readonly value: string; readonly version: number }[]>
+}
+
+/** A worker as it last reported itself. */
+export interface NodeRow {
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  readonly version: string
+  readonly names: readonly string[]
+  /** Null: every queue. */
+  readonly queues: readonly string[] | null
+  readonly concurrency: number
+  readonly running: number
+  readonly startedAt: number
+  readonly seenAt: number
+}
+
+export interface ClusterFacet {
+  /** Writes the node's row with the store's time. */
+  beat(node: Omit<NodeRow, 'seenAt' | 'startedAt'>): Promise<void>
+  /** Nodes seen within `withinMs`. */
+  nodes(withinMs: number): Promise<readonly NodeRow[]>
+  remove(id: string): Promise<void>
+}
+
+export interface WakeFacet {
+  /** Calls `onWake` soon after another connection may have made jobs claimable, asked for a cancellation, or finished jobs. Returns the way out. */
+  subscribe(onWake: () => void): () => void
+}
+
+export interface Store {
+  /** For people: the driver and where it is, without secrets. */
+  readonly description: string
+  readonly capabilities: Capabilities
+  /** Connects. Refuses a store of a newer schema. Does not migrate. */
+  open(): Promise<void>
+  /** Waits for calls under way, then disconnects. Idempotent; later calls fail with kind `closed`. */
+  close(): Promise<void>
+  /** The store's clock, milliseconds since the epoch. Never goes back within one connection. */
+  time(): Promise<number>
+  ping(): Promise<void>
+  /** Brings the schema to the latest version. Safe with many at once. Returns the versions applied. */
+  migrate(): Promise<readonly number[]>
+  schemaVersion(): Promise<SchemaVersion>
+  readonly jobs: JobsFacet
+  readonly queues: QueuesFacet
+  readonly state: StateFacet
+  readonly cluster: ClusterFacet
+  readonly wake: WakeFacet
+}

@@ -1,0 +1,81 @@
+/** Claiming: which jobs a worker gets, in which order. */
+import { isSuspect } from '../../core/job/decide.ts'
+import type { ClaimedJob, ClaimRequest, QueueShare } from '../contract/jobs.ts'
+import type { Job } from './job.ts'
+import { byText } from './sorted-set.ts'
+import type { Tables } from './tables.ts'
+
+/** Gives pending jobs to a worker. Cost: O(log n) a job, and a look at each job that is passed over. */
+export function claim(tables: Tables, request: ClaimRequest, now: number): readonly ClaimedJob[] {
+  const names = new Set(request.names)
+  const taken: ClaimedJob[] = []
+  for (const share of sharesOf(tables, request)) {
+    const max = Math.min(share.max, request.limit - taken.length)
+    for (const job of candidates(tables, share.queue, names, max, now)) {
+      const suspect = isSuspect(job.losses)
+      // A job with two losses goes alone. It keeps its place: nothing behind it in its queue overtakes it.
+      if (suspect && (taken.length > 0 || request.noSuspects === true)) break
+      taken.push(take(tables, job, request, now))
+      if (suspect) return taken
+    }
+  }
+  return taken
+}
+
+function candidates(
+  tables: Tables,
+  queue: string,
+  names: ReadonlySet<string>,
+  max: number,
+  now: number,
+): readonly Job[] {
+  const found: Job[] = []
+  if (max <= 0) return found
+  for (const job of tables.ready.get(queue) ?? []) {
+    if (!names.has(job.name) || (job.expiresAt !== null && job.expiresAt <= now)) continue
+    found.push(job)
+    if (found.length >= max) break
+  }
+  return found
+}
+
+/** The queues to serve, paused ones left out. `all` shares the limit evenly and begins with another queue each time. */
+function sharesOf(tables: Tables, request: ClaimRequest): readonly QueueShare[] {
+  if (request.queues !== 'all') return request.queues.filter((share) => !tables.paused.has(share.queue))
+  const names = [...tables.ready.keys()].filter((queue) => !tables.paused.has(queue)).sort(byText)
+  if (names.length === 0) return []
+  const start = tables.turn++ % names.length
+  const order = [...names.slice(start), ...names.slice(0, start)]
+  const even = Math.ceil(request.limit / names.length)
+  // A second round gives what the first left over.
+  return [even, request.limit].flatMap((max) => order.map((queue) => ({ queue, max })))
+}
+
+function take(tables: Tables, job: Job, request: ClaimRequest, now: number): ClaimedJob {
+  tables.change(job, () => {
+    job.state = 'processing'
+    job.epoch++
+    job.workerId = request.workerId
+    job.claimedAt = now
+    job.leaseUntil = Math.floor(now + request.leaseMs)
+    job.startedAt = null
+  })
+  return {
+    id: job.id,
+    epoch: job.epoch,
+    name: job.name,
+    version: job.version,
+    queue: job.queue,
+    priority: job.priority,
+    payload: job.payload,
+    attempt: job.attempts + 1,
+    attemptOffset: job.attemptOffset,
+    losses: job.losses,
+    crashes: job.crashes,
+    createdAt: job.createdAt,
+    runAt: job.runAt,
+    timeoutMs: job.timeoutMs,
+    retry: job.retry,
+    tags: [...job.tags],
+  }
+}

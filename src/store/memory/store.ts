@@ -1,0 +1,159 @@
+/**
+ * The store in memory: the reference that every driver is compared with, and a store for tests.
+ *
+ * It is written to be read. Every operation is one synchronous piece of work, so it is atomic by itself; the orders that a
+ * claim, a promotion or a reclaim reads are kept sorted, so that it stays usable with 100,000 jobs. Nothing outlives the
+ * process.
+ */
+import { type Clock, systemClock } from '../../base/clock.ts'
+import { StoreError } from '../../core/errors.ts'
+import type { JobsFacet, QueuesFacet, Store } from '../contract/index.ts'
+import { claim } from './claim.ts'
+import { cancel, prune, remove, retry, update } from './control.ts'
+import { expire, nextDue, promote, reclaim, unblock } from './due.ts'
+import { insertJob } from './insert.ts'
+import { clearQueue, listQueues, pauseQueue, queueStats } from './queues.ts'
+import { count, edges, finished, get, list, logs } from './read.ts'
+import { reseal } from './reseal.ts'
+import { cancellingOf, extend, report, settle, start } from './settle.ts'
+import { clusterFacet, stateFacet } from './shared.ts'
+import { Tables } from './tables.ts'
+
+export interface MemoryStoreOptions {
+  readonly clock?: Clock
+}
+
+/** Makes an empty store. It keeps its jobs over `close` and `open` for as long as the object lives. */
+export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
+  return new MemoryStore(options.clock ?? systemClock)
+}
+
+/** Runs one operation at the store's now. `wakes`: others may have something to do after it. */
+type Run = <T>(work: (now: number) => T, wakes?: boolean) => Promise<T>
+
+class MemoryStore implements Store {
+  readonly description = 'memory'
+  readonly capabilities = { persistent: false, processes: false, transactions: false, push: true } as const
+  readonly jobs: JobsFacet
+  readonly queues: QueuesFacet
+  readonly state
+  readonly cluster
+  readonly wake = { subscribe: (onWake: () => void) => this.#subscribe(onWake) }
+  readonly #clock: Clock
+  readonly #listeners = new Set<() => void>()
+  #isOpen = false
+  #wakes = false
+  #lastNow = Number.NEGATIVE_INFINITY
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    const tables = new Tables()
+    const run: Run = (work, wakes) => this.#run(work, wakes)
+    this.jobs = jobsFacet(tables, run)
+    this.queues = queuesFacet(tables, run)
+    this.state = stateFacet(tables, run)
+    this.cluster = clusterFacet(tables, run)
+  }
+
+  async open(): Promise<void> {
+    this.#isOpen = true
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false
+  }
+
+  time(): Promise<number> {
+    return this.#run((now) => now)
+  }
+
+  ping(): Promise<void> {
+    return this.#run(() => undefined)
+  }
+
+  migrate(): Promise<readonly number[]> {
+    return this.#run(() => [])
+  }
+
+  schemaVersion() {
+    return this.#run(() => ({ current: 1, latest: 1 }))
+  }
+
+  async #run<T>(work: (now: number) => T, wakes = false): Promise<T> {
+    if (!this.#isOpen) throw new StoreError('closed', 'STORE_CLOSED', 'the store in memory is closed')
+    this.#lastNow = Math.max(this.#lastNow, this.#clock.now())
+    const value = work(this.#lastNow)
+    if (wakes) this.#wakeSoon()
+    return value
+  }
+
+  #subscribe(onWake: () => void): () => void {
+    // A function of our own for each subscription: the same listener may subscribe twice.
+    const listener = () => onWake()
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #wakeSoon(): void {
+    if (this.#wakes || this.#listeners.size === 0) return
+    this.#wakes = true
+    queueMicrotask(() => {
+      this.#wakes = false
+      for (const listener of [...this.#listeners]) listener()
+    })
+  }
+}
+
+function jobsFacet(tables: Tables, run: Run): JobsFacet {
+  return {
+    insert: (jobs) => run((now) => jobs.map((job) => insertJob(tables, job, now)), true),
+    insertWithin: () => {
+      throw new StoreError('constraint', 'CONFIG_INVALID', 'the store in memory has no transactions to insert within', {
+        hint: 'Use a SQLite, PostgreSQL or MySQL store.',
+      })
+    },
+    exchange: (request) =>
+      run(
+        (now) => ({
+          settled: request.settle.map((settlement) => settle(tables, settlement, now)),
+          claimed: request.claim === undefined ? [] : claim(tables, request.claim, now),
+          cancelling: cancellingOf(tables, request.workerId),
+          now,
+        }),
+        request.settle.length > 0,
+      ),
+    extend: (leases, leaseMs) => run((now) => leases.map((lease) => extend(tables, lease, leaseMs, now))),
+    start: (lease) => run((now) => start(tables, lease, now)),
+    report: (reports) => run((now) => reports.map((news) => report(tables, news, now))),
+    promote: (limit) => run((now) => promote(tables, limit, now), true),
+    expire: (limit) => run((now) => expire(tables, limit, now), true),
+    nextDue: () => run(() => nextDue(tables)),
+    reclaim: (limit) => run((now) => reclaim(tables, limit, now), true),
+    unblock: (keyIds, limit) => run(() => unblock(tables, keyIds, limit), true),
+    cancel: (ids) => run((now) => ids.map((id) => cancel(tables, id, now)), true),
+    retry: (ids) => run((now) => ids.map((id) => retry(tables, id, now)), true),
+    update: (ids, change) => run((now) => ids.map((id) => update(tables, id, change, now)), true),
+    remove: (ids) => run((now) => ids.map((id) => remove(tables, id, now)), true),
+    prune: (retention, limit) => run((now) => prune(tables, retention, limit, now)),
+    get: (id) => run(() => get(tables, id)),
+    finished: (ids) => run(() => finished(tables, ids)),
+    list: (request) => run(() => list(tables, request)),
+    count: (filter, cap) => run(() => count(tables, filter, cap)),
+    logs: (id, afterSeq, limit) => run(() => logs(tables, id, afterSeq, limit)),
+    edges: (id) => run(() => edges(tables, id)),
+    reseal: async (cursor, limit, visit) => run(() => reseal(tables, cursor, limit, visit)),
+  }
+}
+
+function queuesFacet(tables: Tables, run: Run): QueuesFacet {
+  return {
+    list: () => run(() => listQueues(tables)),
+    stats: (queue) => run(() => queueStats(tables, queue)),
+    pause: (queue, by, reason) => run((now) => pauseQueue(tables, queue, by, reason, now)),
+    resume: (queue) =>
+      run(() => {
+        tables.paused.delete(queue)
+      }, true),
+    clear: (queue, states, limit) => run((now) => clearQueue(tables, queue, states, limit, now), true),
+  }
+}

@@ -1,0 +1,136 @@
+/** What people do to jobs: cancel, retry, update, remove; and pruning. All inside the caller's write transaction. */
+import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/jobs.ts'
+import { columnsOf, STATE, text } from '../sql/rows.ts'
+import { recordAttempt } from './attempts.ts'
+import type { Connection } from './connection.ts'
+import { finishLive, requestCancel } from './finish.ts'
+import { stateById } from './insert.ts'
+import { jobById } from './read.ts'
+
+const REVIVE =
+  'INSERT INTO millrace_job (id, name, version, queue, priority, state, created_at, run_at, attempts, attempt_offset, losses, ' +
+  'crashes, epoch, timeout_ms, retry, tags, unique_scope, unique_key, payload) SELECT id, name, version, queue, priority, 2, ' +
+  'created_at, ?2, attempts, attempts, 0, 0, epoch, timeout_ms, retry, tags, ?3, ?4, payload FROM millrace_archive WHERE id = ?1'
+const DELETE_ARCHIVED = 'DELETE FROM millrace_archive WHERE id = ?'
+const DROP_OUTCOME = 'DELETE FROM millrace_bytes WHERE job_id = ? AND field IN (2, 3)'
+const HURRY = 'UPDATE millrace_job SET state = 2, run_at = min(run_at, ?2) WHERE id = ?1 AND state IN (1, 4)'
+const UPDATE =
+  'UPDATE millrace_job SET priority = coalesce(?2, priority), queue = coalesce(?3, queue), run_at = coalesce(?4, run_at), ' +
+  'state = CASE WHEN ?4 IS NULL THEN state WHEN state IN (1, 2) THEN CASE WHEN ?4 > ?5 THEN 1 ELSE 2 END ELSE state END WHERE id = ?1'
+const DROP_ROWS = [
+  'DELETE FROM millrace_bytes WHERE job_id = ?',
+  'DELETE FROM millrace_attempt WHERE job_id = ?',
+  'DELETE FROM millrace_log WHERE job_id = ?',
+] as const
+const TAKE_BACK =
+  'INSERT INTO millrace_unique (scope, key, job_id, until) VALUES (?1, ?2, ?3, NULL) ON CONFLICT (scope, key) ' +
+  'DO UPDATE SET job_id = job_id RETURNING job_id'
+const DROP_KEY = 'DELETE FROM millrace_unique WHERE scope = ? AND key = ? AND job_id = ?'
+const KEY_OF = 'SELECT unique_scope, unique_key FROM millrace_archive WHERE id = ?'
+const ARCHIVED_QUEUES =
+  'WITH RECURSIVE q (name) AS (SELECT min(queue) FROM millrace_archive UNION ALL SELECT (SELECT min(queue) FROM millrace_archive ' +
+  'WHERE queue > q.name) FROM q WHERE q.name IS NOT NULL) SELECT name FROM q WHERE name IS NOT NULL'
+const TOO_OLD =
+  'SELECT id FROM millrace_archive WHERE queue = ?1 AND state = ?2 AND finished_at <= ?3 ORDER BY finished_at LIMIT ?4'
+const PRUNE_KEYS =
+  'DELETE FROM millrace_unique WHERE (scope, key) IN (SELECT scope, key FROM millrace_unique u WHERE until IS NOT NULL AND ' +
+  'until <= ?1 AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE id = u.job_id) ORDER BY until LIMIT ?2)'
+
+/** Ids are remembered this long at least, so that a repeated insert is recognised. */
+const ID_MEMORY_MS = 120_000
+
+export const CONTROL_STATEMENTS = { TOO_OLD, PRUNE_KEYS, ARCHIVED_QUEUES } as const
+
+export function cancel(c: Connection, id: string): CancelResult {
+  const state = stateById(c, id)
+  if (state === null) return 'missing'
+  if (state === 'processing') {
+    requestCancel(c, id)
+    return 'cancelling'
+  }
+  if (isFinalState(state)) return 'final'
+  finishLive(c, id, 'cancelled', 'requested', c.now())
+  return 'cancelled'
+}
+
+export function retry(c: Connection, id: string): RetryResult {
+  const state = stateById(c, id)
+  if (state === null) return 'missing'
+  if (state === 'scheduled' || state === 'retrying') {
+    c.sql(HURRY).run(id, c.now())
+    return 'retried'
+  }
+  if (!isFinalState(state)) return 'live'
+  const last = jobById(c, id)?.history.at(-1)
+  if (last !== undefined) recordAttempt(c, { id, epoch: last.epoch }, last)
+  const [scope, key] = keyToTakeBack(c, id)
+  c.sql(REVIVE).run(id, c.now(), scope, key)
+  c.sql(DELETE_ARCHIVED).run(id)
+  c.sql(DROP_OUTCOME).run(id)
+  return 'retried'
+}
+
+export function update(
+  c: Connection,
+  id: string,
+  change: { readonly priority?: number; readonly queue?: string; readonly runAt?: number },
+): UpdateResult {
+  const state = stateById(c, id)
+  if (state === null) return 'missing'
+  if (state === 'processing') return 'processing'
+  if (isFinalState(state)) return 'final'
+  c.sql(UPDATE).run(id, change.priority ?? null, change.queue ?? null, change.runAt ?? null, c.now())
+  return 'updated'
+}
+
+export function remove(c: Connection, id: string): RemoveResult {
+  const state = stateById(c, id)
+  if (state === null) return 'missing'
+  if (state === 'processing') return 'processing'
+  if (!isFinalState(state)) finishLive(c, id, 'cancelled', 'requested', c.now())
+  const key = columnsOf(c.sql(KEY_OF).get(id))
+  if (key[1] !== null) c.sql(DROP_KEY).run(text(key[0]), text(key[1]), id)
+  dropArchived(c, id)
+  return 'removed'
+}
+
+export function prune(c: Connection, retention: Retention, limit: number): number {
+  const now = c.now()
+  const kept = [
+    [STATE.completed, retention.completedMs],
+    [STATE.failed, retention.failedMs],
+    [STATE.cancelled, retention.cancelledMs],
+  ] as const
+  let pruned = 0
+  for (const queue of c
+    .sql(ARCHIVED_QUEUES)
+    .all()
+    .map((row) => text(columnsOf(row)[0]))) {
+    for (const [state, keptMs] of kept) {
+      if (pruned >= limit) break
+      const before = now - Math.max(keptMs, ID_MEMORY_MS)
+      const rows = c.sql(TOO_OLD).all(queue, state, before, limit - pruned)
+      for (const row of rows) dropArchived(c, text(columnsOf(row)[0]))
+      pruned += rows.length
+    }
+  }
+  c.sql(PRUNE_KEYS).run(now, limit)
+  return pruned
+}
+
+/** A job that lives again holds its key again, unless another job holds it meanwhile. */
+function keyToTakeBack(c: Connection, id: string): readonly [string | null, string | null] {
+  const [scope, key] = columnsOf(c.sql(KEY_OF).get(id))
+  if (typeof scope !== 'string' || typeof key !== 'string') return [null, null]
+  const holder = columnsOf(c.sql(TAKE_BACK).get(scope, key, id))[0]
+  return holder === id ? [scope, key] : [null, null]
+}
+
+function dropArchived(c: Connection, id: string): void {
+  c.sql(DELETE_ARCHIVED).run(id)
+  for (const sql of DROP_ROWS) c.sql(sql).run(id)
+}
+
+function isFinalState(state: string): boolean {
+  return state === 'completed' || state === 'failed' || state === 'cancelled'
+}

@@ -1,0 +1,77 @@
+/** Writes about running attempts between claim and settle, each fenced by `(id, epoch)`, and what becomes of lost leases. */
+import { decideLoss } from '../../core/job/decide.ts'
+import type { ExtendResult, JobReport, Lease, ReclaimedJob, SettleResult } from '../contract/jobs.ts'
+import { columnsOf, int, STATE, text } from '../sql/rows.ts'
+import { recordAttempt } from './attempts.ts'
+import type { Connection } from './connection.ts'
+import { finishLive } from './finish.ts'
+
+const EXTEND =
+  'UPDATE millrace_job SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND state = 3 RETURNING cancelling'
+const START = 'UPDATE millrace_job SET started_at = ?3 WHERE id = ?1 AND epoch = ?2 AND state = 3'
+const REPORT =
+  'UPDATE millrace_job SET progress = coalesce(?3, progress), progress_note = coalesce(?4, progress_note) ' +
+  'WHERE id = ?1 AND epoch = ?2 AND state = 3 RETURNING attempts'
+const LOG = 'INSERT OR REPLACE INTO millrace_log (job_id, seq, attempt, at, level, message) VALUES (?, ?, ?, ?, ?, ?)'
+const DROP_OLD_LOGS =
+  'DELETE FROM millrace_log WHERE job_id = ?1 AND seq <= (SELECT seq FROM millrace_log WHERE job_id = ?1 ' +
+  'ORDER BY seq DESC LIMIT 1 OFFSET ?2)'
+const EXPIRED_LEASES =
+  'SELECT id, name, queue, epoch, losses, crashes, attempts, worker_id, claimed_at, started_at, cancelling ' +
+  'FROM millrace_job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2'
+const COUNT_LOSS =
+  'UPDATE millrace_job SET losses = ?2, crashes = ?3, state = ?4, worker_id = NULL, claimed_at = NULL, lease_until = NULL, ' +
+  'started_at = NULL WHERE id = ?1'
+const KEPT_LINES = 1000
+
+export function extend(c: Connection, leases: readonly Lease[], leaseMs: number): readonly ExtendResult[] {
+  const until = c.now() + leaseMs
+  return leases.map((lease) => {
+    const row = c.sql(EXTEND).get(lease.id, lease.epoch, until)
+    if (row === undefined) return 'lost'
+    return int(columnsOf(row)[0]) === 1 ? 'cancelling' : 'held'
+  })
+}
+
+export function start(c: Connection, lease: Lease): SettleResult {
+  return c.sql(START).run(lease.id, lease.epoch, c.now()).changes === 1 ? 'settled' : 'lost'
+}
+
+export function report(c: Connection, reports: readonly JobReport[]): readonly SettleResult[] {
+  const now = c.now()
+  return reports.map((news) => {
+    const row = c.sql(REPORT).get(news.id, news.epoch, news.progress ?? null, news.note ?? null)
+    if (row === undefined) return 'lost'
+    writeLogs(c, news, int(columnsOf(row)[0]) + 1, now)
+    return 'settled'
+  })
+}
+
+/** Sequence numbers come from the caller and grow over the attempts of a job. */
+function writeLogs(c: Connection, news: JobReport, attempt: number, now: number): void {
+  if (news.logs === undefined || news.logs.length === 0) return
+  for (const line of news.logs) c.sql(LOG).run(news.id, line.seq, attempt, now, line.level, line.message)
+  c.sql(DROP_OLD_LOGS).run(news.id, KEPT_LINES)
+}
+
+export function reclaim(c: Connection, limit: number): readonly ReclaimedJob[] {
+  const now = c.now()
+  const rows = c.sql(EXPIRED_LEASES).all(now, limit).map(columnsOf)
+  return rows.map((row) => {
+    const id = text(row[0])
+    const epoch = int(row[3])
+    const decided = decideLoss({ losses: int(row[4]), crashes: int(row[5]), started: row[9] !== null })
+    const isCancelling = int(row[10]) === 1
+    const to = isCancelling ? 'cancelled' : decided.to
+    const startedAt = int(row[9] ?? row[8] ?? now)
+    recordAttempt(
+      c,
+      { id, epoch },
+      { attempt: int(row[6]) + 1, workerId: text(row[7]), startedAt, endedAt: now, outcome: 'lost', error: null },
+    )
+    c.sql(COUNT_LOSS).run(id, decided.losses, decided.crashes, to === 'pending' ? STATE.pending : STATE.processing)
+    if (to === 'failed') finishLive(c, id, 'failed', 'quarantined', now)
+    else if (to === 'cancelled') finishLive(c, id, 'cancelled', 'requested', now)
+    return { id, name: text(row[1]), queue: text(row[2]), to, losses: decided.losses, crashes: decided.crashes }
+  })
+}

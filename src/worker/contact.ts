@@ -1,0 +1,68 @@
+/** Whether the store answers: back-off after failures, recovery, and the watchdog's question. */
+import type { Clock } from '../base/clock.ts'
+import type { Telemetry } from '../base/telemetry.ts'
+import { StoreError } from '../core/errors.ts'
+
+const FIRST_BACK_OFF_MS = 50
+const LAST_BACK_OFF_MS = 5_000
+
+export class Contact {
+  readonly #clock: Clock
+  readonly #telemetry: Telemetry
+  readonly #lostAfterMs: number
+  #lastSuccess: number
+  #failures = 0
+  #notBefore = 0
+  #lastError: unknown
+
+  constructor(clock: Clock, telemetry: Telemetry, lostAfterMs: number) {
+    this.#clock = clock
+    this.#telemetry = telemetry
+    this.#lostAfterMs = lostAfterMs
+    this.#lastSuccess = clock.monotonic()
+  }
+
+  /** False while a back-off lasts. */
+  get mayTry(): boolean {
+    return this.#failures === 0 || this.#clock.monotonic() >= this.#notBefore
+  }
+
+  /** No call has succeeded for too long, and the last one failed. */
+  get isLost(): boolean {
+    return this.#failures > 0 && this.#clock.monotonic() - this.#lastSuccess > this.#lostAfterMs
+  }
+
+  succeeded(operation: string): void {
+    if (this.#failures > 0) {
+      this.#telemetry.emit('store.recovered', { operation, afterMs: this.#clock.monotonic() - this.#lastSuccess })
+      this.#failures = 0
+    }
+    this.#lastSuccess = this.#clock.monotonic()
+  }
+
+  failed(operation: string, error: unknown): void {
+    this.#failures++
+    this.#lastError = error
+    this.#telemetry.emit('store.failed', { operation, error })
+  }
+
+  /** How long to wait before the next try; calls in between are held off. Doubles from 50 ms to 5 s, with full jitter above half. */
+  backOffMs(random: number): number {
+    const full = Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(this.#failures - 1, 10))
+    const ms = full * (0.5 + random / 2)
+    this.#notBefore = this.#clock.monotonic() + ms
+    return ms
+  }
+
+  lostError(store: string): StoreError {
+    return new StoreError(
+      'transient',
+      'STORE_UNREACHABLE',
+      `no call to ${store} has succeeded for ${this.#lostAfterMs} ms`,
+      {
+        hint: 'The jobs of this worker will be taken over by others once their leases end.',
+        cause: this.#lastError,
+      },
+    )
+  }
+}

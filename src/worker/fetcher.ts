@@ -1,0 +1,136 @@
+/**
+ * What to claim next, and the claimed jobs that wait for a slot.
+ *
+ * Prefetch by Little's law (L = λW), not by a setting: ask for the free slots plus what will become free during one round
+ * trip to the store, `slots × roundTrip / meanRun`, at most `maxPrefetch`. Both means are moving averages of what was
+ * measured. A job that has waited here for half its lease is given back, its attempt uncounted.
+ */
+
+import { isSuspect } from '../core/job/decide.ts'
+import { prefetchCount } from '../core/prefetch.ts'
+import type { ClaimedJob, ClaimRequest, QueueShare } from '../store/contract/index.ts'
+import type { WorkerSettings } from './options.ts'
+import type { Slots } from './slots.ts'
+
+/** A claimed job and the monotonic instant at which its lease ends. */
+export interface Fetched {
+  readonly job: ClaimedJob
+  readonly leaseEnd: number
+}
+
+/** Weight of the newest measurement in the moving averages. */
+const NEWEST = 0.2
+const MAX_CLAIM = 1000
+
+export class Fetcher {
+  readonly #settings: WorkerSettings
+  readonly #slots: Slots
+  readonly #workerId: string
+  readonly #names: readonly string[]
+  #ready: Fetched[] = []
+  #head = 0
+  #roundTripMs = 1
+  #meanRunMs = 1000
+  #turn = 0
+  /** Jobs claimed so far, for `maxJobs`. */
+  claimed = 0
+
+  constructor(settings: WorkerSettings, slots: Slots, workerId: string, names: readonly string[]) {
+    this.#settings = settings
+    this.#slots = slots
+    this.#workerId = workerId
+    this.#names = names
+  }
+
+  /** How many fetched jobs wait for a slot. */
+  get waiting(): number {
+    return this.#ready.length - this.#head
+  }
+
+  /** The next claim, or undefined when there is room for nothing. */
+  request(): ClaimRequest | undefined {
+    const { concurrency, maxPrefetch, maxJobs, leaseMs } = this.#settings
+    const free = this.#slots.free
+    const ahead = prefetchCount({
+      slots: concurrency,
+      roundTripMs: this.#roundTripMs,
+      meanRunMs: this.#meanRunMs,
+      maxPrefetch,
+    })
+    const limit = Math.min(free + ahead - this.waiting, MAX_CLAIM, maxJobs - this.claimed)
+    if (limit <= 0) return undefined
+    const queues = this.#shares(limit)
+    if (queues !== 'all' && queues.length === 0) return undefined
+    return { workerId: this.#workerId, queues, names: this.#names, limit, leaseMs, noSuspects: free <= this.waiting }
+  }
+
+  add(jobs: readonly ClaimedJob[], leaseEnd: number): void {
+    this.claimed += jobs.length
+    for (const job of jobs) this.#ready.push({ job, leaseEnd })
+  }
+
+  /** The next job to start, oldest claim first. */
+  next(): Fetched | undefined {
+    const fetched = this.#ready[this.#head]
+    if (fetched === undefined) return undefined
+    this.#head++
+    if (this.#head === this.#ready.length) {
+      this.#ready = []
+      this.#head = 0
+    }
+    return fetched
+  }
+
+  /** Takes out the jobs that must go back: all of them, or those whose lease ends before `before`. */
+  takeBack(before = Number.POSITIVE_INFINITY): readonly ClaimedJob[] {
+    const waiting = this.#ready.slice(this.#head)
+    this.#head = 0
+    this.#ready = waiting.filter((fetched) => fetched.leaseEnd > before)
+    const back = waiting.filter((fetched) => fetched.leaseEnd <= before).map((fetched) => fetched.job)
+    this.claimed -= back.length
+    return back
+  }
+
+  sawRoundTrip(ms: number): void {
+    this.#roundTripMs += (ms - this.#roundTripMs) * NEWEST
+  }
+
+  sawRun(ms: number): void {
+    this.#meanRunMs += (ms - this.#meanRunMs) * NEWEST
+  }
+
+  /** Each queue's share by weight, then a second round for what the first leaves; another queue begins each time. */
+  #shares(limit: number): readonly QueueShare[] | 'all' {
+    const { queues } = this.#settings
+    if (queues === 'all') return 'all'
+    const open = [...queues].map(([queue, { concurrency, weight }]) => {
+      return {
+        queue,
+        weight,
+        room: Math.min(limit, concurrency - this.#slots.runningIn(queue) - this.#waitingIn(queue, concurrency)),
+      }
+    })
+    const first = this.#turn++ % open.length
+    const order = [...open.slice(first), ...open.slice(0, first)].filter((q) => q.room > 0)
+    const total = order.reduce((sum, q) => sum + q.weight, 0)
+    if (order.length <= 1) return order.map(({ queue, room }) => ({ queue, max: room }))
+    const fair = order.map(({ queue, weight, room }) => ({
+      queue,
+      max: Math.min(room, Math.ceil((limit * weight) / total)),
+    }))
+    const rest = order.map(({ queue, room }, i) => ({ queue, max: room - (fair[i]?.max ?? 0) }))
+    return [...fair, ...rest.filter((share) => share.max > 0)]
+  }
+
+  #waitingIn(queue: string, concurrency: number): number {
+    if (concurrency === Number.POSITIVE_INFINITY) return 0
+    let count = 0
+    for (let i = this.#head; i < this.#ready.length; i++) if (this.#ready[i]?.job.queue === queue) count++
+    return count
+  }
+}
+
+/** Tells whether a job must be written down as started before its handler runs. */
+export function needsStartRecord(job: ClaimedJob): boolean {
+  return isSuspect(job.losses)
+}

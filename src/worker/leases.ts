@@ -1,0 +1,121 @@
+/**
+ * Time and running jobs: timeouts, the grace after an abort, and leases.
+ *
+ * One timer for all deadlines, armed for the earliest: a timer per job would cost more than a short job. A heartbeat
+ * extends exactly what runs here, in one statement. A job whose lease this worker could not extend is aborted before the
+ * lease ends by the worker's own monotonic clock, so that two workers never run it knowingly.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { ExtendResult, Store } from '../store/contract/index.ts'
+import type { RunningJob } from './running-job.ts'
+import type { Slots } from './slots.ts'
+
+export interface LeaseOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly slots: Slots
+  readonly leaseMs: number
+  readonly graceMs: number
+  /** A handler ignored its signal for the whole grace: its attempt ends without it. */
+  readonly onIgnored: (job: RunningJob) => void
+  readonly onLost: (job: RunningJob) => void
+}
+
+/** A lease is given up this share of its length before it ends. */
+const MARGIN = 0.1
+
+export class Leases {
+  readonly #options: LeaseOptions
+  #armedFor = Number.POSITIVE_INFINITY
+  #cancelTimer: (() => void) | undefined
+
+  constructor(options: LeaseOptions) {
+    this.#options = options
+  }
+
+  /** The monotonic instant at which a lease asked for at `sentAt` is no longer trusted. */
+  endOf(sentAt: number): number {
+    return sentAt + this.#options.leaseMs * (1 - MARGIN)
+  }
+
+  /** Watches a job whose handler has just begun. */
+  watch(job: RunningJob): void {
+    const at = Math.min(job.deadline, job.leaseEnd)
+    if (at < this.#armedFor) this.#arm(at)
+  }
+
+  /** Aborts a job and counts its grace. */
+  abort(job: RunningJob, why: NonNullable<RunningJob['aborted']>): void {
+    const now = this.#options.clock.monotonic()
+    job.abort(why, now)
+    const at = now + this.#options.graceMs
+    if (at < this.#armedFor) this.#arm(at)
+  }
+
+  /** Extends every running job. Rejects when the store does. */
+  async heartbeat(): Promise<void> {
+    const { store, clock, slots, leaseMs } = this.#options
+    const running = [...slots.running].filter((job) => !job.isOver)
+    if (running.length === 0) return
+    const sentAt = clock.monotonic()
+    const results = await store.jobs.extend(
+      running.map((job) => job.claimed),
+      leaseMs,
+    )
+    running.forEach((job, i) => {
+      this.#heard(job, results[i] ?? 'lost', sentAt)
+    })
+  }
+
+  stop(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#armedFor = Number.POSITIVE_INFINITY
+  }
+
+  #heard(job: RunningJob, result: ExtendResult, sentAt: number): void {
+    if (job.isOver) return
+    if (result === 'lost') {
+      this.abort(job, 'lease-lost')
+      this.#options.onLost(job)
+      return
+    }
+    job.leaseEnd = this.endOf(sentAt)
+    if (result === 'cancelling') this.abort(job, 'cancelled')
+  }
+
+  #arm(at: number): void {
+    this.#cancelTimer?.()
+    this.#armedFor = at
+    // A timer may fire up to a millisecond early; one later never finds the deadline ahead.
+    const ms = Math.min(Math.max(0, at - this.#options.clock.monotonic()) + 1, 2 ** 31 - 1)
+    this.#cancelTimer = this.#options.clock.after(ms, () => this.#check())
+  }
+
+  #check(): void {
+    const now = this.#options.clock.monotonic()
+    this.#armedFor = Number.POSITIVE_INFINITY
+    let next = Number.POSITIVE_INFINITY
+    for (const job of [...this.#options.slots.running]) {
+      const at = this.#checkOne(job, now)
+      if (at < next) next = at
+    }
+    if (next < this.#armedFor) this.#arm(next)
+  }
+
+  /** Acts on what is due for one job and returns when to look again. */
+  #checkOne(job: RunningJob, now: number): number {
+    if (job.startedAt === 0) return Number.POSITIVE_INFINITY
+    if (job.aborted === undefined) {
+      if (now >= job.leaseEnd) {
+        job.abort('lease-lost', now)
+        this.#options.onLost(job)
+      } else if (now >= job.deadline) job.abort('timeout', now)
+      else return Math.min(job.deadline, job.leaseEnd)
+    }
+    const end = job.abortedAt + this.#options.graceMs
+    if (now < end) return end
+    this.#options.onIgnored(job)
+    return Number.POSITIVE_INFINITY
+  }
+}

@@ -1,0 +1,143 @@
+/** What a worker can be told, and its defaults. */
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { ConfigError } from '../core/errors.ts'
+import { checkQueue } from '../core/job/limits.ts'
+import { checkOptions } from '../core/options.ts'
+import type { Middleware } from '../job/context.ts'
+
+/** How one queue is served by a worker. */
+export interface QueueOptions {
+  /** At most this many of its jobs run in this worker at a time. */
+  readonly concurrency?: number
+  /** Its share of the claims beside other queues, default 1. */
+  readonly weight?: number
+}
+
+export interface WorkerOptions {
+  /** Jobs that run at a time, default 10. */
+  readonly concurrency?: number
+  /** Queues to serve: names, or names with options; default every queue. */
+  readonly queues?: readonly string[] | Readonly<Record<string, QueueOptions>>
+  readonly middleware?: readonly Middleware[]
+  /** How long a claim holds without a heartbeat, default 30 s. */
+  readonly lease?: Duration
+  /** Between heartbeats, default a third of the lease. */
+  readonly heartbeat?: Duration
+  /** After an abort, how long a handler may ignore its signal before the attempt ends without it. Default 5 s. */
+  readonly grace?: Duration
+  /** On `stop`: how long running jobs may finish undisturbed. Default 20 s. */
+  readonly stopWithin?: Duration
+  /** The longest a worker sleeps without asking the store, default 250 ms. */
+  readonly poll?: Duration
+  /** Jobs fetched ahead of free slots at most, default 256; 0 turns it off. */
+  readonly maxPrefetch?: number
+  /** Stop after this many jobs. */
+  readonly maxJobs?: number
+  /** Stop when nothing is left to claim and nothing runs. */
+  readonly drain?: boolean
+  /** Go on trying when the store was out of reach for three leases, instead of rejecting `done`. */
+  readonly restart?: boolean
+}
+
+/** The same, whole and in milliseconds. */
+export interface WorkerSettings {
+  readonly concurrency: number
+  readonly queues: ReadonlyMap<string, { readonly concurrency: number; readonly weight: number }> | 'all'
+  readonly middleware: readonly Middleware[]
+  readonly leaseMs: number
+  readonly heartbeatMs: number
+  readonly graceMs: number
+  readonly stopWithinMs: number
+  readonly pollMs: number
+  readonly maxPrefetch: number
+  readonly maxJobs: number
+  readonly drain: boolean
+  readonly restart: boolean
+}
+
+const OPTIONS = [
+  'concurrency',
+  'queues',
+  'middleware',
+  'lease',
+  'heartbeat',
+  'grace',
+  'stopWithin',
+  'poll',
+  'maxPrefetch',
+  'maxJobs',
+  'drain',
+  'restart',
+]
+
+/** Checks the options and fills in defaults. Throws ConfigError with the option's name and value. */
+export function workerSettings(options: WorkerOptions): WorkerSettings {
+  checkOptions(options, OPTIONS, 'work')
+  const leaseMs = duration(options.lease, 'lease', 30_000, 100)
+  const heartbeatMs = duration(options.heartbeat, 'heartbeat', Math.floor(leaseMs / 3), 10)
+  if (heartbeatMs * 2 > leaseMs) {
+    throw new ConfigError('CONFIG_INVALID', `a heartbeat each ${heartbeatMs} ms cannot keep a lease of ${leaseMs} ms`, {
+      fields: { heartbeatMs, leaseMs },
+      hint: 'Make the lease at least twice the heartbeat.',
+    })
+  }
+  return {
+    concurrency: count(options.concurrency, 'concurrency', 10, 1, 10_000),
+    queues: queueSettings(options.queues),
+    middleware: options.middleware ?? [],
+    leaseMs,
+    heartbeatMs,
+    graceMs: duration(options.grace, 'grace', 5_000, 0),
+    stopWithinMs: duration(options.stopWithin, 'stopWithin', 20_000, 0),
+    pollMs: duration(options.poll, 'poll', 250, 1),
+    maxPrefetch: count(options.maxPrefetch, 'maxPrefetch', 256, 0, 10_000),
+    maxJobs:
+      options.maxJobs === undefined
+        ? Number.POSITIVE_INFINITY
+        : count(options.maxJobs, 'maxJobs', 1, 1, Number.MAX_SAFE_INTEGER),
+    drain: options.drain === true,
+    restart: options.restart === true,
+  }
+}
+
+function queueSettings(queues: WorkerOptions['queues']): WorkerSettings['queues'] {
+  if (queues === undefined) return 'all'
+  const entries: readonly (readonly [string, QueueOptions])[] = isNames(queues)
+    ? queues.map((name) => [name, {}] as const)
+    : Object.entries(queues)
+  if (entries.length === 0)
+    throw new ConfigError('CONFIG_INVALID', '`queues` names no queue', { hint: 'Leave it out to serve every queue.' })
+  return new Map(
+    entries.map(([name, one]) => {
+      checkQueue(name)
+      checkOptions(one, ['concurrency', 'weight'], `queue ${name}`)
+      const concurrency =
+        one.concurrency === undefined
+          ? Number.POSITIVE_INFINITY
+          : count(one.concurrency, `concurrency of ${name}`, 1, 1, 10_000)
+      return [name, { concurrency, weight: count(one.weight, `weight of ${name}`, 1, 1, 1000) }]
+    }),
+  )
+}
+
+function isNames(queues: NonNullable<WorkerOptions['queues']>): queues is readonly string[] {
+  return Array.isArray(queues)
+}
+
+function count(value: number | undefined, name: string, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw new ConfigError(
+    'CONFIG_INVALID',
+    `${name} is ${String(value)}; it must be a whole number from ${min} to ${max}`,
+    { fields: { option: name, value } },
+  )
+}
+
+function duration(value: Duration | undefined, name: string, fallback: number, min: number): number {
+  const ms = value === undefined ? fallback : parseDuration(value, name)
+  if (ms >= min) return ms
+  throw new ConfigError('CONFIG_INVALID', `${name} is ${ms} ms; it must be at least ${min} ms`, {
+    fields: { option: name, value },
+  })
+}

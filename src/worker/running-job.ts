@@ -1,0 +1,113 @@
+/** One attempt under way: the context its handler sees, and what the worker knows of it. */
+import type { Duration } from '../core/duration.ts'
+import type { LogLevel } from '../core/job/log-level.ts'
+import type { JobContext } from '../job/context.ts'
+import { Snooze } from '../job/control-flow.ts'
+import type { BoundHandler } from '../job/handle.ts'
+import type { ClaimedJob } from '../store/contract/index.ts'
+
+/** Why an attempt was told to stop. */
+export type AbortWhy = 'timeout' | 'cancelled' | 'lease-lost' | 'stopping'
+
+/** What the attempt sends out while it runs. */
+export interface Outlet {
+  progress(job: RunningJob, fraction: number, note: string | undefined): void
+  log(job: RunningJob, message: string, level: LogLevel): void
+}
+
+export class RunningJob implements JobContext {
+  readonly claimed: ClaimedJob
+  readonly handler: BoundHandler
+  readonly timeoutMs: number
+  readonly #outlet: Outlet
+  #controller: AbortController | undefined
+  /** Monotonic ms at which the handler began; 0 before. */
+  startedAt = 0
+  /** Monotonic ms at which its signal aborts for time. */
+  deadline = 0
+  /** Monotonic ms at which a worker that hears nothing from the store must let the job go. */
+  leaseEnd: number
+  aborted: AbortWhy | undefined
+  /** Monotonic ms of the abort: the grace counts from here. */
+  abortedAt = 0
+  /** Settled or given up: whatever the handler still does is no longer this job's. */
+  isOver = false
+
+  constructor(claimed: ClaimedJob, handler: BoundHandler, leaseEnd: number, outlet: Outlet) {
+    this.claimed = claimed
+    this.handler = handler
+    this.timeoutMs = claimed.timeoutMs ?? handler.definition.timeoutMs
+    this.leaseEnd = leaseEnd
+    this.#outlet = outlet
+  }
+
+  get id(): string {
+    return this.claimed.id
+  }
+
+  get name(): string {
+    return this.claimed.name
+  }
+
+  get queue(): string {
+    return this.claimed.queue
+  }
+
+  get priority(): number {
+    return this.claimed.priority
+  }
+
+  get attempt(): number {
+    return this.claimed.attempt
+  }
+
+  get tags(): readonly string[] {
+    return this.claimed.tags
+  }
+
+  get createdAt(): Date {
+    return new Date(this.claimed.createdAt)
+  }
+
+  get fence(): number {
+    return this.claimed.epoch
+  }
+
+  /** Made when it is first asked for: most handlers never look. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.aborted !== undefined && !this.#controller.signal.aborted) this.#controller.abort(reasonOf(this.aborted))
+    return this.#controller.signal
+  }
+
+  progress(fraction: number, note?: string): void {
+    if (!this.isOver) this.#outlet.progress(this, fraction, note)
+  }
+
+  log(message: string, level: LogLevel = 'info'): void {
+    if (!this.isOver) this.#outlet.log(this, message, level)
+  }
+
+  snooze(delay: Duration): never {
+    throw new Snooze(delay)
+  }
+
+  /** Tells the handler to stop; the first reason stays. */
+  abort(why: AbortWhy, now: number): void {
+    if (this.aborted !== undefined) return
+    this.aborted = why
+    this.abortedAt = now
+    this.#controller?.abort(reasonOf(why))
+  }
+}
+
+function reasonOf(why: AbortWhy): Error {
+  return new DOMException(ABORT_TEXT[why], why === 'timeout' ? 'TimeoutError' : 'AbortError')
+}
+
+const ABORT_TEXT: Readonly<Record<AbortWhy, string>> = {
+  timeout: 'the job ran longer than its timeout',
+  cancelled: 'the job was cancelled',
+  'lease-lost': 'the lease of the job was lost',
+  stopping: 'the worker is stopping',
+}

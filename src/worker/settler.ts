@@ -1,0 +1,88 @@
+/**
+ * Outcomes on their way to the store. They travel with the next exchange, in batches of at most 1,000 rows or 4 MiB. When
+ * the store is away they stay here until it answers or their lease ends. A batch that a constraint refuses is halved until
+ * the bad row stands alone; that row is settled as failed without its bytes, so that one bad row never holds up the rest.
+ */
+import { takeBatch } from '../core/batch.ts'
+import type { Settlement, SettleResult } from '../store/contract/index.ts'
+import type { RunningJob } from './running-job.ts'
+
+/** A settlement and what is told about it once it is committed. */
+export interface Outcome {
+  readonly job: RunningJob
+  readonly settlement: Settlement
+  readonly errorLine?: string
+}
+
+const MAX_ROWS = 1000
+const MAX_BYTES = 4 * 1024 * 1024
+
+export class Settler {
+  #waiting: Outcome[] = []
+  #maxRows = MAX_ROWS
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  add(outcome: Outcome): void {
+    this.#waiting.push(outcome)
+  }
+
+  /** Takes the next batch out, oldest first. */
+  take(): readonly Outcome[] {
+    if (this.#waiting.length === 0) return this.#waiting
+    const rows = takeBatch(this.#waiting, (o) => bytesOf(o.settlement), this.#maxRows, MAX_BYTES)
+    if (rows === this.#waiting.length) {
+      const all = this.#waiting
+      this.#waiting = []
+      return all
+    }
+    return this.#waiting.splice(0, rows)
+  }
+
+  /** Puts a batch back at the head: the store did not take it. */
+  putBack(batch: readonly Outcome[]): void {
+    this.#waiting = [...batch, ...this.#waiting]
+  }
+
+  /** A constraint refused this batch: the next one is half as large; a single row goes back stripped. Returns the row set aside. */
+  refused(batch: readonly Outcome[]): Outcome | undefined {
+    const [only] = batch
+    if (batch.length > 1 || only === undefined) {
+      this.#maxRows = Math.max(1, batch.length >> 1)
+      this.putBack(batch)
+      return undefined
+    }
+    const { settlement } = only
+    const isStripped = settlement.to === 'failed' && settlement.error === null
+    // Even stripped it was refused: its lease will end and the store decides.
+    if (isStripped) return only
+    const { id, epoch, runMs } = settlement
+    this.putBack([{ ...only, settlement: { id, epoch, runMs, to: 'failed', reason: 'unreadable', error: null } }])
+    return only
+  }
+
+  /** The store took a batch: batches may be large again. */
+  accepted(): void {
+    this.#maxRows = MAX_ROWS
+  }
+
+  /** Forgets outcomes whose lease was lost meanwhile. */
+  drop(isLost: (outcome: Outcome) => boolean): void {
+    this.#waiting = this.#waiting.filter((outcome) => !isLost(outcome))
+  }
+}
+
+/** Pairs each outcome of a batch with the store's answer. */
+export function answers(
+  batch: readonly Outcome[],
+  settled: readonly SettleResult[],
+): readonly (readonly [Outcome, SettleResult])[] {
+  return batch.map((outcome, i) => [outcome, settled[i] ?? 'lost'])
+}
+
+function bytesOf(settlement: Settlement): number {
+  if (settlement.to === 'completed') return settlement.result?.byteLength ?? 0
+  return 'error' in settlement ? (settlement.error?.byteLength ?? 0) : 0
+}

@@ -1,0 +1,19 @@
+/** Runs around every test file: a file may leave no process, server or file watcher behind. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll } from 'vitest'
+
+const LEFTOVERS = new Set(['ProcessWrap', 'TCPServerWrap', 'PipeServerWrap', 'FSEventWrap'])
+const DEADLINE_MS = 3_000
+const TURN_MS = 10
+
+afterAll(async () => {
+  // What was closed in the last test may need a turn of the loop to go.
+  const end = performance.now() + DEADLINE_MS
+  while (leftovers().length > 0 && performance.now() < end) await pause(TURN_MS)
+  const left = leftovers()
+  if (left.length > 0) throw new Error(`this test file left behind: ${left.join(', ')}`)
+})
+
+function leftovers(): string[] {
+  return process.getActiveResourcesInfo().filter((name) => LEFTOVERS.has(name))
+}
