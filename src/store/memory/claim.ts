@@ -1,6 +1,6 @@
 /** Claiming: which jobs a worker gets, in which order. */
 import { isSuspect } from '../../core/job/decide.ts'
-import type { ClaimedJob, ClaimRequest, QueueShare } from '../contract/jobs.ts'
+import type { ClaimedJob, ClaimRequest, QueueShare } from '../contract/index.ts'
 import type { Job } from './job.ts'
 import { byText } from './sorted-set.ts'
 import type { Tables } from './tables.ts'

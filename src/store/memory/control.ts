@@ -1,5 +1,5 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. */
-import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/jobs.ts'
+import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { holderOf } from './insert.ts'
 import { isEnded, type Job } from './job.ts'

@@ -1,6 +1,6 @@
 /** What becomes due: promotion, expiry, lost leases, keys that appeared. */
 import { decideLoss } from '../../core/job/decide.ts'
-import type { ReclaimedJob } from '../contract/jobs.ts'
+import type { ReclaimedJob } from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { dropLease, isEnded, type Job, recordAttempt } from './job.ts'
 import type { Tables } from './tables.ts'

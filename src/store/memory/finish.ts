@@ -3,7 +3,7 @@
  * through `finish`. The cascade is a loop over a list, not a recursion: a chain may be as long as it likes.
  */
 import type { Reason } from '../../core/job/state.ts'
-import type { EdgePolicy } from '../contract/jobs.ts'
+import type { EdgePolicy } from '../contract/index.ts'
 import { dropLease, isEnded, type Job } from './job.ts'
 import { keyName, type Tables } from './tables.ts'
 

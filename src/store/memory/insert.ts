@@ -1,5 +1,5 @@
 /** New jobs: repeated ids, unique keys, dependencies, and what a job is born as. */
-import type { InsertResult, NewEdge, NewJob } from '../contract/jobs.ts'
+import type { InsertResult, NewEdge, NewJob } from '../contract/index.ts'
 import { fateOf, finish } from './finish.ts'
 import { isEnded, type Job } from './job.ts'
 import { keyName, type Tables } from './tables.ts'

@@ -1,6 +1,6 @@
 /** One job as the memory store keeps it: the contract's row, changeable, and what a row does not show. */
 import type { JobState } from '../../core/job/state.ts'
-import type { AttemptRecord, JobRow, LogLine } from '../contract/jobs.ts'
+import type { AttemptRecord, JobRow, LogLine } from '../contract/index.ts'
 
 /** The contract's row with its fields open to writing. */
 type Changeable<T> = { -readonly [K in keyof T]: T[K] }

@@ -1,5 +1,5 @@
 /** Reads: one job, pages of jobs, counts, logs, edges. */
-import type { EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/jobs.ts'
+import type { EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
 import { isEnded, type Job, toRow } from './job.ts'
 import { byText } from './sorted-set.ts'
 import type { Tables } from './tables.ts'

@@ -1,5 +1,5 @@
 /** Walks every job that carries sealed bytes, so that they can be sealed anew under another key. */
-import type { JobsFacet, ResealResult, SealedBytes } from '../contract/jobs.ts'
+import type { JobsFacet, ResealResult, SealedBytes } from '../contract/index.ts'
 import type { Job } from './job.ts'
 import type { Tables } from './tables.ts'
 

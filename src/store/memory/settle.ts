@@ -1,5 +1,5 @@
 /** Writes about running attempts, each fenced by `(id, epoch)`. */
-import type { ExtendResult, JobReport, Lease, Settlement, SettleResult } from '../contract/jobs.ts'
+import type { ExtendResult, JobReport, Lease, Settlement, SettleResult } from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { dropLease, type Job, recordAttempt } from './job.ts'
 import type { Tables } from './tables.ts'

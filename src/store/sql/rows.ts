@@ -1,6 +1,6 @@
 /** The one place that knows both the columns' names and the fields': rows of the SQL stores as the contract's objects. */
 import { JOB_STATES, type JobState } from '../../core/job/state.ts'
-import type { AttemptRecord, JobRow } from '../contract/jobs.ts'
+import type { AttemptRecord, JobRow } from '../contract/index.ts'
 
 /** Bytes above this many live in a table of their own, so that an update never rewrites a large row. */
 export const INLINE_BYTES = 2048

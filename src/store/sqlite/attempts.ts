@@ -1,5 +1,5 @@
 /** Rows of attempts that ended without finishing their job: retried ones and lost ones. The last 25 of a job are kept. */
-import type { AttemptRecord, Lease } from '../contract/jobs.ts'
+import type { AttemptRecord, Lease } from '../contract/index.ts'
 import { columnsOf, int, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 

@@ -1,5 +1,5 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. All inside the caller's write transaction. */
-import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/jobs.ts'
+import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/index.ts'
 import { columnsOf, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'

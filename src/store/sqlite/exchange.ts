@@ -19,7 +19,7 @@ import type {
   QueueShare,
   Settlement,
   SettleResult,
-} from '../contract/jobs.ts'
+} from '../contract/index.ts'
 import { BYTES_FIELD, columnsOf, INLINE_BYTES, int, STATE, tagsOf, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'

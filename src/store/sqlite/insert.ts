@@ -1,6 +1,6 @@
 /** New jobs: rows, unique keys and edges, all inside the caller's write transaction. */
 import type { JobState } from '../../core/job/state.ts'
-import type { InsertResult, NewEdge, NewJob, NewUnique } from '../contract/jobs.ts'
+import type { InsertResult, NewEdge, NewJob, NewUnique } from '../contract/index.ts'
 import { BYTES_FIELD, columnsOf, INLINE_BYTES, int, STATE, stateOf, tagsText, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'

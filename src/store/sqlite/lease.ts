@@ -1,6 +1,6 @@
 /** Writes about running attempts between claim and settle, each fenced by `(id, epoch)`, and what becomes of lost leases. */
 import { decideLoss } from '../../core/job/decide.ts'
-import type { ExtendResult, JobReport, Lease, ReclaimedJob, SettleResult } from '../contract/jobs.ts'
+import type { ExtendResult, JobReport, Lease, ReclaimedJob, SettleResult } from '../contract/index.ts'
 import { columnsOf, int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'

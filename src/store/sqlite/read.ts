@@ -1,5 +1,5 @@
 /** Reads: one job, pages of jobs, counts, logs, edges. They take no lock. */
-import type { EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/jobs.ts'
+import type { EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
 import { ARCHIVE_COLUMNS, columnsOf, int, LIVE_COLUMNS, STATE, text, toJobRow } from '../sql/rows.ts'
 import { attemptsOf } from './attempts.ts'
 import type { Connection } from './connection.ts'

@@ -1,5 +1,5 @@
 /** Walks every job that carries sealed bytes, so that they can be sealed anew under another key. */
-import type { ResealResult, SealedBytes, SealedRow } from '../contract/jobs.ts'
+import type { ResealResult, SealedBytes, SealedRow } from '../contract/index.ts'
 import { BYTES_FIELD, columnsOf, INLINE_BYTES, int, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 import { INSERT_BYTES } from './finish.ts'

@@ -6,7 +6,7 @@
  * `Connection.write`. Nothing here but the composition: the work is in the files beside this one.
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
-import type { JobsFacet, NewJob } from '../contract/jobs.ts'
+import type { JobsFacet, NewJob } from '../contract/index.ts'
 import type { Capabilities, ClusterFacet, QueuesFacet, StateFacet, Store, WakeFacet } from '../contract/store.ts'
 import { Connection } from './connection.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'

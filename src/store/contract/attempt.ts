@@ -1,0 +1,98 @@
+/** A running attempt between worker and store: claimed, reported on, settled, always behind its fence `(id, epoch)`. */
+import type { LogLevel } from '../../core/job/log-level.ts'
+import type { Reason } from '../../core/job/state.ts'
+
+/** Names one running attempt: the fence of every write about it. */
+export interface Lease {
+  readonly id: string
+  readonly epoch: number
+}
+
+/**
+ * How an attempt is settled. `completed`, `retrying`, `failed` and `cancelled` count as an attempt; `scheduled` (snoozed),
+ * `pending` (released) and `blocked` (its key is missing) do not. A cancel that was asked for turns `retrying`,
+ * `scheduled`, `pending` and `blocked` into `cancelled`, reason `requested`; it never undoes a `completed` or `failed`.
+ * `runMs` is how long the handler ran by the worker's monotonic clock; 0 when it did not start.
+ */
+export type Settlement = Lease & { readonly runMs: number } & (
+    | { readonly to: 'completed'; readonly result: Uint8Array | null }
+    | { readonly to: 'retrying'; readonly delayMs: number; readonly error: Uint8Array | null }
+    | { readonly to: 'failed'; readonly reason: Reason; readonly error: Uint8Array | null }
+    | { readonly to: 'cancelled'; readonly reason: Reason; readonly error: Uint8Array | null }
+    | { readonly to: 'scheduled'; readonly delayMs: number }
+    | { readonly to: 'pending' }
+    | { readonly to: 'blocked'; readonly reason: 'key'; readonly on: string }
+  )
+
+/** `lost`: the lease is another's or gone; nothing was written. */
+export type SettleResult = 'settled' | 'lost'
+
+/** How many jobs one queue may give in one claim. */
+export interface QueueShare {
+  readonly queue: string
+  readonly max: number
+}
+
+/** Asks for up to `limit` pending jobs. */
+export interface ClaimRequest {
+  readonly workerId: string
+  /** Served in this order, each up to its `max`; `all`: every queue that has pending jobs, the limit shared evenly. */
+  readonly queues: readonly QueueShare[] | 'all'
+  /** Only jobs of these names are claimed; others wait untouched. */
+  readonly names: readonly string[]
+  readonly limit: number
+  readonly leaseMs: number
+  /** Give no job with two or more losses: the caller has no free slot to run one at once. */
+  readonly noSuspects?: boolean
+}
+
+/** A job that this worker now holds. */
+export interface ClaimedJob extends Lease {
+  readonly name: string
+  readonly version: number
+  readonly queue: string
+  readonly priority: number
+  readonly payload: Uint8Array
+  /** 1-based number of the attempt that this claim begins. */
+  readonly attempt: number
+  /** Attempts before the last retry by hand; a retry policy counts `attempt - attemptOffset`. */
+  readonly attemptOffset: number
+  readonly losses: number
+  readonly crashes: number
+  readonly createdAt: number
+  readonly runAt: number
+  readonly timeoutMs: number | null
+  readonly retry: string | null
+  readonly tags: readonly string[]
+}
+
+export interface ExchangeRequest {
+  readonly workerId: string
+  readonly settle: readonly Settlement[]
+  /** Absent: only settle. */
+  readonly claim?: ClaimRequest
+}
+
+export interface ExchangeResult {
+  /** One per settlement, in order. */
+  readonly settled: readonly SettleResult[]
+  /**
+   * In claim order: priority (higher first), run time, id, per queue. Either jobs with fewer than two losses, or exactly
+   * one with two or more (claimed alone).
+   */
+  readonly claimed: readonly ClaimedJob[]
+  /** Running jobs of this worker whose cancellation was asked for (each named at every exchange until it is settled). */
+  readonly cancelling: readonly Lease[]
+  /** The store's time of this exchange, in milliseconds since the epoch. */
+  readonly now: number
+}
+
+export type ExtendResult = 'held' | 'cancelling' | 'lost'
+
+/** News of a running attempt. Absent parts stay as they are. */
+export interface JobReport extends Lease {
+  /** 0 to 1. */
+  readonly progress?: number
+  readonly note?: Uint8Array
+  readonly logs?: readonly { readonly seq: number; readonly level: LogLevel; readonly message: Uint8Array }[]
+}

@@ -1,0 +1,115 @@
+/** A job as the store shows it to people and tools: its row, its history, lists of rows, its sealed bytes. */
+import type { LogLevel } from '../../core/job/log-level.ts'
+import type { BlockedReason, JobState, Reason } from '../../core/job/state.ts'
+import type { EdgePolicy } from './new-job.ts'
+
+export interface LogLine {
+  readonly attempt: number
+  readonly seq: number
+  readonly at: number
+  readonly level: LogLevel
+  readonly message: Uint8Array
+}
+
+/** One attempt that ended, oldest first in a job's list. The last 25 are kept. */
+export interface AttemptRecord {
+  readonly attempt: number
+  readonly epoch: number
+  readonly workerId: string
+  readonly startedAt: number
+  readonly endedAt: number
+  /** What it led to; `lost`: its lease ended without a word. */
+  readonly outcome: 'completed' | 'retrying' | 'failed' | 'cancelled' | 'scheduled' | 'pending' | 'blocked' | 'lost'
+  readonly error: Uint8Array | null
+}
+
+/** A job as it stands, live or finished. */
+export interface JobRow {
+  readonly id: string
+  readonly name: string
+  readonly version: number
+  readonly queue: string
+  readonly priority: number
+  readonly state: JobState
+  readonly reason: Reason | BlockedReason | null
+  readonly createdAt: number
+  readonly runAt: number
+  readonly expiresAt: number | null
+  readonly finishedAt: number | null
+  /** Attempts that ended and counted. */
+  readonly attempts: number
+  readonly attemptOffset: number
+  readonly losses: number
+  readonly crashes: number
+  readonly epoch: number
+  readonly workerId: string | null
+  /** When the current lease was claimed; while processing. */
+  readonly claimedAt: number | null
+  readonly leaseUntil: number | null
+  readonly cancelling: boolean
+  readonly progress: number | null
+  readonly progressNote: Uint8Array | null
+  readonly timeoutMs: number | null
+  readonly retry: string | null
+  readonly tags: readonly string[]
+  readonly uniqueKey: string | null
+  readonly waitingOn: number
+  readonly dependents: number
+  readonly payload: Uint8Array
+  readonly result: Uint8Array | null
+  /** The last error, while retrying or after failing. */
+  readonly error: Uint8Array | null
+  readonly history: readonly AttemptRecord[]
+}
+
+/** Which jobs. Absent parts match everything; lists match any of their members. */
+export interface JobFilter {
+  readonly states?: readonly JobState[]
+  readonly queues?: readonly string[]
+  readonly names?: readonly string[]
+  /** Jobs that carry this tag. */
+  readonly tag?: string
+  readonly createdAfter?: number
+  readonly createdBefore?: number
+}
+
+/** A page of jobs by creation (their ids), newest first unless `oldestFirst`. */
+export interface ListRequest {
+  readonly filter: JobFilter
+  /** 1–200. */
+  readonly limit: number
+  /** The `next` of the page before. */
+  readonly cursor?: string
+  readonly oldestFirst?: boolean
+}
+
+export interface ListResult {
+  readonly rows: readonly JobRow[]
+  /** Absent on the last page. Opaque. */
+  readonly next?: string
+}
+
+export interface EdgeRow {
+  readonly parentId: string
+  readonly childId: string
+  readonly policy: EdgePolicy
+}
+
+/** One sealed field of a job and its bytes. `history:N` is the error of attempt N, `log:N` the log line with seq N. */
+export interface SealedBytes {
+  readonly field: 'payload' | 'result' | 'error' | 'progress' | `history:${number}` | `log:${number}`
+  readonly epoch: number
+  readonly bytes: Uint8Array
+}
+
+export interface SealedRow {
+  readonly id: string
+  readonly name: string
+  readonly fields: readonly SealedBytes[]
+}
+
+export interface ResealResult {
+  readonly next: string | null
+  readonly visited: number
+  readonly rewritten: number
+}
