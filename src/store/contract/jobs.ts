@@ -6,7 +6,6 @@
  * payloads are opaque bytes; every write about a running attempt is fenced by `(id, epoch)` and a stale one is the
  * result `lost`, never an exception.
  */
-import type { BlockedReason, JobState, Reason } from '../../core/job/state.ts'
 import type { ExchangeRequest, ExchangeResult, ExtendResult, JobReport, Lease, SettleResult } from './attempt.ts'
 import type {
   EdgeRow,
