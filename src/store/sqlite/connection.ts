@@ -12,6 +12,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
 import { MillraceError, StoreError } from '../../core/errors.ts'
 import { isBusy, translateError } from './errors.ts'
+import { Turns } from './turns.ts'
 
 export interface ConnectionOptions {
   /** A file's path, or `:memory:`. */
@@ -40,10 +41,10 @@ export class Connection {
   #lastNow = 0
   #begin: StatementSync | undefined
   #commit: StatementSync | undefined
+  #version: StatementSync | undefined
+  readonly #turns = new Turns()
   /** Counts claims over all queues, so that each begins with another one. */
   turn = 0
-  /** Writes that met a lock since the connection opened. */
-  busyCount = 0
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -80,6 +81,8 @@ export class Connection {
       )
       this.#begin = db.prepare('BEGIN IMMEDIATE')
       this.#commit = db.prepare('COMMIT')
+      this.#version = db.prepare('PRAGMA data_version')
+      this.#version.setReturnArrays(true)
       if (this.path !== ':memory:') this.#inode = statSync(this.path).ino
     } catch (error) {
       this.#db?.close()
@@ -102,6 +105,7 @@ export class Connection {
     this.#statements.clear()
     this.#begin = undefined
     this.#commit = undefined
+    this.#version = undefined
     this.#db?.close()
     this.#db = undefined
   }
@@ -131,6 +135,8 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const attempt = () => resolve(this.#transact(fn))
       if (this.#line.length > 0) return this.#wait(attempt, reject)
+      const restMs = this.#turns.rest(performance.now())
+      if (restMs > 0) return this.#wait(attempt, reject, restMs)
       try {
         attempt()
       } catch (error) {
@@ -145,6 +151,7 @@ export class Connection {
     this.#checkFile()
     this.#begin?.run()
     try {
+      this.#turns.began(columnOf(this.#version?.get()), performance.now())
       const value = fn()
       this.#commit?.run()
       return value
@@ -154,19 +161,18 @@ export class Connection {
     }
   }
 
-  #wait(attempt: () => void, reject: (error: unknown) => void): void {
-    this.busyCount++
+  #wait(attempt: () => void, reject: (error: unknown) => void, restMs = 0): void {
     this.#line.push({ attempt, reject, deadline: performance.now() + this.#options.busyDeadlineMs })
-    this.#arm()
+    this.#arm(restMs)
   }
 
-  #arm(): void {
+  #arm(restMs = 0): void {
     this.#retry ??= setTimeout(
       () => {
         this.#retry = undefined
         this.#serveLine()
       },
-      0.5 + Math.random() * 1.5,
+      restMs + 0.5 + Math.random() * 1.5,
     )
   }
 
@@ -196,6 +202,11 @@ export class Connection {
       hint: 'Put the file back, or restart this process to begin with the new one.',
     })
   }
+}
+
+/** The one column of a row that a statement returned as an array. */
+function columnOf(row: unknown): unknown {
+  return Array.isArray(row) ? row[0] : undefined
 }
 
 /** The error of every call on a closed store. */
