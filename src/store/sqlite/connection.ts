@@ -43,6 +43,8 @@ export class Connection {
   #commit: StatementSync | undefined
   #version: StatementSync | undefined
   readonly #turns = new Turns()
+  /** Transactions committed through this connection. */
+  writes = 0
   /** Counts claims over all queues, so that each begins with another one. */
   turn = 0
 
@@ -154,10 +156,13 @@ export class Connection {
       this.#turns.began(columnOf(this.#version?.get()), performance.now())
       const value = fn()
       this.#commit?.run()
+      this.writes++
       return value
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK')
       throw error
+    } finally {
+      this.#turns.ended(performance.now())
     }
   }
 

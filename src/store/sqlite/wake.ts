@@ -4,6 +4,8 @@
  * Every commit of another process writes to `FILE-wal`, and the watch tells within 0.35 ms (p50) at no cost while nothing
  * happens; a unix socket took 0.43 ms, polling `data_version` each 5 ms took 2.9 ms and 4 % of a core. Our own commits
  * touch the same file: `PRAGMA data_version` changes only when another connection committed, so it tells them apart.
+ * The log is written before the commit counts (an fsync before, by default), so an event that finds the version unchanged
+ * looks again: in every turn of the loop for a millisecond, then ever more slowly. (Without: p50 20 ms, most hints missed.)
  * The file goes away with the last connection and comes back with the next, so the watch is made again after `rename` and
  * ENOENT. Hints may be lost; whoever subscribes also polls.
  */
@@ -12,13 +14,18 @@ import { columnsOf } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 
 const REOPEN_MS = 50
+/** After an event: look in every turn of the loop for so long, then by timers that double up to the last. */
+const SPIN_MS = 1
+const LAST_LOOK_MS = 32
 
 export class WalWatch {
   readonly #connection: Connection
   readonly #listeners = new Set<() => void>()
   #watcher: FSWatcher | undefined
   #reopen: NodeJS.Timeout | undefined
+  #look: NodeJS.Immediate | NodeJS.Timeout | undefined
   #seen: unknown
+  #writes = 0
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -39,6 +46,7 @@ export class WalWatch {
     this.#watcher = undefined
     clearTimeout(this.#reopen)
     this.#reopen = undefined
+    this.#stopLooking()
   }
 
   #start(): void {
@@ -69,11 +77,33 @@ export class WalWatch {
   }
 
   #onChange(): void {
+    this.#stopLooking()
+    // A write of our own is the likelier cause: no spinning for it.
+    const isOwn = this.#connection.writes !== this.#writes
+    this.#writes = this.#connection.writes
+    this.#lookAgain(isOwn ? Number.NEGATIVE_INFINITY : performance.now(), 1)
+  }
+
+  /** Tells the listeners when another connection has committed; else looks again, until it is plain that nobody did. */
+  #lookAgain(since: number, waitMs: number): void {
+    this.#look = undefined
     if (!this.#connection.isOpen) return
     const version = this.#dataVersion()
-    if (version === this.#seen) return
-    this.#seen = version
-    for (const listener of this.#listeners) listener()
+    if (version !== this.#seen) {
+      this.#seen = version
+      for (const listener of this.#listeners) listener()
+    } else if (performance.now() - since < SPIN_MS) {
+      this.#look = setImmediate(() => this.#lookAgain(since, waitMs))
+    } else if (waitMs <= LAST_LOOK_MS) {
+      this.#look = setTimeout(() => this.#lookAgain(since, waitMs * 2), waitMs).unref()
+    }
+  }
+
+  #stopLooking(): void {
+    // Either kind of handle is taken back by its own call; the other one ignores it.
+    clearImmediate(this.#look as NodeJS.Immediate | undefined)
+    clearTimeout(this.#look as NodeJS.Timeout | undefined)
+    this.#look = undefined
   }
 
   #dataVersion(): unknown {
