@@ -11,7 +11,12 @@ export function tempDir(): string {
   return folder
 }
 
-/** The URL of an SQLite store that does not exist yet, in a folder of its own that is removed after the test. */
+/** The path of an SQLite store that does not exist yet, in a folder of its own that is removed after the test. */
+export function tempStorePath(): string {
+  return join(tempDir(), 'millrace.db')
+}
+
+/** The same as a URL. */
 export function tempStoreUrl(): string {
-  return `sqlite:${join(tempDir(), 'millrace.db')}`
+  return `sqlite:${tempStorePath()}`
 }

@@ -6,10 +6,10 @@ import { bytes, type Case, LEASE_MS } from './fixture.ts'
 export function controlCases(test: Case): void {
   describe('cancel', () => {
     test('answers in order, a repeated id by what it has become', async (f) => {
-      const waiting = await f.add()
       const running = await f.running()
       const done = await f.running()
       await f.complete(done)
+      const waiting = await f.add()
       const ids = [running.id, waiting, newId(), done.id, waiting]
 
       expect(await f.jobs.cancel(ids)).toEqual(['cancelling', 'cancelled', 'missing', 'final', 'final'])

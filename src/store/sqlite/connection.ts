@@ -124,6 +124,7 @@ export class Connection {
 
   /** Runs `fn`, which only reads, and translates what it throws. */
   read<T>(fn: () => T): T {
+    if (this.#db === undefined) throw closedError(this.path)
     try {
       this.#checkFile()
       return fn()

@@ -31,7 +31,9 @@ const ARCHIVED_QUEUES =
   'WITH RECURSIVE q (name) AS (SELECT min(queue) FROM millrace_archive UNION ALL SELECT (SELECT min(queue) FROM millrace_archive ' +
   'WHERE queue > q.name) FROM q WHERE q.name IS NOT NULL) SELECT name FROM q WHERE name IS NOT NULL'
 const TOO_OLD =
-  'SELECT id FROM millrace_archive WHERE queue = ?1 AND state = ?2 AND finished_at <= ?3 ORDER BY finished_at LIMIT ?4'
+  'SELECT id FROM millrace_archive a WHERE queue = ?1 AND state = ?2 AND finished_at <= ?3 AND (unique_key IS NULL OR NOT ' +
+  'EXISTS (SELECT 1 FROM millrace_unique u WHERE u.scope = a.unique_scope AND u.key = a.unique_key AND u.job_id = a.id AND ' +
+  'u.until > ?5)) ORDER BY finished_at LIMIT ?4'
 const PRUNE_KEYS =
   'DELETE FROM millrace_unique WHERE (scope, key) IN (SELECT scope, key FROM millrace_unique u WHERE until IS NOT NULL AND ' +
   'until <= ?1 AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE id = u.job_id) ORDER BY until LIMIT ?2)'
@@ -79,7 +81,13 @@ export function update(
   if (state === null) return 'missing'
   if (state === 'processing') return 'processing'
   if (isFinalState(state)) return 'final'
-  c.sql(UPDATE).run(id, change.priority ?? null, change.queue ?? null, change.runAt ?? null, c.now())
+  c.sql(UPDATE).run(
+    id,
+    change.priority ?? null,
+    change.queue ?? null,
+    change.runAt === undefined ? null : Math.floor(change.runAt),
+    c.now(),
+  )
   return 'updated'
 }
 
@@ -109,7 +117,7 @@ export function prune(c: Connection, retention: Retention, limit: number): numbe
     for (const [state, keptMs] of kept) {
       if (pruned >= limit) break
       const before = now - Math.max(keptMs, ID_MEMORY_MS)
-      const rows = c.sql(TOO_OLD).all(queue, state, before, limit - pruned)
+      const rows = c.sql(TOO_OLD).all(queue, state, before, limit - pruned, now)
       for (const row of rows) dropArchived(c, text(columnsOf(row)[0]))
       pruned += rows.length
     }

@@ -138,14 +138,19 @@ function settleHeld(
         outcome: 'retrying',
         error: s.error,
       })
-      c.sql(BACK_TO_WAIT).run(s.id, STATE.retrying, null, null, now + s.delayMs, 1, s.error)
+      c.sql(BACK_TO_WAIT).run(s.id, STATE.retrying, null, null, Math.floor(now + s.delayMs), 1, s.error)
       return
     default:
-      if (isCancelling) {
-        finishLive(c, s.id, 'cancelled', 'requested', now)
-        return
-      }
-      giveBack(c, s, now)
+      recordAttempt(c, s, {
+        attempt: attempts + 1,
+        workerId,
+        startedAt,
+        endedAt: now,
+        outcome: isCancelling ? 'cancelled' : s.to,
+        error: null,
+      })
+      if (isCancelling) finishLive(c, s.id, 'cancelled', 'requested', now)
+      else giveBack(c, s, now)
   }
 }
 
@@ -156,9 +161,10 @@ const GIVE_BACK =
   'claimed_at = NULL, lease_until = NULL, started_at = NULL WHERE id = ?1'
 
 function giveBack(c: Connection, s: GivenBack, now: number): void {
-  if (s.to === 'scheduled')
-    c.sql(GIVE_BACK).run(s.id, s.delayMs > 0 ? STATE.scheduled : STATE.pending, null, null, now + s.delayMs)
-  else if (s.to === 'pending') c.sql(GIVE_BACK).run(s.id, STATE.pending, null, null, null)
+  if (s.to === 'scheduled') {
+    const runAt = Math.floor(now + s.delayMs)
+    c.sql(GIVE_BACK).run(s.id, runAt > now ? STATE.scheduled : STATE.pending, null, null, runAt)
+  } else if (s.to === 'pending') c.sql(GIVE_BACK).run(s.id, STATE.pending, null, null, null)
   else c.sql(GIVE_BACK).run(s.id, STATE.blocked, s.reason, s.on, null)
 }
 

@@ -24,7 +24,7 @@ const ARCHIVE =
   'tags, unique_scope, unique_key, payload, result, error) ' +
   'SELECT id, name, version, queue, priority, ?2, ?3, created_at, run_at, attempts + ?4, attempt_offset, losses, crashes, ' +
   'epoch, CASE WHEN ?4 = 1 THEN worker_id END, ?5, ?6, progress, progress_note, timeout_ms, retry, tags, unique_scope, ' +
-  'unique_key, payload, ?7, coalesce(?8, error) FROM millrace_job WHERE id = ?1'
+  'unique_key, payload, ?7, CASE WHEN ?2 <> 5 THEN coalesce(?8, error) END FROM millrace_job WHERE id = ?1'
 const BONDS = 'SELECT dependents, unique_scope, unique_key, waiting_on FROM millrace_job WHERE id = ?'
 export const DELETE_JOB = 'DELETE FROM millrace_job WHERE id = ?'
 const FREE_KEY =

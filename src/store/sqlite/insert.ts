@@ -43,7 +43,7 @@ function insertPlain(c: Connection, job: NewJob, now: number): InsertResult {
   return { status: 'created', id: job.id, state: stateOf(state) }
 }
 
-/** A job with a unique key, parents, or both. Everything that may refuse it is read before anything is written. */
+/** A job with a unique key, parents, or both. */
 function insertBound(c: Connection, job: NewJob, now: number): InsertResult {
   const known = stateById(c, job.id)
   if (known !== null) return { status: 'existing', id: job.id, state: known }
@@ -52,13 +52,22 @@ function insertBound(c: Connection, job: NewJob, now: number): InsertResult {
     return { status: job.unique?.onConflict === 'reject' ? 'rejected' : 'existing', id: holder.id, state: holder.state }
   }
   const parents = distinct(job.dependsOn ?? [])
-  const states = parents.map((edge) => (edge.parentId === job.id ? null : stateById(c, edge.parentId)))
-  const unknown = states.indexOf(null)
-  if (unknown >= 0) {
-    const parentId = parents[unknown]?.parentId
-    return { status: 'refused', id: job.id, code: 'PARENT_NOT_FOUND', message: `no job has the id ${parentId}` }
+  const unknown = parents.find((edge) => edge.parentId === job.id || stateById(c, edge.parentId) === null)
+  if (unknown !== undefined) {
+    const message = `no job has the id ${unknown.parentId}`
+    return { status: 'refused', id: job.id, code: 'PARENT_NOT_FOUND', message }
   }
+  if (holder === null) return { status: 'created', id: job.id, state: writeBound(c, job, parents, now) }
+  // The holder goes first: it, or a job that ends with it, may be a parent of the new one, which may still be refused.
+  const state = attempt(c, () => {
+    displace(c, holder, now)
+    return writeBound(c, job, parents, now)
+  })
+  return { status: 'replaced', id: job.id, state, replacedId: holder.id }
+}
 
+function writeBound(c: Connection, job: NewJob, parents: readonly NewEdge[], now: number): JobState {
+  const states = parents.map((edge) => stateById(c, edge.parentId))
   const live = parents.filter((_, i) => !isEnded(states[i]))
   const doomedBy = parents.find(
     (edge, i) => isEnded(states[i]) && states[i] !== 'completed' && edge.policy !== 'proceed',
@@ -66,10 +75,9 @@ function insertBound(c: Connection, job: NewJob, now: number): InsertResult {
   const runAt = runTime(job, now)
   const isBlocked = live.length > 0 && doomedBy === undefined
   const state = isBlocked ? STATE.blocked : runAt > now ? STATE.scheduled : STATE.pending
-  if (holder !== null) displace(c, holder, now)
   writeRow(c, job, now, runAt, state, isBlocked ? 'parents' : null, isBlocked ? live.length : 0)
   if (job.unique !== undefined) {
-    const until = job.unique.withinMs === undefined ? null : now + job.unique.withinMs
+    const until = job.unique.withinMs === undefined ? null : Math.floor(now + job.unique.withinMs)
     c.sql(TAKE_KEY).run(job.unique.scope, job.unique.key, job.id, until)
   }
   if (isBlocked) {
@@ -78,11 +86,23 @@ function insertBound(c: Connection, job: NewJob, now: number): InsertResult {
       c.sql(INSERT_EDGE).run(edge.parentId, job.id, edge.policy)
     }
   }
-  const born = doomedBy === undefined ? stateOf(state) : doomedBy.policy === 'fail' ? 'failed' : 'cancelled'
-  if (doomedBy !== undefined) finishLive(c, job.id, born === 'failed' ? 'failed' : 'cancelled', 'parent', now)
-  return holder === null
-    ? { status: 'created', id: job.id, state: born }
-    : { status: 'replaced', id: job.id, state: born, replacedId: holder.id }
+  if (doomedBy === undefined) return stateOf(state)
+  const born = doomedBy.policy === 'fail' ? 'failed' : 'cancelled'
+  finishLive(c, job.id, born, 'parent', now)
+  return born
+}
+
+/** Runs `fn`; what it wrote is undone when it throws, and the transaction goes on. */
+function attempt<T>(c: Connection, fn: () => T): T {
+  c.sql('SAVEPOINT millrace_row').run()
+  try {
+    return fn()
+  } catch (error) {
+    c.sql('ROLLBACK TO millrace_row').run()
+    throw error
+  } finally {
+    c.sql('RELEASE millrace_row').run()
+  }
 }
 
 function writeRow(
@@ -107,7 +127,7 @@ function writeRow(
       reason,
       now,
       runAt,
-      job.expiresInMs === undefined ? null : now + job.expiresInMs,
+      job.expiresInMs === undefined ? null : Math.floor(now + job.expiresInMs),
       job.timeoutMs ?? null,
       job.retry ?? null,
       tagsText(job.tags),
@@ -153,7 +173,7 @@ export function stateById(c: Connection, id: string): JobState | null {
 }
 
 function runTime(job: NewJob, now: number): number {
-  return job.runAt ?? now + (job.delayMs ?? 0)
+  return Math.floor(job.runAt ?? now + (job.delayMs ?? 0))
 }
 
 function isEnded(state: JobState | null | undefined): boolean {

@@ -91,7 +91,7 @@ class SqliteStore implements Store {
   }
 
   async time(): Promise<number> {
-    return this.connection.now()
+    return this.connection.read(() => this.connection.now())
   }
 
   async ping(): Promise<void> {

@@ -1,0 +1,14 @@
+import { tempStorePath } from '../../../test/support/temp-store.ts'
+import { describeStore } from '../conformance/index.ts'
+import { createSqliteStore } from './store.ts'
+
+describeStore('sqlite', async (options) => {
+  const path = tempStorePath()
+  const open = async () => {
+    const store = createSqliteStore({ path, durability: 'normal', ...options })
+    await store.open()
+    return store
+  }
+  const store = await open()
+  return { store, reopen: open, close: () => store.close(), url: `sqlite:${path}` }
+})
