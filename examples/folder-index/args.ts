@@ -1,0 +1,33 @@
+/** The command line of the example. */
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+export interface Args {
+  readonly root: string
+  readonly out: string
+  readonly json: boolean
+}
+
+export const USAGE = `npm start -- [FOLDER] [--out DIR] [--json]
+  FOLDER      what to index; default: this project with its installed packages
+  --out DIR   where report.json and report.html go; default ./folder-index
+  --json      print the summary as JSON and nothing else on stdout`
+
+/** What was asked for, or one line about what is wrong with it. */
+export function readArgs(words: readonly string[], projectRoot: string): Args | string {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      allowPositionals: true,
+      options: { out: { type: 'string' }, json: { type: 'boolean' } },
+    })
+    if (positionals.length > 1) return `one folder at a time, not ${positionals.length}`
+    const root = resolve(positionals[0] ?? projectRoot)
+    if (!existsSync(root)) return `there is no folder ${root}`
+    if (!statSync(root).isDirectory()) return `${root} is not a folder`
+    return { root, out: resolve(values.out ?? 'folder-index'), json: values.json === true }
+  } catch (error) {
+    return error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error)
+  }
+}

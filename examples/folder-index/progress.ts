@@ -1,0 +1,49 @@
+/** How far a run is: a bar with rate and remaining time on a terminal, a line now and then elsewhere. On stderr. */
+import { type Options, SingleBar } from 'cli-progress'
+
+export interface Progress {
+  /** Tells how many files are done. */
+  update(done: number): void
+  end(): void
+}
+
+const LINE_EVERY_MS = 5000
+
+export function startProgress(total: number, done: number): Progress {
+  return process.stderr.isTTY ? bar(total, done) : lines(total, done)
+}
+
+function bar(total: number, done: number): Progress {
+  const startedAt = performance.now()
+  const options: Options = {
+    format: 'Indexing  {bar}  {percentage} %  {value}/{total} files  {rate}/s  ETA {eta_formatted}',
+    barCompleteChar: '━',
+    barIncompleteChar: '─',
+    hideCursor: true,
+    fps: 10,
+    etaBuffer: 200,
+  }
+  const shown = new SingleBar(options)
+  shown.start(total, done, { rate: '–' })
+  return {
+    update: (now) => shown.update(now, { rate: rate(now - done, startedAt) }),
+    end: () => shown.stop(),
+  }
+}
+
+function lines(total: number, done: number): Progress {
+  const startedAt = performance.now()
+  let toldAt = startedAt
+  return {
+    update(now) {
+      if (performance.now() - toldAt < LINE_EVERY_MS) return
+      toldAt = performance.now()
+      console.error(`${now} of ${total} files, ${rate(now - done, startedAt)}/s`)
+    },
+    end() {},
+  }
+}
+
+function rate(files: number, since: number): string {
+  return Math.round((files / Math.max(1, performance.now() - since)) * 1000).toLocaleString('en')
+}
