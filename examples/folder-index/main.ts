@@ -20,18 +20,25 @@ const PROJECT = resolve(import.meta.dirname, '../..')
 const CONCURRENCY = 16
 const INTERRUPTED = 130
 
+let isInterrupted = false
 const args = readArgs(process.argv.slice(2), PROJECT)
 if (typeof args === 'string') {
   console.error(`${args}\n\n${USAGE}`)
   process.exitCode = 2
 } else {
-  await main(args.root, args.out, args.json)
+  await main(args.root, args.out, args.json).catch((error) => {
+    // What was under way when Ctrl-C closed the store fails with it.
+    if (!isInterrupted) throw error
+  })
 }
 
 async function main(root: string, out: string, json: boolean): Promise<void> {
   const startedAt = performance.now()
   let stop = async () => {}
-  process.once('SIGINT', () => void stop().then(interrupted))
+  process.once('SIGINT', () => {
+    isInterrupted = true
+    void stop().then(sayHowToGoOn)
+  })
   mkdirSync(out, { recursive: true })
   const run = await planRun(root, out)
   const store = `sqlite:${join(out, 'index.db')}`
@@ -89,7 +96,7 @@ async function enqueueAll(mill: Millrace, run: Run, out: string): Promise<{ job:
   return { job, done }
 }
 
-function interrupted(): void {
+function sayHowToGoOn(): void {
   console.error('\nStopped. The same command goes on where it was.')
   process.exit(INTERRUPTED)
 }
