@@ -31,6 +31,8 @@ export interface WorkerOptions {
   readonly poll?: Duration
   /** Jobs fetched ahead of free slots at most, default 256; 0 turns it off. */
   readonly maxPrefetch?: number
+  /** The longest an attempt may run here, also when its job allows more. */
+  readonly timeout?: Duration
   /** Stop after this many jobs. */
   readonly maxJobs?: number
   /** Stop when nothing is left to claim and nothing runs. */
@@ -50,6 +52,7 @@ export interface WorkerSettings {
   readonly stopWithinMs: number
   readonly pollMs: number
   readonly maxPrefetch: number
+  readonly maxTimeoutMs: number
   readonly maxJobs: number
   readonly drain: boolean
   readonly restart: boolean
@@ -65,6 +68,7 @@ const OPTIONS = [
   'stopWithin',
   'poll',
   'maxPrefetch',
+  'timeout',
   'maxJobs',
   'drain',
   'restart',
@@ -91,6 +95,7 @@ export function workerSettings(options: WorkerOptions): WorkerSettings {
     stopWithinMs: duration(options.stopWithin, 'stopWithin', 20_000, 0),
     pollMs: duration(options.poll, 'poll', 250, 1),
     maxPrefetch: count(options.maxPrefetch, 'maxPrefetch', 256, 0, 10_000),
+    maxTimeoutMs: options.timeout === undefined ? Number.POSITIVE_INFINITY : duration(options.timeout, 'timeout', 0, 1),
     maxJobs:
       options.maxJobs === undefined
         ? Number.POSITIVE_INFINITY

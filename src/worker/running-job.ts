@@ -33,10 +33,16 @@ export class RunningJob implements JobContext {
   /** Settled or given up: whatever the handler still does is no longer this job's. */
   isOver = false
 
-  constructor(claimed: ClaimedJob, handler: BoundHandler, leaseEnd: number, outlet: Outlet) {
+  constructor(
+    claimed: ClaimedJob,
+    handler: BoundHandler,
+    leaseEnd: number,
+    outlet: Outlet,
+    maxTimeoutMs = Number.POSITIVE_INFINITY,
+  ) {
     this.claimed = claimed
     this.handler = handler
-    this.timeoutMs = claimed.timeoutMs ?? handler.definition.timeoutMs
+    this.timeoutMs = Math.min(claimed.timeoutMs ?? handler.definition.timeoutMs, maxTimeoutMs)
     this.leaseEnd = leaseEnd
     this.#outlet = outlet
   }

@@ -260,11 +260,11 @@ export class Worker implements Service {
   }
 
   #start({ job: claimed, leaseEnd }: Fetched): void {
-    const { registry, telemetry } = this.#parts
+    const { registry, telemetry, settings } = this.#parts
     const handler = registry.get(claimed.name)
     // Only handled names are claimed; a registry does not shrink.
     if (handler === undefined) return
-    const job = new RunningJob(claimed, handler, leaseEnd, this.#reporter)
+    const job = new RunningJob(claimed, handler, leaseEnd, this.#reporter, settings.maxTimeoutMs)
     this.#slots.take(job)
     if (telemetry.has('job.claimed'))
       telemetry.emit('job.claimed', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })

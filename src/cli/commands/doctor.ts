@@ -1,0 +1,204 @@
+/** `millrace doctor`: looks at everything that can be wrong, and says why it matters and what to do. */
+import { constants } from 'node:fs'
+import { access, stat, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { ALIVE_WITHIN_MS } from '../../client/why.ts'
+import { MillraceError } from '../../core/errors.ts'
+import { formatSize } from '../../core/size.ts'
+import { bind } from '../../job/handle.ts'
+import type { Millrace } from '../../runtime/millrace.ts'
+import { createStore } from '../../runtime/store-url.ts'
+import type { Context } from '../context.ts'
+import { EXIT, type ExitCode } from '../failure.ts'
+import { clean, paint, printJson } from '../output.ts'
+import type { CommandSpec } from '../program.ts'
+
+interface Finding {
+  readonly group: 'Runtime' | 'Configuration' | 'Store' | 'Workers' | 'Queues'
+  readonly level: 'ok' | 'warning' | 'problem'
+  readonly text: string
+  /** What to do about it. */
+  readonly fix?: string
+}
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    path: 'doctor',
+    aliases: ['queue:doctor'],
+    summary: 'check the whole set-up; ends with 7 when something is wrong',
+    run: doctor,
+  },
+]
+
+const LOW_DISK_BYTES = 256 * 1024 * 1024
+
+async function doctor(context: Context): Promise<ExitCode> {
+  const findings: Finding[] = [
+    { group: 'Runtime', level: 'ok', text: `Node ${process.version}, SQLite ${process.versions.sqlite}` },
+  ]
+  const names = await checkConfig(context, findings)
+  const mill = await checkStore(context, findings)
+  if (mill !== undefined) {
+    try {
+      await checkWorkers(mill, names, findings)
+      await checkQueues(mill, findings)
+    } finally {
+      await mill.close()
+    }
+  }
+  const isWell = !findings.some(({ level }) => level === 'problem')
+  if (context.output.json) printJson({ ok: isWell, findings })
+  else tell(context, findings)
+  return isWell ? EXIT.ok : EXIT.check
+}
+
+/** The names that the configured handlers run. */
+async function checkConfig(context: Context, findings: Finding[]): Promise<readonly string[]> {
+  const add = (level: Finding['level'], text: string, fix?: string) =>
+    findings.push({ group: 'Configuration', level, text, ...(fix !== undefined && { fix }) })
+  try {
+    const { path } = await context.config()
+    if (path === null)
+      add('warning', 'no millrace.config.ts: every setting is at its default, no handlers', 'millrace init')
+    else add('ok', path)
+    const names = (await context.handlers()).map((each) => bind(each).definition.name)
+    if (path !== null)
+      add(names.length > 0 ? 'ok' : 'warning', names.length > 0 ? `handlers: ${names.join(', ')}` : 'no handlers')
+    return names
+  } catch (error) {
+    add('problem', messageOf(error), error instanceof MillraceError ? error.hint : undefined)
+    return []
+  }
+}
+
+/** The opened store, or undefined when it cannot be used. */
+async function checkStore(context: Context, findings: Finding[]): Promise<Millrace | undefined> {
+  const add = (level: Finding['level'], text: string, fix?: string) =>
+    findings.push({ group: 'Store', level, text, ...(fix !== undefined && { fix }) })
+  try {
+    const { url, base } = await context.storeUrl()
+    const store = await createStore(url, base)
+    const path = /^sqlite (.+)$/.exec(store.description)?.[1]
+    if (path !== undefined && !(await exists(path))) {
+      add('warning', `${path} does not exist yet`, 'It is made by the first enqueue, or by: millrace migrate')
+      return undefined
+    }
+    await store.open()
+    const { current, latest } = await store.schemaVersion()
+    await store.close()
+    if (current < latest) {
+      add('problem', `${store.description} has version ${current} of ${latest}`, 'millrace migrate')
+      return undefined
+    }
+    const mill = await context.open({ migrate: false })
+    const start = performance.now()
+    await mill.store.ping()
+    add('ok', `${store.description}, version ${current}, answers in ${(performance.now() - start).toFixed(1)} ms`)
+    if (path !== undefined) await checkFile(path, add)
+    return mill
+  } catch (error) {
+    add('problem', messageOf(error), error instanceof MillraceError ? error.hint : undefined)
+    return undefined
+  }
+}
+
+async function checkFile(
+  path: string,
+  add: (level: Finding['level'], text: string, fix?: string) => void,
+): Promise<void> {
+  const { mode, size } = await stat(path)
+  if ((mode & 0o077) !== 0)
+    add('warning', `others on this machine can read ${path} (mode ${(mode & 0o777).toString(8)})`, `chmod 600 ${path}`)
+  else add('ok', `${formatSize(size)}, readable by its owner only`)
+  const disk = await statfs(dirname(path))
+  const free = disk.bavail * disk.bsize
+  if (free < LOW_DISK_BYTES)
+    add(
+      'problem',
+      `only ${formatSize(free)} are free on its disk: writes are about to fail`,
+      'Free space, or shorten `retention`.',
+    )
+  const nfs = 0x6969
+  if (disk.type === nfs)
+    add('problem', 'it is on a network file system, where locks do not hold', 'Put the file on a local disk.')
+}
+
+async function checkWorkers(mill: Millrace, configured: readonly string[], findings: Finding[]): Promise<void> {
+  const nodes = await mill.store.cluster.nodes(ALIVE_WITHIN_MS)
+  const handled = new Set(nodes.flatMap((node) => node.names))
+  const waiting = new Map<string, number>()
+  for (const job of (await mill.list({ state: ['pending'], limit: 200, order: 'oldest' })).jobs) {
+    if (!handled.has(job.name)) waiting.set(job.name, (waiting.get(job.name) ?? 0) + 1)
+  }
+  if (nodes.length > 0)
+    findings.push({
+      group: 'Workers',
+      level: 'ok',
+      text: `${nodes.length} alive, for ${[...handled].map(clean).join(', ')}`,
+    })
+  else
+    findings.push({
+      group: 'Workers',
+      level: waiting.size > 0 ? 'problem' : 'warning',
+      text: 'no worker is alive',
+      fix: 'millrace work',
+    })
+  for (const [name, count] of waiting) {
+    const known = configured.includes(name)
+    findings.push({
+      group: 'Workers',
+      level: nodes.length > 0 ? 'problem' : 'warning',
+      text: `no live worker handles ${clean(name)}: ${count} of the oldest 200 pending jobs wait for it`,
+      fix: known ? 'millrace work' : 'Give it a handler. After a rename, keep the old name in `aliases`.',
+    })
+  }
+}
+
+async function checkQueues(mill: Millrace, findings: Finding[]): Promise<void> {
+  for (const queue of await mill.queues.list()) {
+    if (queue.pausedAt === null) continue
+    const why = queue.pauseReason ? ` ("${clean(queue.pauseReason)}")` : ''
+    findings.push({
+      group: 'Queues',
+      level: 'warning',
+      text: `${clean(queue.name)} is paused by ${clean(queue.pausedBy ?? 'somebody')}${why}`,
+      fix: `millrace queue resume ${queue.name}`,
+    })
+  }
+  const { count, capped } = await mill.count({ state: 'failed' })
+  if (count === 0) findings.push({ group: 'Queues', level: 'ok', text: 'no dead letters' })
+  else
+    findings.push({
+      group: 'Queues',
+      level: 'warning',
+      text: `${count}${capped ? '+' : ''} dead letters`,
+      fix: 'millrace dead list',
+    })
+}
+
+function tell(context: Context, findings: readonly Finding[]): void {
+  const { output } = context
+  const signs = {
+    ok: paint(output, 'green', '✓'),
+    warning: paint(output, 'yellow', '!'),
+    problem: paint(output, 'red', '✕'),
+  }
+  let group = ''
+  for (const finding of findings) {
+    if (finding.group !== group) console.log(paint(output, 'bold', finding.group))
+    group = finding.group
+    console.log(`  ${signs[finding.level]} ${finding.text}`)
+    if (finding.fix !== undefined) console.log(`      → ${finding.fix}`)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path, constants.F_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

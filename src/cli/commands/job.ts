@@ -1,0 +1,242 @@
+/** `millrace job list | show | add | wait`. */
+
+import type { JobInfo } from '../../client/job-view.ts'
+import { formatDuration } from '../../core/duration.ts'
+import { MillraceError } from '../../core/errors.ts'
+import { JOB_STATES, type JobState } from '../../core/job/state.ts'
+import { nearest } from '../../core/suggest.ts'
+import { defineJob, type JobDefinition } from '../../job/define-job.ts'
+import { bind } from '../../job/handle.ts'
+import type { Millrace } from '../../runtime/millrace.ts'
+import type { Context } from '../context.ts'
+import { EXIT, type ExitCode } from '../failure.ts'
+import { clean, paint, printJson, printRows, say, stateText, timeText } from '../output.ts'
+import type { CommandSpec } from '../program.ts'
+import { numberOf } from './work.ts'
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    path: 'job list',
+    aliases: ['job:list'],
+    summary: 'jobs, newest first',
+    options: [
+      ['--state <states>', `${JOB_STATES.join(', ')}`],
+      ['--queue <queues>', 'only these queues'],
+      ['--name <names>', 'only jobs of these names'],
+      ['--tag <tag>', 'only jobs with this tag'],
+      ['--limit <n>', 'rows of one page, 1–200 (default 50)'],
+      ['--cursor <cursor>', 'the `next` of the page before'],
+    ],
+    examples: ['millrace job list --state failed,retrying --queue media', 'millrace job list --json'],
+    run: list,
+  },
+  { path: 'job show', aliases: ['job:show'], args: '<id>', summary: 'everything about one job', run: show },
+  {
+    path: 'job add',
+    aliases: ['job:add'],
+    args: '<name>',
+    summary: 'enqueue a job',
+    options: [
+      ['--data <json>', 'its input as JSON'],
+      ['--queue <queue>', "instead of the definition's"],
+      ['--priority <priority>', 'low, normal, high, urgent or 0–100'],
+      ['--delay <duration>', 'run no sooner than this from now'],
+      ['--unique <key>', 'one job at a time for this key'],
+      ['--tag <tags>', 'tags, separated by commas'],
+    ],
+    examples: ['millrace job add resize --data \'{ "file": "a.png" }\' --priority high'],
+    run: add,
+  },
+  {
+    path: 'job wait',
+    aliases: ['job:wait'],
+    args: '<id>',
+    summary: 'wait for a job and end by how it ended: 0 completed, 1 failed or cancelled, 4 not in time',
+    options: [['--timeout <duration>', 'how long (default: for ever)']],
+    run: wait,
+  },
+]
+
+async function list(
+  context: Context,
+  _: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+): Promise<ExitCode> {
+  const limit = numberOf(options.limit, '--limit')
+  const page = await context.withMill((mill) =>
+    mill.list({
+      ...(options.state !== undefined && { state: statesOf(options.state) }),
+      ...(options.queue !== undefined && { queue: words(options.queue) }),
+      ...(options.name !== undefined && { name: words(options.name) }),
+      ...(typeof options.tag === 'string' && { tag: options.tag }),
+      ...(limit !== undefined && { limit }),
+      ...(typeof options.cursor === 'string' && { cursor: options.cursor }),
+    }),
+  )
+  await printJobs(context, page.jobs, page.next)
+  return EXIT.ok
+}
+
+/** Prints a page of jobs in the form that was asked for. */
+export async function printJobs(context: Context, jobs: readonly JobInfo[], next: string | undefined): Promise<void> {
+  const { output } = context
+  if (output.json) return printJson({ data: jobs, ...(next !== undefined && { next }) })
+  const rows = jobs.map((job) => [
+    job.id,
+    job.name,
+    job.queue,
+    stateText(output, job.state),
+    job.reason ?? '',
+    String(job.attempts),
+    timeText(output, job.createdAt),
+    job.error === null ? '' : `${job.error.name}: ${job.error.message}`,
+  ])
+  if (jobs.length > 0 || !output.isTerminal) {
+    await printRows(output, ['id', 'name', 'queue', 'state', 'reason', 'attempts', 'created', 'error'], rows)
+  } else say(output, 'No jobs.')
+  if (next !== undefined) say(output, `More: --cursor ${next}`)
+}
+
+async function show(context: Context, [id = '']: readonly string[]): Promise<ExitCode> {
+  return await context.withMill(async (mill) => {
+    const job = await mill.get(id)
+    if (job === null) throw notFound(id)
+    const [why, logs] = [await mill.why(id), await mill.logs(id)]
+    if (context.output.json) printJson({ ...job, why, logs })
+    else printJob(context, job, why, logs)
+    return EXIT.ok
+  })
+}
+
+function printJob(
+  context: Context,
+  job: JobInfo,
+  why: Awaited<ReturnType<Millrace['why']>>,
+  logs: Awaited<ReturnType<Millrace['logs']>>,
+): void {
+  const { output } = context
+  const line = (name: string, value: string) => console.log(`${paint(output, 'dim', name.padEnd(10))} ${value}`)
+  console.log(`${paint(output, 'bold', clean(job.name))}  ${job.id}`)
+  line('state', `${stateText(output, job.state)}${job.reason === null ? '' : ` (${job.reason})`}`)
+  line('queue', `${clean(job.queue)}, priority ${job.priorityName}`)
+  line('created', `${job.createdAt.toISOString()} (${timeText(output, job.createdAt)})`)
+  if (job.finishedAt !== null) line('finished', job.finishedAt.toISOString())
+  else line('runs', job.runAt.toISOString())
+  line(
+    'attempts',
+    `${job.attempts}${job.losses > 0 ? `, ${job.losses} lost` : ''}${job.crashes > 0 ? `, ${job.crashes} crashed` : ''}`,
+  )
+  if (job.tags.length > 0) line('tags', job.tags.map(clean).join(', '))
+  if (job.uniqueKey !== null) line('unique', clean(job.uniqueKey))
+  if (job.progress !== null) line('progress', `${Math.round(job.progress * 100)} %  ${clean(job.progressNote ?? '')}`)
+  line(
+    'input',
+    job.isUnreadable ? 'cannot be opened with the keys that are here' : clean(JSON.stringify(job.input) ?? '–'),
+  )
+  if (job.state === 'completed') line('result', clean(JSON.stringify(job.result) ?? '–'))
+  if (job.error !== null)
+    line(
+      'error',
+      clean(job.error.stack ?? `${job.error.name}: ${job.error.message}`).replaceAll('\\u000a', '\n           '),
+    )
+  for (const { text } of job.finishedAt === null ? why : []) line('why', text)
+  for (const past of job.history) {
+    const took = formatDuration(past.endedAt.getTime() - past.startedAt.getTime(), 2)
+    const error = past.error === null ? '' : `  ${past.error.name}: ${past.error.message}`
+    line(`attempt ${past.attempt}`, `${past.outcome} after ${took} on worker ${past.workerId}${clean(error)}`)
+  }
+  for (const { at, level, message } of logs) line(level, `${at.toISOString()}  ${clean(message)}`)
+}
+
+async function add(
+  context: Context,
+  [name = '']: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+): Promise<ExitCode> {
+  const input = parseData(options.data)
+  const definition = (await configured(context, name)) ?? defineJob({ name })
+  const job = await context.withMill((mill) =>
+    // The input's type is known to the definition alone; its schema checks it.
+    mill.enqueue(definition as JobDefinition<unknown>, input, {
+      ...(typeof options.queue === 'string' && { queue: options.queue }),
+      ...(typeof options.priority === 'string' && { priority: priorityOf(options.priority) }),
+      ...(typeof options.delay === 'string' && { delay: options.delay }),
+      ...(typeof options.unique === 'string' && { unique: options.unique }),
+      ...(typeof options.tag === 'string' && { tags: words(options.tag) }),
+    }),
+  )
+  if (context.output.json) printJson({ id: job.id, status: job.status, state: job.state })
+  else console.log(job.id)
+  if (job.status !== 'created') say(context.output, `${job.status}: the key is held by this job.`)
+  return job.status === 'rejected' ? EXIT.failed : EXIT.ok
+}
+
+/** The definition that the configured handlers have for a name. */
+async function configured(context: Context, name: string): Promise<JobDefinition | undefined> {
+  const definitions = (await context.handlers()).map((each) => bind(each).definition)
+  return definitions.find((each) => each.name === name || each.aliases.includes(name))
+}
+
+async function wait(
+  context: Context,
+  [id = '']: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+): Promise<ExitCode> {
+  return await context.withMill(async (mill) => {
+    try {
+      const result = await mill.result(id, typeof options.timeout === 'string' ? { timeout: options.timeout } : {})
+      if (context.output.json) printJson({ id, state: 'completed', result })
+      else console.log(JSON.stringify(result) ?? '')
+      return EXIT.ok
+    } catch (error) {
+      if (!(error instanceof MillraceError) || (error.code !== 'JOB_FAILED' && error.code !== 'JOB_CANCELLED'))
+        throw error
+      say(context.output, `✕ ${clean(error.message)}`)
+      if (context.output.json)
+        printJson({ id, state: error.code === 'JOB_FAILED' ? 'failed' : 'cancelled', error: error.fields.error })
+      return EXIT.failed
+    }
+  })
+}
+
+function parseData(data: unknown): unknown {
+  if (data === undefined) return undefined
+  try {
+    return JSON.parse(String(data))
+  } catch (error) {
+    throw new MillraceError('USAGE', `--data is not JSON: ${error instanceof Error ? error.message : ''}`, {
+      hint: `Quote it for the shell: --data '{ "file": "a.png" }'`,
+    })
+  }
+}
+
+function priorityOf(text: string) {
+  // Checked by enqueue, which names the right words.
+  return (/^\d+$/.test(text) ? Number(text) : text) as number
+}
+
+function statesOf(value: unknown): readonly JobState[] {
+  return words(value).map((word) => {
+    const state = JOB_STATES.find((each) => each === word)
+    if (state !== undefined) return state
+    const near = nearest(word, JOB_STATES)
+    throw new MillraceError('USAGE', `no state is called ${JSON.stringify(word)}`, {
+      hint: near === undefined ? `The states are ${JOB_STATES.join(', ')}.` : `Did you mean ${near}?`,
+    })
+  })
+}
+
+function words(value: unknown): readonly string[] {
+  return String(value)
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+}
+
+/** The error for an id that no job has. */
+export function notFound(id: string): MillraceError {
+  return new MillraceError('JOB_NOT_FOUND', `no job has the id ${id}`, {
+    fields: { id },
+    hint: 'It may be beyond its retention. List jobs with: millrace job list',
+  })
+}

@@ -1,0 +1,38 @@
+/** `millrace migrate up | status`. */
+import { MillraceError } from '../../core/errors.ts'
+import { createStore } from '../../runtime/store-url.ts'
+import type { Context } from '../context.ts'
+import { EXIT, type ExitCode } from '../failure.ts'
+import { printJson, say } from '../output.ts'
+import type { CommandSpec } from '../program.ts'
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    path: 'migrate',
+    aliases: ['queue:migrate'],
+    args: '[what]',
+    summary: 'make the tables, or bring them to the latest version (`up`, the default); `status` only looks',
+    run: (context, [what = 'up']) => {
+      if (what === 'up' || what === 'status') return migrate(context, what === 'up')
+      throw new MillraceError('USAGE', `migrate ${what} is neither up nor status`)
+    },
+  },
+]
+
+async function migrate(context: Context, apply: boolean): Promise<ExitCode> {
+  const { url, base } = await context.storeUrl()
+  const store = await createStore(url, base)
+  await store.open()
+  try {
+    const applied = apply ? await store.migrate() : []
+    const { current, latest } = await store.schemaVersion()
+    if (context.output.json) printJson({ store: store.description, current, latest, applied })
+    else if (applied.length > 0)
+      say(context.output, `${store.description}: from version ${current - applied.length} to ${current}.`)
+    else if (current === latest) say(context.output, `${store.description}: version ${current}, the latest.`)
+    else say(context.output, `${store.description}: version ${current} of ${latest}. Run: millrace migrate`)
+    return current === latest ? EXIT.ok : EXIT.check
+  } finally {
+    await store.close()
+  }
+}

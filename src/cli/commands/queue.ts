@@ -1,0 +1,147 @@
+/** `millrace queue list | show | stats | pause | resume | clear`. */
+
+import { formatDuration } from '../../core/duration.ts'
+import { JOB_STATES } from '../../core/job/state.ts'
+import type { QueueInfo, QueueStats } from '../../store/contract/index.ts'
+import type { Context } from '../context.ts'
+import { EXIT, type ExitCode } from '../failure.ts'
+import { paint, printJson, printRows, say, timeText } from '../output.ts'
+import type { CommandSpec } from '../program.ts'
+
+export const COMMANDS: readonly CommandSpec[] = [
+  { path: 'queue list', aliases: ['queue:list'], summary: 'every queue with its depth', run: list },
+  { path: 'queue show', aliases: ['queue:show'], args: '<queue>', summary: 'one queue', run: stats },
+  {
+    path: 'queue stats',
+    aliases: ['queue:stats'],
+    args: '[queue]',
+    summary: 'depth, outcomes, waiting and run times',
+    run: stats,
+  },
+  {
+    path: 'queue pause',
+    aliases: ['queue:pause'],
+    args: '<queue>',
+    summary: 'claim nothing more from a queue; what runs goes on',
+    options: [['--reason <text>', 'shown wherever the queue is']],
+    run: (context, [queue = ''], options) =>
+      context.withMill(async (mill) => {
+        await mill.queues.pause(queue, typeof options.reason === 'string' ? { reason: options.reason } : {})
+        return told(context, queue, 'paused')
+      }),
+  },
+  {
+    path: 'queue resume',
+    aliases: ['queue:resume'],
+    args: '<queue>',
+    summary: 'claim from a paused queue again',
+    run: (context, [queue = '']) =>
+      context.withMill(async (mill) => {
+        await mill.queues.resume(queue)
+        return told(context, queue, 'resumed')
+      }),
+  },
+  {
+    path: 'queue clear',
+    aliases: ['queue:clear', 'queue:purge'],
+    args: '<queue>',
+    summary: 'delete the waiting jobs of a queue; this cannot be undone',
+    run: clear,
+  },
+]
+
+async function list(context: Context): Promise<ExitCode> {
+  const { output } = context
+  const queues = await context.withMill((mill) => mill.queues.list())
+  if (output.json) {
+    printJson({ data: queues })
+    return EXIT.ok
+  }
+  if (queues.length === 0) say(output, 'No queues yet: they appear with their first job.')
+  else
+    await printRows(
+      output,
+      HEAD,
+      queues.map((queue) => rowOf(context, queue)),
+    )
+  return EXIT.ok
+}
+
+const HEAD = ['queue', 'pending', 'oldest', 'processing', 'scheduled', 'retrying', 'blocked', 'paused']
+
+function rowOf(context: Context, queue: QueueInfo): readonly string[] {
+  const count = (state: (typeof JOB_STATES)[number]) => String(queue.counts[state] ?? 0)
+  const oldest = queue.oldestPendingAt === null ? null : new Date(queue.oldestPendingAt)
+  return [
+    queue.name,
+    count('pending'),
+    timeText(context.output, oldest),
+    count('processing'),
+    count('scheduled'),
+    count('retrying'),
+    count('blocked'),
+    queue.pausedAt === null ? '' : pausedText(queue),
+  ]
+}
+
+function pausedText(queue: QueueInfo): string {
+  const why = queue.pauseReason ? `: ${queue.pauseReason}` : ''
+  return `by ${queue.pausedBy ?? 'somebody'}${why}`
+}
+
+async function stats(context: Context, [queue]: readonly string[]): Promise<ExitCode> {
+  const { output } = context
+  return await context.withMill(async (mill) => {
+    const names = queue === undefined ? (await mill.queues.list()).map(({ name }) => name) : [queue]
+    const all: QueueStats[] = []
+    for (const name of names) all.push(await mill.queues.stats(name))
+    if (output.json) printJson(queue === undefined ? { data: all } : all[0])
+    else if (all.length === 0) say(output, 'No queues yet: they appear with their first job.')
+    else for (const one of all) printStats(context, one)
+    return EXIT.ok
+  })
+}
+
+function printStats(context: Context, queue: QueueStats): void {
+  const { output } = context
+  const line = (name: string, value: string) =>
+    console.log(
+      output.isTerminal ? `  ${paint(output, 'dim', name.padEnd(10))} ${value}` : `${queue.name}\t${name}\t${value}`,
+    )
+  if (output.isTerminal) console.log(paint(output, 'bold', queue.name))
+  if (queue.pausedAt !== null) line('paused', pausedText(queue))
+  for (const state of JOB_STATES) {
+    const ended = state === 'completed' || state === 'failed' || state === 'cancelled'
+    const count = ended ? queue.finished[state] : (queue.counts[state] ?? 0)
+    line(state, `${count}${ended && count >= 10_000 ? '+' : ''}`)
+  }
+  for (const [name, times] of [
+    ['wait', queue.waitMs],
+    ['run', queue.runMs],
+  ] as const) {
+    if (times === null) continue
+    const text = (ms: number) => formatDuration(Math.round(ms), 2)
+    line(name, `p50 ${text(times.p50)}  p95 ${text(times.p95)}  p99 ${text(times.p99)}`)
+  }
+}
+
+async function clear(context: Context, [queue = '']: readonly string[]): Promise<ExitCode> {
+  return await context.withMill(async (mill) => {
+    const { count, capped } = await mill.count({ queue, state: ['pending', 'scheduled', 'retrying'] })
+    if (count === 0) {
+      say(context.output, `Nothing waits in ${queue}.`)
+      return EXIT.ok
+    }
+    if (!(await context.confirm(`Delete ${count}${capped ? '+' : ''} waiting jobs of ${queue}?`))) return EXIT.refused
+    const removed = await mill.queues.clear(queue)
+    if (context.output.json) printJson({ queue, removed })
+    else say(context.output, `Deleted ${removed} jobs of ${queue}.`)
+    return EXIT.ok
+  })
+}
+
+function told(context: Context, queue: string, done: string): ExitCode {
+  if (context.output.json) printJson({ queue, done })
+  else say(context.output, `${queue} is ${done}.`)
+  return EXIT.ok
+}

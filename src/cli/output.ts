@@ -1,0 +1,96 @@
+/**
+ * What the command line prints. Data goes to stdout: a table on a terminal, tab-separated lines without a head when piped, one
+ * JSON document with `--json`. Everything else goes to stderr. Text that comes from jobs is shown with its control characters
+ * spelt out, so that it cannot move the cursor or colour the screen.
+ */
+import { styleText } from 'node:util'
+import { formatDuration } from '../core/duration.ts'
+import type { JobState } from '../core/job/state.ts'
+
+export interface Output {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly color: boolean
+  readonly isTerminal: boolean
+}
+
+const GLYPHS: Readonly<Record<JobState, readonly [glyph: string, style: 'green' | 'red' | 'yellow' | 'cyan' | 'dim']>> =
+  {
+    blocked: ['◇', 'dim'],
+    scheduled: ['◷', 'cyan'],
+    pending: ['○', 'cyan'],
+    processing: ['◐', 'yellow'],
+    retrying: ['↻', 'yellow'],
+    completed: ['✓', 'green'],
+    failed: ['✕', 'red'],
+    cancelled: ['⊘', 'dim'],
+  }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** Text of a stranger with its control characters spelt out. */
+export function clean(text: string): string {
+  return text.replace(CONTROL, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** A table of rows that are data. `head` and elided ids for people, bare cells for programs. */
+export async function printRows(
+  output: Output,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): Promise<void> {
+  if (!output.isTerminal) {
+    for (const row of rows) console.log(row.map(clean).join('\t'))
+    return
+  }
+  const { default: Table } = await import('cli-table3')
+  const chars = Object.fromEntries(
+    ['top', 'bottom', 'mid', 'left', 'right'].flatMap((side) =>
+      ['', '-mid', '-left', '-right', '-middle'].map((part) => [`${side}${part}`, '']),
+    ),
+  )
+  const table = new Table({
+    head: head.map((word) => word.toUpperCase()),
+    chars: { ...chars, middle: '  ' },
+    style: { head: output.color ? ['dim'] : [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  })
+  table.push(...rows.map((row) => row.map((cell) => short(clean(cell)))))
+  console.log(table.toString())
+}
+
+/** One JSON document. */
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, process.stdout.isTTY ? 2 : 0))
+}
+
+/** A line about what was done; not with `--quiet` or `--json`. */
+export function say(output: Output, line: string): void {
+  if (!output.quiet && !output.json) console.error(line)
+}
+
+/** A state with its sign and colour on a terminal, its word elsewhere. */
+export function stateText(output: Output, state: JobState): string {
+  if (!output.isTerminal) return state
+  const [glyph] = GLYPHS[state]
+  return `${glyph} ${state}`
+}
+
+/** Colours text when the terminal wants it. */
+export function paint(output: Output, style: 'green' | 'red' | 'yellow' | 'dim' | 'bold', text: string): string {
+  return output.color ? styleText(style, text, { validateStream: false }) : text
+}
+
+/** An instant: how long ago or ahead on a terminal, ISO 8601 elsewhere. */
+export function timeText(output: Output, at: Date | null): string {
+  if (at === null) return output.isTerminal ? '–' : ''
+  if (!output.isTerminal) return at.toISOString()
+  const ms = at.getTime() - Date.now()
+  const text = formatDuration(Math.abs(ms) < 1000 ? Math.abs(ms) : Math.round(Math.abs(ms) / 1000) * 1000, 2)
+  return ms > 0 ? `in ${text}` : `${text} ago`
+}
+
+function short(cell: string): string {
+  if (/^[0-9a-f]{8}-[0-9a-f]{4}-/.test(cell)) return cell
+  return cell.length > 60 ? `${cell.slice(0, 59)}…` : cell
+}

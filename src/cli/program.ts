@@ -1,0 +1,143 @@
+/**
+ * The tree of commands. Each command is added under its path and under its aliases with colons (`queue:list`), all running the
+ * same code. Files of commands are loaded when their word is the first one, so that `work` starts without the rest.
+ */
+import { Command, CommanderError } from 'commander'
+import { nearest } from '../core/suggest.ts'
+import { VERSION } from '../runtime/version.ts'
+import { Context, type GlobalOptions } from './context.ts'
+import { EXIT, EXIT_CODES, type ExitCode, tellFailure } from './failure.ts'
+
+/** Does the work of one command. `args` are its arguments in order, the last options. */
+export type Run = (
+  context: Context,
+  args: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+) => Promise<ExitCode>
+
+export interface CommandSpec {
+  /** `queue list`. */
+  readonly path: string
+  /** Other names, as one word each: `queue:list`. */
+  readonly aliases?: readonly string[]
+  readonly summary: string
+  /** As commander writes them: `<id...>`, `[queues...]`. */
+  readonly args?: string
+  /** Flags and what they do: `['--limit <n>', 'rows of one page']`. */
+  readonly options?: readonly (readonly [flags: string, help: string])[]
+  readonly examples?: readonly string[]
+  readonly run: Run
+}
+
+const GROUPS: Readonly<Record<string, string>> = {
+  job: 'look at jobs and change them',
+  queue: 'look at queues, pause and clear them',
+  dead: 'dead letters: jobs that failed for good',
+}
+
+/** Runs the command line and gives its exit code. */
+export async function runProgram(specs: readonly CommandSpec[], args: readonly string[]): Promise<ExitCode> {
+  let exit: ExitCode = EXIT.ok
+  const program = newProgram()
+  const finish = async (
+    spec: CommandSpec,
+    words: readonly string[],
+    options: GlobalOptions & Record<string, unknown>,
+  ) => {
+    const context = new Context(options)
+    try {
+      exit = await spec.run(context, words, options)
+    } catch (error) {
+      exit = tellFailure(error, context.output.json)
+    }
+  }
+  for (const spec of specs) addCommand(program, spec, finish)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return exit
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+}
+
+type Finish = (
+  spec: CommandSpec,
+  words: readonly string[],
+  options: GlobalOptions & Record<string, unknown>,
+) => Promise<void>
+
+function newProgram(): Command {
+  const program = new Command('millrace')
+  program
+    .description('Background jobs on the database you already have.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .option(
+      '--store <url>',
+      'the store, for example sqlite:./millrace.db (else MILLRACE_STORE, else the configuration)',
+    )
+    .option('-c, --config <file>', 'the configuration (else the nearest millrace.config.ts)')
+    .option('--json', 'print one JSON document')
+    .option('-q, --quiet', 'print data and errors only')
+    .option('--no-color', 'no colours')
+    .option('-y, --yes', 'answer every question with yes')
+    .helpCommand('help [command]', 'print help for a command, or for exit-codes')
+    .addHelpText('after', '\nExit codes: millrace help exit-codes')
+    .showSuggestionAfterError(false)
+    .exitOverride()
+  program.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '✕ ')) })
+  program
+    .command('exit-codes', { hidden: true })
+    .description('what the exit codes mean')
+    .addHelpText('after', `\n${EXIT_CODES}`)
+    .action(() => console.log(EXIT_CODES))
+  program.on('command:*', () => {})
+  return program
+}
+
+function addCommand(program: Command, spec: CommandSpec, finish: Finish): void {
+  const [group, word] = spec.path.split(' ')
+  const parent = word === undefined ? program : groupOf(program, group ?? '')
+  configure(parent.command(word ?? spec.path), spec, finish)
+  for (const alias of spec.aliases ?? []) configure(program.command(alias, { hidden: true }), spec, finish)
+}
+
+function groupOf(program: Command, name: string): Command {
+  const known = program.commands.find((command) => command.name() === name)
+  if (known !== undefined) return known
+  const group = program
+    .command(name)
+    .description(GROUPS[name] ?? '')
+    .exitOverride()
+  refuseUnknown(group)
+  return group
+}
+
+function configure(command: Command, spec: CommandSpec, finish: Finish): void {
+  command.description(spec.summary).exitOverride().showSuggestionAfterError(true)
+  if (spec.args !== undefined) command.arguments(spec.args)
+  for (const [flags, help] of spec.options ?? []) command.option(flags, help)
+  if (spec.examples !== undefined)
+    command.addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`)
+  command.action(async () => {
+    const words = command.processedArgs.flatMap((value: unknown) =>
+      Array.isArray(value) ? value : value === undefined ? [] : [value],
+    )
+    await finish(spec, words.map(String), command.optsWithGlobals())
+  })
+}
+
+/** An unknown word ends with 2 and the nearest right one. */
+export function refuseUnknown(command: Command): void {
+  command.action(() => {
+    const [word] = command.args
+    if (word === undefined) command.help({ error: true })
+    const known = command.commands.map((each) => each.name())
+    const near = nearest(String(word), known)
+    const where = command.parent === null ? '' : `${command.name()} `
+    console.error(`✕ Unknown command "${where}${word}"  USAGE`)
+    console.error(near === undefined ? '  All commands: millrace help' : `  Did you mean  ${where}${near} ?`)
+    throw new CommanderError(EXIT.usage, 'millrace.unknownCommand', '')
+  })
+  command.allowExcessArguments(true)
+}

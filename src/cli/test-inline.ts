@@ -1,0 +1,49 @@
+/** `millrace test NAME --inline`: a handler run in this process, its input checked as in a worker, its error with its stack. */
+import { MillraceError } from '../core/errors.ts'
+import type { JobContext } from '../job/context.ts'
+import { Snooze } from '../job/control-flow.ts'
+import type { BoundHandler } from '../job/handle.ts'
+import { validate } from '../job/schema.ts'
+import type { Context } from './context.ts'
+import { EXIT, type ExitCode } from './failure.ts'
+import { clean, printJson, say } from './output.ts'
+
+export async function runInline(context: Context, handler: BoundHandler, data: unknown): Promise<ExitCode> {
+  const { definition } = handler
+  const given: unknown = data === undefined ? undefined : parse(String(data))
+  const input = await validate(definition.input, given, 'PAYLOAD_INVALID', definition.name)
+  const timeout = AbortSignal.timeout(definition.timeoutMs)
+  const job: JobContext = {
+    id: '00000000-0000-7000-8000-000000000000',
+    name: definition.name,
+    queue: definition.queue,
+    priority: definition.priority,
+    attempt: 1,
+    tags: [],
+    createdAt: new Date(),
+    fence: 1,
+    signal: timeout,
+    progress: (fraction, note) => say(context.output, `${Math.round(fraction * 100)} % ${clean(note ?? '')}`),
+    log: (message, level = 'info') => say(context.output, `${level}: ${clean(message)}`),
+    snooze: (delay) => {
+      throw new Snooze(delay)
+    },
+  }
+  try {
+    const result = await validate(definition.output, await handler.run(input, job), 'RESULT_INVALID', definition.name)
+    if (context.output.json) printJson({ ok: true, result })
+    else console.log(JSON.stringify(result, null, 2) ?? '')
+    return EXIT.ok
+  } catch (error) {
+    console.error(error instanceof Error ? error.stack : error)
+    return EXIT.failed
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new MillraceError('USAGE', `--data is not JSON: ${error instanceof Error ? error.message : ''}`)
+  }
+}

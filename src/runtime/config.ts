@@ -1,0 +1,109 @@
+/**
+ * The configuration file: `millrace.config.ts` (or `.js`, `.mjs`), found upward from the working directory as far as the first
+ * `package.json`. Everything in it has a default.
+ */
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { CodecOptions } from '../codec/codec.ts'
+import { ConfigError } from '../core/errors.ts'
+import { checkOptions } from '../core/options.ts'
+import type { WorkerOptions } from '../worker/options.ts'
+import type { OpenOptions } from './millrace.ts'
+
+export interface MillraceConfig {
+  /** The store's URL; relative paths count from the configuration's folder. Default `sqlite:./millrace.db`. */
+  readonly store?: string
+  /** Files with handlers: one or several globs, from the configuration's folder. */
+  readonly handlers?: string | readonly string[]
+  /** Jobs that run at a time in one worker, default 10. */
+  readonly concurrency?: number
+  /** Queues that workers serve, default every queue. */
+  readonly queues?: WorkerOptions['queues']
+  readonly retention?: OpenOptions['retention']
+  /** Keys and compression of payloads. */
+  readonly encryption?: CodecOptions
+  /** Anything else a worker can be told. */
+  readonly worker?: Omit<WorkerOptions, 'concurrency' | 'queues'>
+}
+
+/** A configuration and where it stands. */
+export interface LoadedConfig {
+  readonly config: MillraceConfig
+  /** The folder that its relative paths count from. */
+  readonly folder: string
+  /** Null when there is none and everything is at its default. */
+  readonly path: string | null
+}
+
+const NAMES = ['millrace.config.ts', 'millrace.config.mts', 'millrace.config.js', 'millrace.config.mjs']
+const OPTIONS = ['store', 'handlers', 'concurrency', 'queues', 'retention', 'encryption', 'worker']
+
+/** Gives the configuration its type; it is returned as it is. */
+export function defineConfig(config: MillraceConfig): MillraceConfig {
+  return config
+}
+
+/** The path of the nearest configuration, or null. */
+export function findConfig(from: string): string | null {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const found = NAMES.map((name) => join(folder, name)).find((path) => existsSync(path))
+    if (found !== undefined) return found
+    if (existsSync(join(folder, 'package.json')) || folder === dirname(folder)) return null
+  }
+}
+
+/** Loads the configuration that was named, else the nearest one, else none. Throws `CONFIG_INVALID`. */
+export async function loadConfig(named: string | undefined, from: string): Promise<LoadedConfig> {
+  const path = named === undefined ? findConfig(from) : resolve(from, named)
+  if (path === null) return { config: {}, folder: resolve(from), path: null }
+  if (!existsSync(path)) {
+    throw new ConfigError('CONFIG_INVALID', `there is no configuration ${path}`, {
+      fields: { path },
+      hint: 'Name an existing file with --config, or leave it out to use the nearest millrace.config.ts.',
+    })
+  }
+  const config = (await importModule(path)).default
+  if (typeof config !== 'object' || config === null) {
+    throw new ConfigError('CONFIG_INVALID', `${path} has no default export with a configuration`, {
+      fields: { path },
+      hint: "Write: export default defineConfig({ handlers: './jobs/**/*.handler.ts' })",
+    })
+  }
+  checkOptions(config, OPTIONS, path)
+  // Its keys are known now; the values are checked by whoever takes them.
+  return { config: config as MillraceConfig, folder: dirname(path), path }
+}
+
+/** Imports a file of the user's, its errors translated into what to do. */
+export async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+  } catch (error) {
+    throw new ConfigError('CONFIG_INVALID', `${path} cannot be loaded: ${reasonOf(error)}`, {
+      fields: { path },
+      hint: hintOf(error),
+      cause: error,
+    })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n')[0] ?? error.name) : String(error)
+}
+
+function hintOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
+      return 'Node takes types out but does not compile: replace enums, namespaces and parameter properties, or build to JavaScript.'
+    case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
+      return 'Node does not take types out under node_modules: name the built .js file.'
+    case 'ERR_MODULE_NOT_FOUND':
+      return 'Check the import: relative ones need their file ending (./resize.ts), packages must be installed.'
+    case 'ERR_UNKNOWN_FILE_EXTENSION':
+      return 'Use .ts, .mts, .js or .mjs.'
+    default:
+      return 'Run the file with node to see the whole error.'
+  }
+}

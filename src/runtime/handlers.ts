@@ -1,0 +1,34 @@
+/** Loading handlers by glob: every export of the files that is a bound handler, or a definition with `run`. */
+import { glob } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ConfigError } from '../core/errors.ts'
+import type { JobDefinition } from '../job/define-job.ts'
+import { type BoundHandler, bind } from '../job/handle.ts'
+import { importModule } from './config.ts'
+
+/** Imports the files that match, in the order of their paths. Throws `HANDLER_MISSING` when nothing is found in them. */
+export async function loadHandlers(
+  globs: string | readonly string[],
+  folder: string,
+): Promise<readonly BoundHandler[]> {
+  const patterns = typeof globs === 'string' ? [globs] : globs
+  const paths: string[] = []
+  for await (const path of glob([...patterns], { cwd: folder })) paths.push(join(folder, path))
+  const handlers: BoundHandler[] = []
+  for (const path of [...new Set(paths)].sort()) {
+    for (const value of Object.values(await importModule(path))) {
+      if (isRunnable(value)) handlers.push(bind(value))
+    }
+  }
+  if (handlers.length > 0) return handlers
+  const what = paths.length === 0 ? `no file matches ${patterns.join(', ')}` : `${paths.length} files export no handler`
+  throw new ConfigError('HANDLER_MISSING', `${what} in ${folder}`, {
+    fields: { patterns, folder, files: paths },
+    hint: 'A handler file says: export default handle(definition, async (input, job) => { … })',
+  })
+}
+
+function isRunnable(value: unknown): value is BoundHandler | JobDefinition<never, unknown, unknown> {
+  if (typeof value !== 'object' || value === null || !('run' in value) || typeof value.run !== 'function') return false
+  return 'definition' in value || ('name' in value && 'retry' in value)
+}
