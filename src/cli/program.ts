@@ -52,6 +52,7 @@ export async function runProgram(specs: readonly CommandSpec[], args: readonly s
     }
   }
   for (const spec of specs) addCommand(program, spec, finish)
+  refuseUnknown(program)
   try {
     await program.parseAsync([...args], { from: 'user' })
     return exit
@@ -91,7 +92,6 @@ function newProgram(): Command {
     .description('what the exit codes mean')
     .addHelpText('after', `\n${EXIT_CODES}`)
     .action(() => console.log(EXIT_CODES))
-  program.on('command:*', () => {})
   return program
 }
 
@@ -128,10 +128,10 @@ function configure(command: Command, spec: CommandSpec, finish: Finish): void {
 }
 
 /** An unknown word ends with 2 and the nearest right one. */
-export function refuseUnknown(command: Command): void {
+function refuseUnknown(command: Command): void {
   command.action(() => {
     const [word] = command.args
-    if (word === undefined) command.help({ error: true })
+    if (word === undefined) command.help()
     const known = command.commands.map((each) => each.name())
     const near = nearest(String(word), known)
     const where = command.parent === null ? '' : `${command.name()} `

@@ -1,5 +1,4 @@
 /** `millrace test NAME --inline`: a handler run in this process, its input checked as in a worker, its error with its stack. */
-import { MillraceError } from '../core/errors.ts'
 import type { JobContext } from '../job/context.ts'
 import { Snooze } from '../job/control-flow.ts'
 import type { BoundHandler } from '../job/handle.ts'
@@ -7,10 +6,11 @@ import { validate } from '../job/schema.ts'
 import type { Context } from './context.ts'
 import { EXIT, type ExitCode } from './failure.ts'
 import { clean, printJson, say } from './output.ts'
+import { jsonOf } from './values.ts'
 
 export async function runInline(context: Context, handler: BoundHandler, data: unknown): Promise<ExitCode> {
   const { definition } = handler
-  const given: unknown = data === undefined ? undefined : parse(String(data))
+  const given: unknown = jsonOf(data)
   const input = await validate(definition.input, given, 'PAYLOAD_INVALID', definition.name)
   const timeout = AbortSignal.timeout(definition.timeoutMs)
   const job: JobContext = {
@@ -37,13 +37,5 @@ export async function runInline(context: Context, handler: BoundHandler, data: u
   } catch (error) {
     console.error(error instanceof Error ? error.stack : error)
     return EXIT.failed
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new MillraceError('USAGE', `--data is not JSON: ${error instanceof Error ? error.message : ''}`)
   }
 }

@@ -5,9 +5,9 @@ import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
+import { numberOf } from '../values.ts'
 import { COMMANDS as JOB_COMMANDS, printJobs } from './job.ts'
 import { change } from './job-change.ts'
-import { numberOf } from './work.ts'
 
 const ALL = ['--all', 'every dead letter'] as const
 const QUEUE = ['--queue <queue>', 'only of this queue'] as const

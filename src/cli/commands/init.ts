@@ -18,7 +18,7 @@ export const COMMANDS: readonly CommandSpec[] = [
 const CONFIG = `import { defineConfig } from 'millrace'
 
 export default defineConfig({
-  store: process.env.MILLRACE_STORE ?? 'sqlite:./millrace.db',
+  store: 'sqlite:./millrace.db', // MILLRACE_STORE and --store win over it
   handlers: './jobs/**/*.handler.{ts,js}',
   concurrency: 10,
   retention: { completed: '7d', failed: '30d' },

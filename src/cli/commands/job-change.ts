@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, printRows, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
+import { priorityOf } from '../values.ts'
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -41,8 +42,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '<priority> <id...>',
     summary: 'change the priority of waiting jobs: low, normal, high, urgent or 0–100',
     run: (context, [priority = '', ...ids]) => {
-      // Checked by the call, which names the right words.
-      const parsed = (/^\d+$/.test(priority) ? Number(priority) : priority) as number
+      const parsed = priorityOf(priority)
       return change(context, ids, 'reprioritise', (mill) => mill.reprioritise(ids, parsed), ['updated'])
     },
   },

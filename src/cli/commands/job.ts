@@ -12,7 +12,7 @@ import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { clean, paint, printJson, printRows, say, stateText, timeText } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
-import { numberOf } from './work.ts'
+import { jsonOf, numberOf, priorityOf, wordsOf } from '../values.ts'
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -66,8 +66,8 @@ async function list(
   const page = await context.withMill((mill) =>
     mill.list({
       ...(options.state !== undefined && { state: statesOf(options.state) }),
-      ...(options.queue !== undefined && { queue: words(options.queue) }),
-      ...(options.name !== undefined && { name: words(options.name) }),
+      ...(options.queue !== undefined && { queue: wordsOf(options.queue) }),
+      ...(options.name !== undefined && { name: wordsOf(options.name) }),
       ...(typeof options.tag === 'string' && { tag: options.tag }),
       ...(limit !== undefined && { limit }),
       ...(typeof options.cursor === 'string' && { cursor: options.cursor }),
@@ -153,7 +153,7 @@ async function add(
   [name = '']: readonly string[],
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
-  const input = parseData(options.data)
+  const input = jsonOf(options.data)
   const definition = (await configured(context, name)) ?? defineJob({ name })
   const job = await context.withMill((mill) =>
     // The input's type is known to the definition alone; its schema checks it.
@@ -162,7 +162,7 @@ async function add(
       ...(typeof options.priority === 'string' && { priority: priorityOf(options.priority) }),
       ...(typeof options.delay === 'string' && { delay: options.delay }),
       ...(typeof options.unique === 'string' && { unique: options.unique }),
-      ...(typeof options.tag === 'string' && { tags: words(options.tag) }),
+      ...(typeof options.tag === 'string' && { tags: wordsOf(options.tag) }),
     }),
   )
   if (context.output.json) printJson({ id: job.id, status: job.status, state: job.state })
@@ -199,24 +199,8 @@ async function wait(
   })
 }
 
-function parseData(data: unknown): unknown {
-  if (data === undefined) return undefined
-  try {
-    return JSON.parse(String(data))
-  } catch (error) {
-    throw new MillraceError('USAGE', `--data is not JSON: ${error instanceof Error ? error.message : ''}`, {
-      hint: `Quote it for the shell: --data '{ "file": "a.png" }'`,
-    })
-  }
-}
-
-function priorityOf(text: string) {
-  // Checked by enqueue, which names the right words.
-  return (/^\d+$/.test(text) ? Number(text) : text) as number
-}
-
 function statesOf(value: unknown): readonly JobState[] {
-  return words(value).map((word) => {
+  return wordsOf(value).map((word) => {
     const state = JOB_STATES.find((each) => each === word)
     if (state !== undefined) return state
     const near = nearest(word, JOB_STATES)
@@ -224,13 +208,6 @@ function statesOf(value: unknown): readonly JobState[] {
       hint: near === undefined ? `The states are ${JOB_STATES.join(', ')}.` : `Did you mean ${near}?`,
     })
   })
-}
-
-function words(value: unknown): readonly string[] {
-  return String(value)
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '')
 }
 
 /** The error for an id that no job has. */

@@ -57,7 +57,7 @@ async function list(context: Context): Promise<ExitCode> {
     printJson({ data: queues })
     return EXIT.ok
   }
-  if (queues.length === 0) say(output, 'No queues yet: they appear with their first job.')
+  if (queues.length === 0) say(output, 'No queue has live jobs or settings.')
   else
     await printRows(
       output,
@@ -96,7 +96,7 @@ async function stats(context: Context, [queue]: readonly string[]): Promise<Exit
     const all: QueueStats[] = []
     for (const name of names) all.push(await mill.queues.stats(name))
     if (output.json) printJson(queue === undefined ? { data: all } : all[0])
-    else if (all.length === 0) say(output, 'No queues yet: they appear with their first job.')
+    else if (all.length === 0) say(output, 'No queue has live jobs or settings.')
     else for (const one of all) printStats(context, one)
     return EXIT.ok
   })

@@ -11,7 +11,7 @@ import { paint, printJson } from '../output.ts'
 import { ping } from '../probe.ts'
 import type { CommandSpec } from '../program.ts'
 import { runMany } from '../test-load.ts'
-import { numberOf } from './work.ts'
+import { jsonOf, numberOf, priorityOf } from '../values.ts'
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -51,10 +51,7 @@ async function test(
     return await runMany(context, {
       count: numberOf(options.count, '--count') ?? 1,
       queue: typeof options.queue === 'string' ? options.queue : 'millrace-test',
-      // Checked by enqueue, which names the right words.
-      priority: (/^\d+$/.test(String(options.priority))
-        ? Number(options.priority)
-        : (options.priority ?? 'normal')) as number,
+      priority: priorityOf(options.priority ?? 'normal'),
       delayMs: typeof options.delay === 'string' ? parseDuration(options.delay, '--delay') : 0,
       failRate: rateOf(options.failRate),
       runMs: typeof options.runTime === 'string' ? parseDuration(options.runTime, '--run-time') : 0,
@@ -107,7 +104,7 @@ async function probe(
     const definition =
       name === undefined ? ping : handlers.map((each) => bind(each).definition).find((each) => each.name === name)
     if (definition === undefined) throw new MillraceError('HANDLER_MISSING', `no handler is called ${name}`)
-    const input: unknown = typeof options.data === 'string' ? JSON.parse(options.data) : undefined
+    const input: unknown = jsonOf(options.data)
     const queue = typeof options.queue === 'string' ? { queue: options.queue } : {}
     // The input's type is known to the definition alone; its schema checks it.
     const job = await mill.enqueue(definition as typeof ping, input as undefined, queue)

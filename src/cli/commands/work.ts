@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from '../failure.ts'
 import { say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 import { takeSignals } from '../signals.ts'
+import { numberOf } from '../values.ts'
 import { logEvents } from '../work-log.ts'
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -74,14 +75,6 @@ function given(
     ...(typeof options.timeout === 'string' && { timeout: options.timeout }),
     ...((options.drain === true || options.once === true) && { drain: true }),
   }
-}
-
-/** A whole number above zero. Throws `USAGE`. */
-export function numberOf(value: unknown, flag: string): number | undefined {
-  if (value === undefined) return undefined
-  const number = Number(value)
-  if (Number.isSafeInteger(number) && number > 0) return number
-  throw new MillraceError('USAGE', `${flag} is ${String(value)}; it must be a whole number above 0`)
 }
 
 function weights(list: string): Record<string, QueueOptions> {

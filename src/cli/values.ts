@@ -1,0 +1,43 @@
+/** Values as they are typed: checked before anything is opened, refused with `USAGE`. */
+import { MillraceError } from '../core/errors.ts'
+import { parsePriority } from '../core/job/priority.ts'
+
+/** A whole number above zero. */
+export function numberOf(value: unknown, flag: string): number | undefined {
+  if (value === undefined) return undefined
+  const number = Number(value)
+  if (Number.isSafeInteger(number) && number > 0) return number
+  throw new MillraceError('USAGE', `${flag} is ${String(value)}; it must be a whole number above 0`)
+}
+
+/** A priority's word or number, as its number. */
+export function priorityOf(value: unknown): number {
+  const text = String(value)
+  try {
+    // A word that is none is refused below.
+    return parsePriority((/^\d+$/.test(text) ? Number(text) : text) as number)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    throw new MillraceError('USAGE', error.message, error.hint === undefined ? {} : { hint: error.hint })
+  }
+}
+
+/** JSON, or undefined when nothing was given. */
+export function jsonOf(data: unknown): unknown {
+  if (data === undefined) return undefined
+  try {
+    return JSON.parse(String(data))
+  } catch (error) {
+    throw new MillraceError('USAGE', `--data is not JSON: ${error instanceof Error ? error.message : ''}`, {
+      hint: `Quote it for the shell: --data '{ "file": "a.png" }'`,
+    })
+  }
+}
+
+/** The words of a list separated by commas. */
+export function wordsOf(value: unknown): readonly string[] {
+  return String(value)
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+}
