@@ -30,16 +30,6 @@ export function newId(nowMs: number = Date.now()): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${counter.toString(16).padStart(3, '0')}-${hex((byte() & 0x3f) | 0x80)}${hex(byte())}-${hex(byte())}${hex(byte())}${hex(byte())}${hex(byte())}${hex(byte())}${hex(byte())}`
 }
 
-/** Tells whether `text` has the form of a UUID in lower case. */
-export function isId(text: string): boolean {
-  return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text)
-}
-
-/** The milliseconds since the Unix epoch at which a UUIDv7 was made. */
-export function idTime(id: string): number {
-  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
-}
-
 function byte(): number {
   return pool[used++] ?? 0
 }

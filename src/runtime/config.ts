@@ -45,7 +45,7 @@ export function defineConfig(config: MillraceConfig): MillraceConfig {
 }
 
 /** The path of the nearest configuration, or null. */
-export function findConfig(from: string): string | null {
+function findConfig(from: string): string | null {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
     const found = NAMES.map((name) => join(folder, name)).find((path) => existsSync(path))
     if (found !== undefined) return found

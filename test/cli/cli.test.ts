@@ -246,9 +246,9 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     mkdirSync(join(folder, 'jobs'))
     writeFileSync(join(folder, 'millrace.config.ts'), "export default { handlers: './jobs/*.handler.mjs' }")
     const handler = `import { defineJob } from 'millrace'
-import { setTimeout } from 'node:timers/promises'
 import { writeFileSync } from 'node:fs'
-export default defineJob({ name: 'slow', run: async () => { writeFileSync('started', ''); await setTimeout(300) } })`
+const later = () => new Promise((done) => { setTimeout(done, 300) })
+export default defineJob({ name: 'slow', run: async () => { writeFileSync('started', ''); await later() } })`
     writeFileSync(join(folder, 'jobs/slow.handler.mjs'), handler)
     const { stdout } = await runIn(folder, 'millrace job add slow')
     const child = spawn(process.execPath, ['node_modules/.bin/millrace', 'work'], { cwd: folder, stdio: 'ignore' })

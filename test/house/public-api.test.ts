@@ -20,6 +20,7 @@ describe('the public interface', () => {
       'RetryAfter',
       'StoreError',
       'createKeyRing',
+      'defineConfig',
       'defineJob',
       'handle',
       'keyRingFromEnv',

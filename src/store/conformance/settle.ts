@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { bytes, type Case, newJob, type Outcome, settlement } from './fixture.ts'
 
 /** Every way to settle. */
-export const OUTCOMES: readonly Outcome[] = [
+const OUTCOMES: readonly Outcome[] = [
   { to: 'completed', result: bytes('r') },
   { to: 'retrying', delayMs: 1_000, error: bytes('e') },
   { to: 'failed', reason: 'exhausted', error: bytes('e') },

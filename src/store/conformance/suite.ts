@@ -18,8 +18,10 @@ import { insertCases } from './insert.ts'
 import { leaseCases } from './lease.ts'
 import { lifeCycleCases } from './life-cycle.ts'
 import { listCases } from './list.ts'
+import { matrixCases } from './matrix.ts'
 import { pruneCases } from './prune.ts'
 import { queueCases } from './queues.ts'
+import { raceCases } from './races.ts'
 import { resealCases } from './reseal.ts'
 import { settleCases } from './settle.ts'
 import { stateCases } from './state.ts'
@@ -35,6 +37,7 @@ export function describeStore(name: string, open: OpenStore): void {
     claimCases(test)
     settleCases(test)
     leaseCases(test)
+    matrixCases(test)
     dependencyCases(test)
     controlCases(test)
     queueCases(test)
@@ -45,5 +48,6 @@ export function describeStore(name: string, open: OpenStore): void {
     clusterCases(test)
     hostileCases(test)
     errorCases(test)
+    raceCases(test)
   })
 }

@@ -8,7 +8,7 @@ import type { Tables } from './tables.ts'
 const KEPT_LINES = 1_000
 
 /** The job whose lease this is, or null when the lease is another's or gone. */
-export function heldJob(tables: Tables, lease: Lease): Job | null {
+function heldJob(tables: Tables, lease: Lease): Job | null {
   const job = tables.jobs.get(lease.id)
   return job?.state === 'processing' && job.epoch === lease.epoch ? job : null
 }

@@ -216,7 +216,7 @@ function columnOf(row: unknown): unknown {
 }
 
 /** The error of every call on a closed store. */
-export function closedError(path: string): StoreError {
+function closedError(path: string): StoreError {
   return new StoreError('closed', 'STORE_CLOSED', `the store ${path} is closed`, { fields: { path } })
 }
 

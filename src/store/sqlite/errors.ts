@@ -12,7 +12,7 @@ const CONSTRAINT = 19
 const NOTADB = 26
 
 /** The primary SQLite result code of an error, or 0 when it is not SQLite's. */
-export function resultCode(error: unknown): number {
+function resultCode(error: unknown): number {
   if (typeof error !== 'object' || error === null || !('errcode' in error)) return 0
   return typeof error.errcode === 'number' ? error.errcode & 0xff : 0
 }

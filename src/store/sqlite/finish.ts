@@ -85,7 +85,7 @@ export function requestCancel(c: Connection, id: string): boolean {
 }
 
 /** Keeps a value inline when it is small; writes it to the bytes table and returns null when it is not. */
-export function inlineOrStore(c: Connection, id: string, field: number, bytes: Uint8Array | null): Uint8Array | null {
+function inlineOrStore(c: Connection, id: string, field: number, bytes: Uint8Array | null): Uint8Array | null {
   if (bytes === null || bytes.byteLength <= INLINE_BYTES) return bytes
   c.sql(INSERT_BYTES).run(id, field, bytes)
   return null
