@@ -34,7 +34,7 @@ test('what should compile does, and what must not does not', () => {
 }, 60_000)
 
 test('a line that must not compile is noticed when it does', () => {
-  const copy = join(tempDir(), 'made.test-d.ts')
+  const copy = join(tempDir(), 'made.test-d.mts')
   writeFileSync(copy, '// @ts-expect-error this is fine\nexport const fine = 1\n')
 
   expect(complaints(copy)).toContain('TS2578')
