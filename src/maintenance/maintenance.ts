@@ -32,15 +32,17 @@ export class Maintenance implements Service {
   readonly #options: MaintenanceOptions
   readonly #loops: readonly Loop[]
   readonly #promoter: Loop
+  readonly #unblocker: Loop
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
     this.#promoter = this.#loop('promote', () => this.#promote())
+    this.#unblocker = this.#loop('unblock', () => this.#unblock())
     this.#loops = [
       this.#promoter,
       this.#loop('reclaim', () => this.#reclaim()),
       this.#loop('prune', () => this.#prune()),
-      this.#loop('unblock', () => this.#unblock()),
+      this.#unblocker,
     ]
   }
 
@@ -52,6 +54,11 @@ export class Maintenance implements Service {
   /** Something was scheduled: look when the next job is due. */
   wake(): void {
     this.#promoter.wake()
+  }
+
+  /** A key appeared: look for jobs that wait for it. */
+  keyAdded(): void {
+    this.#unblocker.wake()
   }
 
   async stop(): Promise<void> {

@@ -57,6 +57,9 @@ export class Millrace extends Client {
     this.#retention = retentionOf(options.retention)
     const keys = options.codec?.keys
     this.#keyIds = () => keys?.ids ?? []
+    keys?.onAdd(() => {
+      for (const worker of this.#workers) worker.keyAdded()
+    })
   }
 
   /** Opens a store, brings its schema up to date, and is ready. */

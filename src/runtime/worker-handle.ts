@@ -82,6 +82,11 @@ export class WorkerHandle {
     this.#maintenance.wake()
   }
 
+  /** A key appeared: jobs that wait for it go on. */
+  keyAdded(): void {
+    this.#maintenance.keyAdded()
+  }
+
   /** Claims nothing more until `resume`; what runs goes on. */
   pause(): void {
     this.#worker.pause()
