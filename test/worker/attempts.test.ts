@@ -1,0 +1,124 @@
+/** How an attempt may end, and what becomes of its job. */
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { Discard, defineJob, RetryAfter } from '../../src/index.ts'
+import { openMill } from '../support/mill.ts'
+
+describe('how an attempt ends', () => {
+  test.each([
+    ['an error', () => new Error('boom'), { state: 'retrying', attempts: 1 }],
+    ['Discard', () => new Discard('no use'), { state: 'failed', reason: 'discarded', attempts: 1 }],
+    ['RetryAfter', () => new RetryAfter('1h'), { state: 'retrying', attempts: 1 }],
+    ['null', () => null, { state: 'retrying', attempts: 1 }],
+    ['a string', () => 'plain text', { state: 'retrying', attempts: 1 }],
+    [
+      'an error that is a cycle',
+      () => Object.assign(new Error('c'), { self: {} as object }),
+      { state: 'retrying', attempts: 1 },
+    ],
+  ])('throwing %s', async (_, make, expected) => {
+    const mill = await openMill()
+    const throws = defineJob({
+      name: 'throws',
+      retry: { attempts: 3, delay: '1h', jitter: 'none' },
+      run: () => {
+        throw make()
+      },
+    })
+    const job = await mill.enqueue(throws)
+
+    await mill.work([throws], { drain: true }).done
+
+    expect(await mill.get(job.id)).toMatchObject(expected)
+  })
+
+  test('a job whose attempts are used up is a dead letter with every attempt on record', async () => {
+    const mill = await openMill()
+    const fails = defineJob({
+      name: 'fails',
+      retry: { attempts: 3, delay: 0 },
+      run: (_: undefined, job) => Promise.reject(new Error(`no ${job.attempt}`)),
+    })
+    const job = await mill.enqueue(fails)
+    const worker = mill.work([fails])
+
+    await expect(job.result({ timeout: '10s' })).rejects.toMatchObject({
+      code: 'JOB_FAILED',
+      fields: { reason: 'exhausted', attempts: 3 },
+    })
+    await worker.stop()
+
+    const info = await mill.get(job.id)
+    expect(info?.history.map(({ attempt, outcome, error }) => [attempt, outcome, error?.message])).toEqual([
+      [1, 'retrying', 'no 1'],
+      [2, 'retrying', 'no 2'],
+      [3, 'failed', 'no 3'],
+    ])
+  })
+
+  test('snooze spends no attempt', async () => {
+    const mill = await openMill()
+    let runs = 0
+    const sleepy = defineJob({
+      name: 'sleepy',
+      retry: false,
+      run: (_: undefined, job) => (++runs === 1 ? job.snooze('10ms') : job.attempt),
+    })
+    const job = await mill.enqueue(sleepy)
+    mill.work([sleepy])
+
+    expect(await job.result({ timeout: '10s' })).toBe(1)
+    expect(runs).toBe(2)
+  })
+
+  test('a result that does not fit its schema is a failure of the attempt', async () => {
+    const mill = await openMill()
+    const wrong = defineJob({
+      name: 'wrong',
+      output: z.object({ a: z.number() }),
+      retry: false,
+      run: () => ({ a: 'x' }) as never,
+    })
+    const job = await mill.enqueue(wrong)
+
+    await mill.work([wrong], { drain: true }).done
+
+    expect(await mill.get(job.id)).toMatchObject({
+      state: 'failed',
+      reason: 'exhausted',
+      error: { code: 'RESULT_INVALID' },
+    })
+  })
+
+  test('an input that no longer fits is failed with reason payload, the handler never called', async () => {
+    const mill = await openMill()
+    let calls = 0
+    const old = defineJob({ name: 'same' })
+    const strict = defineJob({ name: 'same', input: z.object({ a: z.number() }), run: () => void calls++ })
+    const job = await mill.enqueue(old, { a: 'text' } as never)
+
+    await mill.work([strict], { drain: true }).done
+
+    expect(await mill.get(job.id)).toMatchObject({ state: 'failed', reason: 'payload' })
+    expect(calls).toBe(0)
+  })
+
+  test('an older version is brought up to date before it is checked', async () => {
+    const mill = await openMill()
+    const first = defineJob({ name: 'grows', run: (input: { w: number }) => input.w })
+    const third = defineJob({
+      name: 'grows',
+      version: 3,
+      upgrade: {
+        1: (old: { w: number }) => ({ width: old.w }),
+        2: (old: { width: number }) => ({ ...old, height: 1 }),
+      },
+      input: z.object({ width: z.number(), height: z.number() }),
+      run: (input) => input,
+    })
+    const job = await mill.enqueue(first, { w: 5 })
+    mill.work([third])
+
+    expect(await mill.result(job.id, { timeout: '10s' })).toEqual({ width: 5, height: 1 })
+  })
+})
