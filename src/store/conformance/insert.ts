@@ -175,6 +175,27 @@ export function insertCases(test: Case): void {
       }
     })
 
+    test('answers each row of a large batch by itself, whatever stands beside it', async (f) => {
+      const known = await f.add()
+      const jobs = Array.from({ length: 45 }, () => newJob())
+      jobs[7] = newJob({ id: known })
+      jobs[18] = nth(jobs, 12)
+      jobs[25] = newJob({ priority: 1_000 })
+      jobs[31] = newJob({ delayMs: 60_000 })
+
+      const results = await f.jobs.insert(jobs)
+
+      const odd = new Map([
+        [7, 'existing'],
+        [18, 'existing'],
+        [25, 'refused'],
+      ])
+      expect(results.map(({ status }) => status)).toEqual(jobs.map((_, i) => odd.get(i) ?? 'created'))
+      expect(results.map(({ id }) => id)).toEqual(jobs.map(({ id }) => id))
+      expect(results[31]).toMatchObject({ state: 'scheduled' })
+      for (const [i, job] of jobs.entries()) if (i !== 25) expect((await f.row(job.id)).payload).toEqual(job.payload)
+    })
+
     test('keeps its own copy of what it was given', async (f) => {
       const payload = bytes('before')
       const id = await f.add({ payload })
