@@ -14,6 +14,7 @@ export const EXIT = {
   refused: 6,
   check: 7,
   interrupted: 130,
+  terminated: 143,
 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
@@ -26,7 +27,8 @@ export const EXIT_CODES = `  0    done
   5    not found
   6    refused: it needs a confirmation
   7    a check failed (doctor)
-  130  stopped by Ctrl-C; an orderly stop of \`work\` is 0`
+  130  stopped by Ctrl-C; an orderly stop of \`work\` is 0
+  143  a second SIGTERM stopped \`work\` at once`
 
 /** Prints an error and gives the exit code that belongs to it. */
 export function tellFailure(error: unknown, json: boolean): ExitCode {

@@ -1,28 +1,80 @@
-/** Signals of `millrace work`: the first SIGTERM or SIGINT stops gracefully, the second one at once. */
+/**
+ * Signals of `millrace work`. The first SIGTERM, SIGINT or SIGHUP (the terminal was closed) stops gracefully; a second one
+ * aborts what runs and gives its leases back, attempts uncounted; a third one ends the process where it stands. SIGUSR1 tells
+ * how things are, SIGUSR2 pauses claiming and resumes it.
+ */
 import type { WorkerHandle } from '../runtime/worker-handle.ts'
+import { EXIT, type ExitCode } from './failure.ts'
 
 /** What the bin noted before this code was loaded; see bin/millrace.js. */
 interface EarlySignals extends Array<string> {
   release(): void
 }
 
-/** Takes the signals over from the bin and acts on those that came meanwhile. */
-export function takeSignals(worker: WorkerHandle): { release(): void } {
+export interface TakenSignals {
+  /** How the command ends by the signals that came: 0 after an orderly stop. */
+  readonly exitCode: ExitCode
+  /** Takes the handlers off. */
+  release(): void
+}
+
+const NAMES = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
+
+/** Takes the signals over from the bin and acts on those that came meanwhile. `tell` gets a line for people. */
+export function takeSignals(worker: WorkerHandle, tell: (line: string) => void): TakenSignals {
   let stops = 0
-  const onStop = () => {
+  let isPaused = false
+  let exitCode: ExitCode = EXIT.ok
+  const stop = (name: string) => {
     stops++
     // `done` tells how it ended.
     void worker.stop({ now: stops > 1 })
+    if (stops === 1) {
+      tell(
+        `${name}: stopping${worker.running === 0 ? '' : ` when ${worker.running} running jobs are done; once more stops at once`}.`,
+      )
+      return
+    }
+    exitCode = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+    if (stops > 2) process.exit(exitCode)
   }
-  process.on('SIGTERM', onStop)
-  process.on('SIGINT', onStop)
+  const onSignal = (name: string) => {
+    if (name === 'SIGUSR1') tell(`${worker.running} running, ${worker.jobsDone} done${isPaused ? ', paused' : ''}`)
+    else if (name === 'SIGUSR2') {
+      isPaused = !isPaused
+      if (isPaused) worker.pause()
+      else if (stops === 0) worker.resume()
+      tell(isPaused ? 'Paused: claims nothing until the next SIGUSR2.' : 'Resumed.')
+    } else stop(name)
+  }
+  const installed = NAMES.filter((name) => {
+    try {
+      process.on(name, onSignal)
+      return true
+    } catch {
+      return false // This system has no such signal: nobody can send it.
+    }
+  })
   const early = Reflect.get(globalThis, Symbol.for('millrace.signals')) as EarlySignals | undefined
   early?.release()
-  for (const name of early ?? []) if (name === 'SIGTERM' || name === 'SIGINT') onStop()
+  for (const name of early ?? []) onSignal(name)
   return {
+    get exitCode() {
+      return exitCode
+    },
     release() {
-      process.removeListener('SIGTERM', onStop)
-      process.removeListener('SIGINT', onStop)
+      for (const name of installed) process.removeListener(name, onSignal)
     },
   }
 }
+
+/**
+ * Ends the process soon, should something still hold it when everything is stopped and closed: the timer or the socket of a
+ * handler that did not heed its signal. It does not hold the process itself.
+ */
+export function endDespiteHandlers(): void {
+  setTimeout(() => process.exit(), LINGER_MS).unref()
+}
+
+/** Long enough for what is written to a pipe to get there. */
+const LINGER_MS = 250

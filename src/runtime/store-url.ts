@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
 import type { Store } from '../store/contract/index.ts'
 
-export const DEFAULT_STORE = 'sqlite:./millrace.db'
+const DEFAULT_STORE = 'sqlite:./millrace.db'
 
 /** The URL to use: what was given, else `MILLRACE_STORE`, else the default. */
 export function storeUrl(given: string | undefined): string {

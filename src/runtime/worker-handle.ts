@@ -13,6 +13,8 @@ export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal'> {
 
 /** After the soft stop: how long aborted handlers may take to heed their signal. */
 const HARD_STOP_MS = 5_000
+/** After a second, hurried stop: the same, just long enough for a handler that heeds it to settle. */
+const HURRIED_STOP_MS = 100
 const MAX_RECLAIM_MS = 5_000
 
 export class WorkerHandle {
@@ -26,6 +28,7 @@ export class WorkerHandle {
   readonly #beats: Loop
   #finish: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
   #stopping: Promise<void> | undefined
+  readonly #hurry = Promise.withResolvers<void>()
   #keepAlive: NodeJS.Timeout | undefined
   #isFinished = false
 
@@ -98,10 +101,14 @@ export class WorkerHandle {
 
   /**
    * Stops gracefully: claims nothing more, gives back what has not started, lets running jobs finish for `stopWithin`, then
-   * aborts them and gives their leases back after 5 s more, attempts uncounted. A second call with `now` does not wait.
+   * aborts them and gives their leases back after 5 s more, attempts uncounted. With `now` it aborts at once; when it is
+   * stopping already, `now` also gives the leases of those that do not heed it back at once.
    */
   stop(options: { readonly now?: boolean } = {}): Promise<void> {
-    if (options.now === true) this.#worker.abortAll()
+    if (options.now === true) {
+      this.#worker.abortAll()
+      if (this.#stopping !== undefined) this.#hurry.resolve()
+    }
     this.#stopping ??= this.#stop(options.now === true ? 0 : this.#parts.settings.stopWithinMs)
     return this.#stopping
   }
@@ -113,9 +120,10 @@ export class WorkerHandle {
     const idle = this.#worker.idle()
     const within = (ms: number) =>
       Promise.race([idle.then(() => true), new Promise<boolean>((resolve) => clock.after(ms, () => resolve(false)))])
-    if (!(await within(softMs))) {
+    const hurried = this.#hurry.promise.then(() => within(HURRIED_STOP_MS))
+    if (!(await Promise.race([within(softMs), hurried]))) {
       this.#worker.abortAll()
-      if (!(await within(HARD_STOP_MS))) {
+      if (!(await Promise.race([within(HARD_STOP_MS), hurried]))) {
         this.#worker.abandonAll()
         await within(HARD_STOP_MS)
       }

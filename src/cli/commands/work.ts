@@ -1,13 +1,15 @@
 /** `millrace work`: runs jobs until it is told to stop. */
 import { MillraceError } from '../../core/errors.ts'
-import { DEFAULT_STORE } from '../../runtime/store-url.ts'
+import { bind } from '../../job/handle.ts'
+import type { Handlers } from '../../runtime/millrace.ts'
 import type { WorkerHandle } from '../../runtime/worker-handle.ts'
 import type { QueueOptions, WorkerOptions } from '../../worker/options.ts'
 import type { Context } from '../context.ts'
-import { EXIT, type ExitCode } from '../failure.ts'
-import { say } from '../output.ts'
+import type { ExitCode } from '../failure.ts'
+import { clean, say } from '../output.ts'
+import { load, ping } from '../probe.ts'
 import type { CommandSpec } from '../program.ts'
-import { takeSignals } from '../signals.ts'
+import { endDespiteHandlers, takeSignals } from '../signals.ts'
 import { numberOf } from '../values.ts'
 import { logEvents } from '../work-log.ts'
 
@@ -47,15 +49,17 @@ async function work(
   const mill = await context.open()
   try {
     logEvents(mill, logFormat(options.log), context.output.quiet)
-    const worker = mill.work(handlers, workerOptions)
-    const signals = takeSignals(worker)
-    tellStart(context, mill.store.description, handlers.length, workerOptions)
+    // Every worker answers probes, so that `millrace test --no-worker` can tell whether one is at work.
+    const worker = mill.work([...handlers, ping, load], workerOptions)
+    const signals = takeSignals(worker, (line) => say(context.output, line))
+    tellStart(context, mill.store.description, handlers, workerOptions)
     await worker.done
     signals.release()
     tellEnd(context, worker)
-    return EXIT.ok
+    return signals.exitCode
   } finally {
     await mill.close()
+    endDespiteHandlers()
   }
 }
 
@@ -92,7 +96,7 @@ function logFormat(value: unknown): 'pretty' | 'json' {
   return process.stdout.isTTY ? 'pretty' : 'json'
 }
 
-function tellStart(context: Context, store: string, handlers: number, options: WorkerOptions): void {
+function tellStart(context: Context, store: string, handlers: Handlers, options: WorkerOptions): void {
   const queues =
     options.queues === undefined
       ? 'every queue'
@@ -101,14 +105,20 @@ function tellStart(context: Context, store: string, handlers: number, options: W
         : queueNames(options.queues)
   say(
     context.output,
-    `Working on ${store || DEFAULT_STORE}: ${handlers} kinds of jobs, ${queues}, ${options.concurrency ?? 10} at a time. Ctrl-C stops it.`,
+    `Working on ${store}: ${handlerNames(handlers)} from ${queues}, ${options.concurrency ?? 10} at a time. Ctrl-C stops it.`,
   )
 }
 
+/** The first few by name. */
+function handlerNames(handlers: Handlers): string {
+  const names = handlers.map((each) => clean(bind(each).definition.name)).sort()
+  return names.length <= 6 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`
+}
+
 function queueNames(queues: NonNullable<WorkerOptions['queues']>): string {
-  return (Array.isArray(queues) ? queues : Object.keys(queues)).join(', ')
+  return clean((Array.isArray(queues) ? queues : Object.keys(queues)).join(', '))
 }
 
 function tellEnd(context: Context, worker: WorkerHandle): void {
-  say(context.output, `Stopped after ${worker.jobsDone} jobs.`)
+  say(context.output, `Stopped after ${worker.jobsDone} ${worker.jobsDone === 1 ? 'job' : 'jobs'}.`)
 }
