@@ -11,6 +11,8 @@ import type { RunningJob } from './running-job.ts'
 import type { Slots } from './slots.ts'
 
 export interface LeaseOptions {
+  /** Whose leases these are. */
+  readonly workerId: string
   readonly store: Store
   readonly clock: Clock
   readonly slots: Slots
@@ -54,11 +56,12 @@ export class Leases {
 
   /** Extends every running job. Rejects when the store does. */
   async heartbeat(): Promise<void> {
-    const { store, clock, slots, leaseMs } = this.#options
+    const { workerId, store, clock, slots, leaseMs } = this.#options
     const running = [...slots.running].filter((job) => !job.isOver)
     if (running.length === 0) return
     const sentAt = clock.monotonic()
     const results = await store.jobs.extend(
+      workerId,
       running.map((job) => job.claimed),
       leaseMs,
     )

@@ -18,6 +18,7 @@ const FLUSH_MS = 200
 const LINES_PER_ATTEMPT = 100_000
 
 export class Reporter implements Outlet {
+  readonly #workerId: string
   readonly #store: Store
   readonly #codec: Codec
   readonly #clock: Clock
@@ -27,7 +28,8 @@ export class Reporter implements Outlet {
   #cancelTimer: (() => void) | undefined
   #flushing: Promise<void> = Promise.resolve()
 
-  constructor(store: Store, codec: Codec, clock: Clock, telemetry: Telemetry) {
+  constructor(workerId: string, store: Store, codec: Codec, clock: Clock, telemetry: Telemetry) {
+    this.#workerId = workerId
     this.#store = store
     this.#codec = codec
     this.#clock = clock
@@ -69,7 +71,7 @@ export class Reporter implements Outlet {
     if (all.length === 0) return
     try {
       const reports = await Promise.all(all.map(([job, news]) => this.#seal(job, news)))
-      await this.#store.jobs.report(reports)
+      await this.#store.jobs.report(this.#workerId, reports)
     } catch (error) {
       this.#telemetry.emit('store.failed', { operation: 'report', error })
     }

@@ -71,9 +71,10 @@ export class Worker implements Service {
     this.#slots = new Slots(settings.concurrency, settings.queues !== 'all')
     this.#fetcher = new Fetcher(settings, this.#slots, parts.id, parts.registry.names)
     this.#executor = new Executor(codec, settings.middleware)
-    this.#reporter = new Reporter(store, codec, clock, telemetry)
+    this.#reporter = new Reporter(parts.id, store, codec, clock, telemetry)
     this.#maxUnsettled = settings.maxPrefetch + settings.concurrency
     this.#leases = new Leases({
+      workerId: parts.id,
       store,
       clock,
       slots: this.#slots,
@@ -275,7 +276,8 @@ export class Worker implements Service {
   /** A job that was lost before is written down as started first: if it takes this process with it, that is on record. */
   async #startOnRecord(job: RunningJob): Promise<void> {
     try {
-      if ((await this.#parts.store.jobs.start(job.claimed)) === 'settled') return await this.#run(job)
+      const { store, id } = this.#parts
+      if ((await store.jobs.start(id, job.claimed)) === 'settled') return await this.#run(job)
     } catch (error) {
       this.#contact.failed('start', error)
     }

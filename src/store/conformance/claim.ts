@@ -144,7 +144,7 @@ export function claimCases(test: Case): void {
       const lease = await f.running()
       await f.store.queues.pause('q', 'me', 'why')
 
-      expect(await f.jobs.extend([lease], 1_000)).toEqual(['held'])
+      expect(await f.jobs.extend('w1', [lease], 1_000)).toEqual(['held'])
       await f.complete(lease)
     })
 

@@ -53,7 +53,7 @@ export function controlCases(test: Case): void {
   describe('retry by hand', () => {
     test('puts a failed job back with a fresh budget, keeping id, payload and history', async (f) => {
       const lease = await f.running({ payload: bytes('p'), tags: ['t'], priority: 9, expiresInMs: 60_000 })
-      await f.jobs.report([{ id: lease.id, epoch: 1, progress: 0.5, note: bytes('n') }])
+      await f.jobs.report('w1', [{ id: lease.id, epoch: 1, progress: 0.5, note: bytes('n') }])
       await f.settle(lease, { to: 'failed', reason: 'exhausted', error: bytes('e') })
       f.clock.advance(100_000)
       const now = await f.store.time()
@@ -108,7 +108,7 @@ export function controlCases(test: Case): void {
     test('forgives losses and crashes', async (f) => {
       const id = await f.add()
       for (let i = 0; i < 3; i++) {
-        await f.jobs.start(await f.hold(id))
+        await f.jobs.start('w1', await f.hold(id))
         await f.lose()
       }
       await f.jobs.retry([id])
@@ -210,7 +210,7 @@ export function controlCases(test: Case): void {
       const running = await f.running()
       const done = await f.running({ payload: new Uint8Array(9_000) })
       const logs = [{ seq: 1, level: 'info', message: bytes('m') }] as const
-      await f.jobs.report([{ id: done.id, epoch: 1, logs }])
+      await f.jobs.report('w1', [{ id: done.id, epoch: 1, logs }])
       await f.complete(done)
       const ids = [waiting, running.id, done.id, newId(), waiting]
 

@@ -18,7 +18,7 @@ const ENDINGS: Readonly<Record<string, (f: Fixture, id: string) => Promise<unkno
   },
   quarantined: async (f, id) => {
     for (let i = 0; i < 3; i++) {
-      await f.jobs.start(await f.hold(id))
+      await f.jobs.start('w1', await f.hold(id))
       await f.lose()
     }
   },

@@ -13,9 +13,9 @@ export function errorCases(test: Case): void {
       const calls: readonly (() => Promise<unknown>)[] = [
         () => jobs.insert([newJob()]),
         () => jobs.exchange({ workerId: 'w', settle: [], claim: claimRequest() }),
-        () => jobs.extend([lease], 1),
-        () => jobs.start(lease),
-        () => jobs.report([lease]),
+        () => jobs.extend('w1', [lease], 1),
+        () => jobs.start('w1', lease),
+        () => jobs.report('w1', [lease]),
         () => jobs.promote(1),
         () => jobs.expire(1),
         () => jobs.nextDue(),

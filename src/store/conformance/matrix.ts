@@ -138,7 +138,11 @@ const OPERATIONS: readonly Operation[] = [
     name: 'extend, start and report with an epoch before the last',
     async run(f, id) {
       const lease = { id, epoch: (await f.row(id)).epoch - 1 }
-      return [await f.jobs.extend([lease], LEASE_MS), await f.jobs.start(lease), await f.jobs.report([lease])]
+      return [
+        await f.jobs.extend('w1', [lease], LEASE_MS),
+        await f.jobs.start('w1', lease),
+        await f.jobs.report('w1', [lease]),
+      ]
         .flat()
         .join()
     },

@@ -78,7 +78,7 @@ export function pruneCases(test: Case): void {
       const payload = new Uint8Array(10_000)
       const lease = await f.running({ payload })
       const logs = [{ seq: 1, level: 'info', message: bytes('m') }] as const
-      await f.jobs.report([{ id: lease.id, epoch: lease.epoch, logs }])
+      await f.jobs.report('w1', [{ id: lease.id, epoch: lease.epoch, logs }])
       await f.complete(lease, payload)
       f.clock.advance(MEMORY_MS)
       await f.jobs.prune(NONE, 10)

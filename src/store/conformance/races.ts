@@ -79,8 +79,8 @@ export function raceCases(test: Case): void {
         const before = await f.row(stale.id)
         expect(await f.settle(stale, { to: 'completed', result: null })).toBe('lost')
         expect(await f.settle(stale, { to: 'failed', reason: 'exhausted', error: null })).toBe('lost')
-        expect(await f.jobs.extend([stale], LEASE_MS)).toEqual(['lost'])
-        expect(await f.jobs.report([{ ...stale, progress: 0.5 }])).toEqual(['lost'])
+        expect(await f.jobs.extend('w1', [stale], LEASE_MS)).toEqual(['lost'])
+        expect(await f.jobs.report('w1', [{ ...stale, progress: 0.5 }])).toEqual(['lost'])
         expect(await f.row(stale.id)).toEqual(before)
         await f.settle(current, { to: 'completed', result: null }, 'w2')
       }

@@ -9,7 +9,7 @@ export function resealCases(test: Case): void {
       const big = 'x'.repeat(5_000)
       const lease = await f.running({ payload: bytes('payload') })
       const logs = [1, 2].map((seq) => ({ seq, level: 'info' as const, message: bytes(`line ${seq}`) }))
-      await f.jobs.report([{ id: lease.id, epoch: lease.epoch, note: bytes('note'), logs }])
+      await f.jobs.report('w1', [{ id: lease.id, epoch: lease.epoch, note: bytes('note'), logs }])
       await f.settle(lease, { to: 'retrying', delayMs: 0, error: bytes('error') })
       await f.jobs.promote(10)
       await f.complete(await f.hold(lease.id), bytes(big))
@@ -43,7 +43,7 @@ export function resealCases(test: Case): void {
 
     test('names each value by its field', async (f) => {
       const lease = await f.running()
-      await f.jobs.report([
+      await f.jobs.report('w1', [
         { id: lease.id, epoch: 1, note: bytes('n'), logs: [{ seq: 7, level: 'info', message: bytes('m') }] },
       ])
       await f.settle(lease, { to: 'retrying', delayMs: 0, error: bytes('e') })

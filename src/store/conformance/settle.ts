@@ -216,7 +216,7 @@ export function settleCases(test: Case): void {
       test(`writes nothing when ${outcome.to} comes from a stale lease`, async (f) => {
         const stale = await f.running()
         await f.lose()
-        const current = await f.hold(stale.id, { workerId: 'w2' })
+        const current = await f.hold(stale.id)
         const before = await f.row(stale.id)
 
         for (const epoch of [stale.epoch, current.epoch + 1, 0, -1]) {

@@ -12,6 +12,7 @@ import { clusterCases } from './cluster.ts'
 import { controlCases } from './control.ts'
 import { dependencyCases } from './dependencies.ts'
 import { errorCases } from './errors.ts'
+import { fenceCases } from './fences.ts'
 import { type Case, Fixture, type OpenStore } from './fixture.ts'
 import { hostileCases } from './hostile.ts'
 import { insertCases } from './insert.ts'
@@ -37,6 +38,7 @@ export function describeStore(name: string, open: OpenStore): void {
     claimCases(test)
     settleCases(test)
     leaseCases(test)
+    fenceCases(test)
     matrixCases(test)
     dependencyCases(test)
     controlCases(test)

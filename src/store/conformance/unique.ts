@@ -142,7 +142,7 @@ export function uniqueCases(test: Case): void {
 
       expect(results).toMatchObject([{ status: 'replaced', replacedId: lease.id }])
       expect(await f.row(lease.id)).toMatchObject({ state: 'processing', cancelling: true })
-      expect(await f.jobs.extend([lease], 30_000)).toEqual(['cancelling'])
+      expect(await f.jobs.extend('w1', [lease], 30_000)).toEqual(['cancelling'])
     })
 
     test('keeps the key with the new job when the old one ends later', async (f) => {

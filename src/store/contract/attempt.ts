@@ -1,8 +1,8 @@
-/** A running attempt between worker and store: claimed, reported on, settled, always behind its fence `(id, epoch)`. */
+/** A running attempt between worker and store: claimed, reported on, settled, always behind its fence `(id, epoch, worker)`. */
 import type { LogLevel } from '../../core/job/log-level.ts'
 import type { Reason } from '../../core/job/state.ts'
 
-/** Names one running attempt: the fence of every write about it. */
+/** Names one running attempt. With the worker that holds it, it is the fence of every write about it. */
 export interface Lease {
   readonly id: string
   readonly epoch: number
@@ -67,6 +67,7 @@ export interface ClaimedJob extends Lease {
 }
 
 export interface ExchangeRequest {
+  /** Who settles: a settlement of an attempt that another worker holds is `lost`. The same as in `claim`. */
   readonly workerId: string
   readonly settle: readonly Settlement[]
   /** Absent: only settle. */

@@ -3,8 +3,8 @@
  *
  * Laws that hold for every operation here: it is atomic by itself; the store's clock decides (delays travel as
  * durations, never as a client's instant computed from its own clock); batches come back in the order they went in;
- * payloads are opaque bytes; every write about a running attempt is fenced by `(id, epoch)` and a stale one is the
- * result `lost`, never an exception.
+ * payloads are opaque bytes; every write about a running attempt is fenced by `(id, epoch, worker)`, and one that is stale
+ * or another worker's is the result `lost`, never an exception.
  */
 import type { ExchangeRequest, ExchangeResult, ExtendResult, JobReport, Lease, SettleResult } from './attempt.ts'
 import type {
@@ -63,14 +63,17 @@ export interface JobsFacet {
    */
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
 
-  /** Moves the end of each lease that is still held to now + `leaseMs`. A lease that has run out but was not reclaimed is still held. */
-  extend(leases: readonly Lease[], leaseMs: number): Promise<readonly ExtendResult[]>
+  /**
+   * Moves the end of each lease that this worker still holds to now + `leaseMs`. A lease that has run out but was not
+   * reclaimed is still held.
+   */
+  extend(workerId: string, leases: readonly Lease[], leaseMs: number): Promise<readonly ExtendResult[]>
 
   /** Records that the handler is about to run, before it runs. A later loss of this lease then counts as a crash. */
-  start(lease: Lease): Promise<SettleResult>
+  start(workerId: string, lease: Lease): Promise<SettleResult>
 
   /** Writes progress and log lines of running attempts. At most 1,000 log lines a job are kept, the newest. */
-  report(reports: readonly JobReport[]): Promise<readonly SettleResult[]>
+  report(workerId: string, reports: readonly JobReport[]): Promise<readonly SettleResult[]>
 
   /** Moves due `scheduled` and `retrying` jobs to `pending`, soonest first. Returns how many. */
   promote(limit: number): Promise<number>

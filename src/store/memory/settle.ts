@@ -1,4 +1,4 @@
-/** Writes about running attempts, each fenced by `(id, epoch)`. */
+/** Writes about running attempts, each fenced by `(id, epoch, worker)`. */
 import type { ExtendResult, JobReport, Lease, Settlement, SettleResult } from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { dropLease, type Job, recordAttempt } from './job.ts'
@@ -8,18 +8,17 @@ import type { Tables } from './tables.ts'
 const KEPT_LINES = 1_000
 
 /** The job whose lease this is, or null when the lease is another's or gone. */
-function heldJob(tables: Tables, lease: Lease): Job | null {
+function heldJob(tables: Tables, workerId: string, lease: Lease): Job | null {
   const job = tables.jobs.get(lease.id)
-  return job?.state === 'processing' && job.epoch === lease.epoch ? job : null
+  return job?.state === 'processing' && job.epoch === lease.epoch && job.workerId === workerId ? job : null
 }
 
 /** Settles one attempt. */
-export function settle(tables: Tables, s: Settlement, now: number): SettleResult {
-  const job = heldJob(tables, s)
+export function settle(tables: Tables, workerId: string, s: Settlement, now: number): SettleResult {
+  const job = heldJob(tables, workerId, s)
   if (job === null) return 'lost'
   const to = effective(s, job.cancelling)
   const error = 'error' in s ? s.error : null
-  const workerId = job.workerId ?? ''
   recordAttempt(job, {
     attempt: job.attempts + 1,
     epoch: job.epoch,
@@ -43,8 +42,8 @@ export function settle(tables: Tables, s: Settlement, now: number): SettleResult
 }
 
 /** Moves the end of a lease. */
-export function extend(tables: Tables, lease: Lease, leaseMs: number, now: number): ExtendResult {
-  const job = heldJob(tables, lease)
+export function extend(tables: Tables, workerId: string, lease: Lease, leaseMs: number, now: number): ExtendResult {
+  const job = heldJob(tables, workerId, lease)
   if (job === null) return 'lost'
   tables.change(job, () => {
     job.leaseUntil = Math.floor(now + leaseMs)
@@ -53,16 +52,16 @@ export function extend(tables: Tables, lease: Lease, leaseMs: number, now: numbe
 }
 
 /** Puts on record that the handler is about to run. */
-export function start(tables: Tables, lease: Lease, now: number): SettleResult {
-  const job = heldJob(tables, lease)
+export function start(tables: Tables, workerId: string, lease: Lease, now: number): SettleResult {
+  const job = heldJob(tables, workerId, lease)
   if (job === null) return 'lost'
   job.startedAt = now
   return 'settled'
 }
 
 /** Writes progress and log lines. A line whose number is there already is left as it is: a repeated report changes nothing. */
-export function report(tables: Tables, news: JobReport, now: number): SettleResult {
-  const job = heldJob(tables, news)
+export function report(tables: Tables, workerId: string, news: JobReport, now: number): SettleResult {
+  const job = heldJob(tables, workerId, news)
   if (job === null) return 'lost'
   if (news.progress !== undefined) job.progress = news.progress
   if (news.note !== undefined) job.progressNote = news.note

@@ -115,16 +115,17 @@ function jobsFacet(tables: Tables, run: Run): JobsFacet {
     exchange: (request) =>
       run(
         (now) => ({
-          settled: request.settle.map((settlement) => settle(tables, settlement, now)),
+          settled: request.settle.map((settlement) => settle(tables, request.workerId, settlement, now)),
           claimed: request.claim === undefined ? [] : claim(tables, request.claim, now),
           cancelling: cancellingOf(tables, request.workerId),
           now,
         }),
         request.settle.length > 0,
       ),
-    extend: (leases, leaseMs) => run((now) => leases.map((lease) => extend(tables, lease, leaseMs, now))),
-    start: (lease) => run((now) => start(tables, lease, now)),
-    report: (reports) => run((now) => reports.map((news) => report(tables, news, now))),
+    extend: (workerId, leases, leaseMs) =>
+      run((now) => leases.map((lease) => extend(tables, workerId, lease, leaseMs, now))),
+    start: (workerId, lease) => run((now) => start(tables, workerId, lease, now)),
+    report: (workerId, reports) => run((now) => reports.map((news) => report(tables, workerId, news, now))),
     promote: (limit) => run((now) => promote(tables, limit, now), true),
     expire: (limit) => run((now) => expire(tables, limit, now), true),
     nextDue: () => run(() => nextDue(tables)),

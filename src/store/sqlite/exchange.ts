@@ -34,7 +34,7 @@ const COMPLETE_PLAIN =
   'tags, payload, result) ' +
   'SELECT id, name, version, queue, priority, 5, NULL, created_at, run_at, attempts + 1, attempt_offset, losses, crashes, ' +
   'epoch, worker_id, ?3, ?4, progress, progress_note, timeout_ms, retry, tags, payload, ?5 FROM millrace_job ' +
-  'WHERE id = ?1 AND epoch = ?2 AND state = 3 AND dependents = 0 AND unique_key IS NULL'
+  'WHERE id = ?1 AND epoch = ?2 AND worker_id = ?6 AND state = 3 AND dependents = 0 AND unique_key IS NULL'
 const HELD = 'SELECT epoch, cancelling, attempts, worker_id FROM millrace_job WHERE id = ? AND state = 3'
 const BACK_TO_WAIT =
   'UPDATE millrace_job SET state = ?2, reason = ?3, blocked_on = ?4, run_at = ?5, attempts = attempts + ?6, error = ?7, ' +
@@ -74,7 +74,8 @@ const NOTHING: readonly never[] = []
 /** Settles, then claims. Inside a write transaction. */
 export function exchange(c: Connection, request: ExchangeRequest): ExchangeResult {
   const now = c.now()
-  const settled = request.settle.length === 0 ? NOTHING : request.settle.map((s) => settleOne(c, s, now))
+  const settled =
+    request.settle.length === 0 ? NOTHING : request.settle.map((s) => settleOne(c, request.workerId, s, now))
   const claimed = request.claim === undefined ? NOTHING : claim(c, request.claim, now)
   return { settled, claimed, cancelling: cancelling(c, request.workerId), now }
 }
@@ -87,12 +88,12 @@ export function idleExchange(c: Connection, request: ExchangeRequest): ExchangeR
   return { settled: NOTHING, claimed: NOTHING, cancelling: cancelling(c, request.workerId), now: c.now() }
 }
 
-function settleOne(c: Connection, settlement: Settlement, now: number): SettleResult {
+function settleOne(c: Connection, workerId: string, settlement: Settlement, now: number): SettleResult {
   if (settlement.to === 'completed' && (settlement.result === null || settlement.result.byteLength <= INLINE_BYTES)) {
     const startedAt = now - settlement.runMs
     const { changes } = c
       .sql(COMPLETE_PLAIN)
-      .run(settlement.id, settlement.epoch, Math.floor(startedAt), now, settlement.result)
+      .run(settlement.id, settlement.epoch, Math.floor(startedAt), now, settlement.result, workerId)
     if (changes === 1) {
       c.sql(DELETE_JOB).run(settlement.id)
       return 'settled'
@@ -100,9 +101,9 @@ function settleOne(c: Connection, settlement: Settlement, now: number): SettleRe
   }
   const held = c.sql(HELD).get(settlement.id)
   if (held === undefined) return 'lost'
-  const [epoch, isCancelling, attempts, workerId] = columnsOf(held)
-  if (int(epoch) !== settlement.epoch) return 'lost'
-  settleHeld(c, settlement, int(isCancelling) === 1, int(attempts), text(workerId), now)
+  const [epoch, isCancelling, attempts, holder] = columnsOf(held)
+  if (int(epoch) !== settlement.epoch || holder !== workerId) return 'lost'
+  settleHeld(c, settlement, int(isCancelling) === 1, int(attempts), workerId, now)
   return 'settled'
 }
 

@@ -1,4 +1,4 @@
-/** Writes about running attempts between claim and settle, each fenced by `(id, epoch)`, and what becomes of lost leases. */
+/** Writes about running attempts between claim and settle, each fenced by `(id, epoch, worker)`, and what becomes of lost leases. */
 import { decideLoss } from '../../core/job/decide.ts'
 import type { ExtendResult, JobReport, Lease, ReclaimedJob, SettleResult } from '../contract/index.ts'
 import { columnsOf, int, STATE, text } from '../sql/rows.ts'
@@ -7,11 +7,11 @@ import type { Connection } from './connection.ts'
 import { finishLive } from './finish.ts'
 
 const EXTEND =
-  'UPDATE millrace_job SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND state = 3 RETURNING cancelling'
-const START = 'UPDATE millrace_job SET started_at = ?3 WHERE id = ?1 AND epoch = ?2 AND state = 3'
+  'UPDATE millrace_job SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND worker_id = ?4 AND state = 3 RETURNING cancelling'
+const START = 'UPDATE millrace_job SET started_at = ?3 WHERE id = ?1 AND epoch = ?2 AND worker_id = ?4 AND state = 3'
 const REPORT =
   'UPDATE millrace_job SET progress = coalesce(?3, progress), progress_note = coalesce(?4, progress_note) ' +
-  'WHERE id = ?1 AND epoch = ?2 AND state = 3 RETURNING attempts'
+  'WHERE id = ?1 AND epoch = ?2 AND worker_id = ?5 AND state = 3 RETURNING attempts'
 const LOG = 'INSERT OR REPLACE INTO millrace_log (job_id, seq, attempt, at, level, message) VALUES (?, ?, ?, ?, ?, ?)'
 const DROP_OLD_LOGS =
   'DELETE FROM millrace_log WHERE job_id = ?1 AND seq <= (SELECT seq FROM millrace_log WHERE job_id = ?1 ' +
@@ -24,23 +24,28 @@ const COUNT_LOSS =
   'started_at = NULL WHERE id = ?1'
 const KEPT_LINES = 1000
 
-export function extend(c: Connection, leases: readonly Lease[], leaseMs: number): readonly ExtendResult[] {
+export function extend(
+  c: Connection,
+  workerId: string,
+  leases: readonly Lease[],
+  leaseMs: number,
+): readonly ExtendResult[] {
   const until = c.now() + leaseMs
   return leases.map((lease) => {
-    const row = c.sql(EXTEND).get(lease.id, lease.epoch, until)
+    const row = c.sql(EXTEND).get(lease.id, lease.epoch, until, workerId)
     if (row === undefined) return 'lost'
     return int(columnsOf(row)[0]) === 1 ? 'cancelling' : 'held'
   })
 }
 
-export function start(c: Connection, lease: Lease): SettleResult {
-  return c.sql(START).run(lease.id, lease.epoch, c.now()).changes === 1 ? 'settled' : 'lost'
+export function start(c: Connection, workerId: string, lease: Lease): SettleResult {
+  return c.sql(START).run(lease.id, lease.epoch, c.now(), workerId).changes === 1 ? 'settled' : 'lost'
 }
 
-export function report(c: Connection, reports: readonly JobReport[]): readonly SettleResult[] {
+export function report(c: Connection, workerId: string, reports: readonly JobReport[]): readonly SettleResult[] {
   const now = c.now()
   return reports.map((news) => {
-    const row = c.sql(REPORT).get(news.id, news.epoch, news.progress ?? null, news.note ?? null)
+    const row = c.sql(REPORT).get(news.id, news.epoch, news.progress ?? null, news.note ?? null, workerId)
     if (row === undefined) return 'lost'
     writeLogs(c, news, int(columnsOf(row)[0]) + 1, now)
     return 'settled'

@@ -116,10 +116,10 @@ function jobsFacet(c: Connection): JobsFacet {
     async exchange(request) {
       return c.read(() => idleExchange(c, request)) ?? c.write(() => exchange(c, request))
     },
-    extend: (leases, leaseMs) =>
-      leases.length === 0 ? Promise.resolve([]) : c.write(() => extend(c, leases, leaseMs)),
-    start: (lease) => c.write(() => start(c, lease)),
-    report: (reports) => c.write(() => report(c, reports)),
+    extend: (workerId, leases, leaseMs) =>
+      leases.length === 0 ? Promise.resolve([]) : c.write(() => extend(c, workerId, leases, leaseMs)),
+    start: (workerId, lease) => c.write(() => start(c, workerId, lease)),
+    report: (workerId, reports) => c.write(() => report(c, workerId, reports)),
     promote: async (limit) => (c.read(() => hasDue(c)) ? c.write(() => promote(c, limit)) : 0),
     expire: async (limit) => (c.read(() => hasExpired(c)) ? c.write(() => expire(c, limit)) : 0),
     nextDue: async () => c.read(() => nextDue(c)),
