@@ -225,7 +225,7 @@ export class Worker implements Service {
     const { telemetry } = this.#parts
     if (!telemetry.has('job.settled') && !result.settled.includes('lost')) return
     for (const [outcome, answer] of answers(batch, result.settled)) {
-      if (answer === 'settled') tellSettled(telemetry, outcome)
+      if (answer !== 'lost') tellSettled(telemetry, outcome, answer)
       else telemetry.emit('lease.lost', { jobId: outcome.job.id, name: outcome.job.name, queue: outcome.job.queue })
     }
   }
@@ -277,7 +277,7 @@ export class Worker implements Service {
   async #startOnRecord(job: RunningJob): Promise<void> {
     try {
       const { store, id } = this.#parts
-      if ((await store.jobs.start(id, job.claimed)) === 'settled') return await this.#run(job)
+      if ((await store.jobs.start(id, job.claimed)) === 'written') return await this.#run(job)
     } catch (error) {
       this.#contact.failed('start', error)
     }

@@ -75,7 +75,7 @@ export function leaseCases(test: Case): void {
       const lease = await f.running()
       f.clock.advance(5)
       const startedAt = await f.store.time()
-      expect(await f.jobs.start('w1', lease)).toBe('settled')
+      expect(await f.jobs.start('w1', lease)).toBe('written')
       await f.lose()
 
       const row = await f.row(lease.id)
@@ -161,7 +161,7 @@ export function leaseCases(test: Case): void {
       const levels = ['debug', 'info', 'warn', 'error'] as const
       const logs = levels.map((level, i) => ({ seq: i + 1, level, message: bytes(`m${i}`) }))
 
-      expect(await f.jobs.report('w1', [{ ...held, logs }])).toEqual(['settled'])
+      expect(await f.jobs.report('w1', [{ ...held, logs }])).toEqual(['written'])
 
       const at = await f.store.time()
       expect(await f.jobs.logs(held.id, 0, 2)).toEqual([
@@ -177,7 +177,7 @@ export function leaseCases(test: Case): void {
       await f.jobs.report('w1', [{ ...held, logs }])
       const before = await f.jobs.logs(held.id, 0, 10)
 
-      expect(await f.jobs.report('w1', [{ ...held, logs }])).toEqual(['settled'])
+      expect(await f.jobs.report('w1', [{ ...held, logs }])).toEqual(['written'])
 
       expect(await f.jobs.logs(held.id, 0, 10)).toEqual(before)
     })

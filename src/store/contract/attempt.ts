@@ -24,8 +24,14 @@ export type Settlement = Lease & { readonly runMs: number } & (
     | { readonly to: 'blocked'; readonly reason: 'key'; readonly on: string }
   )
 
+/**
+ * `settled`: the job is what the settlement says. `cancelled`: the settlement would have let it run again, but its cancel had
+ * been asked for: it has ended as `cancelled`, reason `requested`. `lost`: the lease is another's or gone; nothing was written.
+ */
+export type SettleResult = 'settled' | 'cancelled' | 'lost'
+
 /** `lost`: the lease is another's or gone; nothing was written. */
-export type SettleResult = 'settled' | 'lost'
+export type ReportResult = 'written' | 'lost'
 
 /** How many jobs one queue may give in one claim. */
 export interface QueueShare {

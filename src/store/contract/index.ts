@@ -8,6 +8,7 @@ export type {
   JobReport,
   Lease,
   QueueShare,
+  ReportResult,
   Settlement,
   SettleResult,
 } from './attempt.ts'

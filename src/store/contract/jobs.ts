@@ -6,7 +6,7 @@
  * payloads are opaque bytes; every write about a running attempt is fenced by `(id, epoch, worker)`, and one that is stale
  * or another worker's is the result `lost`, never an exception.
  */
-import type { ExchangeRequest, ExchangeResult, ExtendResult, JobReport, Lease, SettleResult } from './attempt.ts'
+import type { ExchangeRequest, ExchangeResult, ExtendResult, JobReport, Lease, ReportResult } from './attempt.ts'
 import type {
   EdgeRow,
   JobFilter,
@@ -70,10 +70,10 @@ export interface JobsFacet {
   extend(workerId: string, leases: readonly Lease[], leaseMs: number): Promise<readonly ExtendResult[]>
 
   /** Records that the handler is about to run, before it runs. A later loss of this lease then counts as a crash. */
-  start(workerId: string, lease: Lease): Promise<SettleResult>
+  start(workerId: string, lease: Lease): Promise<ReportResult>
 
   /** Writes progress and log lines of running attempts. At most 1,000 log lines a job are kept, the newest. */
-  report(workerId: string, reports: readonly JobReport[]): Promise<readonly SettleResult[]>
+  report(workerId: string, reports: readonly JobReport[]): Promise<readonly ReportResult[]>
 
   /** Moves due `scheduled` and `retrying` jobs to `pending`, soonest first. Returns how many. */
   promote(limit: number): Promise<number>

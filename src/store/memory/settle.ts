@@ -1,5 +1,5 @@
 /** Writes about running attempts, each fenced by `(id, epoch, worker)`. */
-import type { ExtendResult, JobReport, Lease, Settlement, SettleResult } from '../contract/index.ts'
+import type { ExtendResult, JobReport, Lease, ReportResult, Settlement, SettleResult } from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { dropLease, type Job, recordAttempt } from './job.ts'
 import type { Tables } from './tables.ts'
@@ -35,7 +35,7 @@ export function settle(tables: Tables, workerId: string, s: Settlement, now: num
     const counts = s.to === 'completed' || s.to === 'failed' || s.to === 'cancelled' || s.to === 'retrying'
     const how = { state: to, reason }
     finish(tables, job, counts ? { ...how, last: { workerId, result, error } } : how, now)
-    return 'settled'
+    return to === s.to ? 'settled' : 'cancelled'
   }
   tables.change(job, () => wait(job, s, now))
   return 'settled'
@@ -52,15 +52,15 @@ export function extend(tables: Tables, workerId: string, lease: Lease, leaseMs: 
 }
 
 /** Puts on record that the handler is about to run. */
-export function start(tables: Tables, workerId: string, lease: Lease, now: number): SettleResult {
+export function start(tables: Tables, workerId: string, lease: Lease, now: number): ReportResult {
   const job = heldJob(tables, workerId, lease)
   if (job === null) return 'lost'
   job.startedAt = now
-  return 'settled'
+  return 'written'
 }
 
 /** Writes progress and log lines. A line whose number is there already is left as it is: a repeated report changes nothing. */
-export function report(tables: Tables, workerId: string, news: JobReport, now: number): SettleResult {
+export function report(tables: Tables, workerId: string, news: JobReport, now: number): ReportResult {
   const job = heldJob(tables, workerId, news)
   if (job === null) return 'lost'
   if (news.progress !== undefined) job.progress = news.progress
@@ -71,7 +71,7 @@ export function report(tables: Tables, workerId: string, news: JobReport, now: n
   }
   job.logs.sort((a, b) => a.seq - b.seq)
   job.logs.splice(0, Math.max(0, job.logs.length - KEPT_LINES))
-  return 'settled'
+  return 'written'
 }
 
 /** The running jobs of a worker that were asked to stop. */

@@ -103,8 +103,7 @@ function settleOne(c: Connection, workerId: string, settlement: Settlement, now:
   if (held === undefined) return 'lost'
   const [epoch, isCancelling, attempts, holder] = columnsOf(held)
   if (int(epoch) !== settlement.epoch || holder !== workerId) return 'lost'
-  settleHeld(c, settlement, int(isCancelling) === 1, int(attempts), workerId, now)
-  return 'settled'
+  return settleHeld(c, settlement, int(isCancelling) === 1, int(attempts), workerId, now)
 }
 
 function settleHeld(
@@ -114,22 +113,22 @@ function settleHeld(
   attempts: number,
   workerId: string,
   now: number,
-): void {
+): SettleResult {
   const startedAt = Math.floor(now - s.runMs)
   switch (s.to) {
     case 'completed':
       finishLive(c, s.id, 'completed', null, now, { startedAt, result: s.result, error: null })
-      return
+      return 'settled'
     case 'failed':
       finishLive(c, s.id, 'failed', s.reason, now, { startedAt, result: null, error: s.error })
-      return
+      return 'settled'
     case 'cancelled':
       finishLive(c, s.id, 'cancelled', s.reason, now, { startedAt, result: null, error: s.error })
-      return
+      return 'settled'
     case 'retrying':
       if (isCancelling) {
         finishLive(c, s.id, 'cancelled', 'requested', now, { startedAt, result: null, error: s.error })
-        return
+        return 'cancelled'
       }
       recordAttempt(c, s, {
         attempt: attempts + 1,
@@ -140,7 +139,7 @@ function settleHeld(
         error: s.error,
       })
       c.sql(BACK_TO_WAIT).run(s.id, STATE.retrying, null, null, Math.floor(now + s.delayMs), 1, s.error)
-      return
+      return 'settled'
     default:
       recordAttempt(c, s, {
         attempt: attempts + 1,
@@ -152,6 +151,7 @@ function settleHeld(
       })
       if (isCancelling) finishLive(c, s.id, 'cancelled', 'requested', now)
       else giveBack(c, s, now)
+      return isCancelling ? 'cancelled' : 'settled'
   }
 }
 

@@ -1,6 +1,6 @@
 /** Writes about running attempts between claim and settle, each fenced by `(id, epoch, worker)`, and what becomes of lost leases. */
 import { decideLoss } from '../../core/job/decide.ts'
-import type { ExtendResult, JobReport, Lease, ReclaimedJob, SettleResult } from '../contract/index.ts'
+import type { ExtendResult, JobReport, Lease, ReclaimedJob, ReportResult } from '../contract/index.ts'
 import { columnsOf, int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
@@ -38,17 +38,17 @@ export function extend(
   })
 }
 
-export function start(c: Connection, workerId: string, lease: Lease): SettleResult {
-  return c.sql(START).run(lease.id, lease.epoch, c.now(), workerId).changes === 1 ? 'settled' : 'lost'
+export function start(c: Connection, workerId: string, lease: Lease): ReportResult {
+  return c.sql(START).run(lease.id, lease.epoch, c.now(), workerId).changes === 1 ? 'written' : 'lost'
 }
 
-export function report(c: Connection, workerId: string, reports: readonly JobReport[]): readonly SettleResult[] {
+export function report(c: Connection, workerId: string, reports: readonly JobReport[]): readonly ReportResult[] {
   const now = c.now()
   return reports.map((news) => {
     const row = c.sql(REPORT).get(news.id, news.epoch, news.progress ?? null, news.note ?? null, workerId)
     if (row === undefined) return 'lost'
     writeLogs(c, news, int(columnsOf(row)[0]) + 1, now)
-    return 'settled'
+    return 'written'
   })
 }
 
