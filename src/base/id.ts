@@ -1,7 +1,9 @@
 /**
- * UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then a counter, then random bits. Within one process ids strictly
- * increase (RFC 9562 §6.2 method 1: the 12 bits of `rand_a` count, seeded anew each millisecond), so rows of one
- * producer keep their order and inserts go to the end of the index.
+ * UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, 12 bits (`rand_a`) that count, 62 random bits (`rand_b`). The counter is
+ * RFC 9562 §6.2 method 1: it begins each millisecond at a random number of 11 bits, its top bit 0 to leave room, and when
+ * it is full the time moves on by one millisecond. So within one process ids strictly increase: rows of one producer keep
+ * their order and inserts go to the end of the index. Between processes the 62 bits, new for each id, keep ids apart:
+ * with a million ids in one millisecond and one state of the counter, the chance of a collision is 1 in 10 million.
  */
 import { randomFillSync } from 'node:crypto'
 
