@@ -29,7 +29,7 @@ import {
   retryJobs,
 } from './control.ts'
 import { type EnqueueOptions, newJob } from './enqueue.ts'
-import { enqueueBatch } from './enqueue-many.ts'
+import { enqueueBatch, refusal } from './enqueue-many.ts'
 import {
   countJobs,
   getJob,
@@ -72,14 +72,13 @@ export class Client implements Service {
     this.telemetry = options.telemetry
     this.#wake = options.wake
     this.queues = new Queues(options.store, options.telemetry)
-    this.#waiter = new ResultWaiter(options.store, options.clock)
+    this.#waiter = new ResultWaiter(options.store, options.clock, options.telemetry)
     this.#handles = { waiter: this.#waiter, codec: options.codec }
     this.#coalescer = new Coalescer(async (jobs) => {
       const results = await this.store.jobs.insert(jobs)
       this.#wake()
       return results
     })
-    this.telemetry.on('job.settled', () => this.#waiter.hint())
   }
 
   start(): void {}
@@ -95,7 +94,10 @@ export class Client implements Service {
     return this.#enqueue(definition as unknown as JobDefinition, input, options) as Promise<JobHandle<Result>>
   }
 
-  /** Adds many jobs of one kind with the same options, in batches of 1,000. Results in order; a stop half-way is `BULK_PARTIAL`. */
+  /**
+   * Adds many jobs of one kind with the same options, in batches of 1,000. Handles in the order of the inputs. When only some
+   * could be written it rejects with `BULK_PARTIAL`, whose fields say which: see `BulkEnqueueFields`.
+   */
   async enqueueMany<Input, Parsed, Result>(
     definition: JobDefinition<Input, Parsed, Result>,
     inputs: readonly Input[],
@@ -118,10 +120,12 @@ export class Client implements Service {
     return listJobs(this.store, this.codec, options)
   }
 
+  /** How many jobs match, counted no further than `cap` (default 10,000); `capped` says that there are more. */
   count(query: JobQuery = {}, cap?: number): Promise<{ readonly count: number; readonly capped: boolean }> {
     return countJobs(this.store, query, cap)
   }
 
+  /** The job's log lines in the order they were written; at most 1,000 are kept. Empty for an unknown id. */
   logs(id: string, options: { readonly after?: number; readonly limit?: number } = {}): Promise<readonly LogEntry[]> {
     return readLogs(this.store, this.codec, id, options.after ?? 0, options.limit ?? 1000)
   }
@@ -139,39 +143,35 @@ export class Client implements Service {
 
   /** Cancels waiting jobs at once; asks running ones, wherever they run, to stop. */
   async cancel(ids: Ids): Promise<Outcomes<CancelResult>> {
-    const outcomes = await cancelJobs(this.store, ids)
-    this.#wake()
+    const outcomes = await cancelJobs(this.store, ids).finally(this.#wake)
     for (const { id, outcome } of outcomes)
       if (outcome === 'cancelled') this.telemetry.emit('job.cancelled', { jobId: id })
     return outcomes
   }
 
   /** Puts finished jobs back with a new retry budget; makes waiting `retrying` and `scheduled` ones pending at once. */
-  async retry(ids: Ids): Promise<Outcomes<RetryResult>> {
-    const outcomes = await retryJobs(this.store, ids)
-    this.#wake()
-    return outcomes
+  retry(ids: Ids): Promise<Outcomes<RetryResult>> {
+    return retryJobs(this.store, ids).finally(this.#wake)
   }
 
-  /** Deletes jobs that are not running. */
+  /** Deletes jobs that are not running. `processing` says that one is: cancel it first. */
   remove(ids: Ids): Promise<Outcomes<RemoveResult>> {
     return removeJobs(this.store, ids)
   }
 
+  /** Changes the priority of waiting jobs. */
   reprioritise(ids: Ids, priority: Priority): Promise<Outcomes<UpdateResult>> {
     return reprioritiseJobs(this.store, ids, priority)
   }
 
-  async move(ids: Ids, queue: string): Promise<Outcomes<UpdateResult>> {
-    const outcomes = await moveJobs(this.store, ids, queue)
-    this.#wake()
-    return outcomes
+  /** Moves waiting jobs to another queue. */
+  move(ids: Ids, queue: string): Promise<Outcomes<UpdateResult>> {
+    return moveJobs(this.store, ids, queue).finally(this.#wake)
   }
 
-  async reschedule(ids: Ids, runAt: Date): Promise<Outcomes<UpdateResult>> {
-    const outcomes = await rescheduleJobs(this.store, ids, runAt)
-    this.#wake()
-    return outcomes
+  /** Sets when waiting jobs may run; an instant in the past makes them pending. */
+  reschedule(ids: Ids, runAt: Date): Promise<Outcomes<UpdateResult>> {
+    return rescheduleJobs(this.store, ids, runAt).finally(this.#wake)
   }
 
   /** Workers that reported themselves within the last 30 seconds. */
@@ -231,11 +231,7 @@ export class Client implements Service {
   }
 
   #handle(definition: JobDefinition, result: InsertResult): JobHandle {
-    if (result.status === 'refused') {
-      throw new MillraceError(result.code, `the job ${definition.name} was refused: ${result.message}`, {
-        fields: { id: result.id, name: definition.name },
-      })
-    }
+    if (result.status === 'refused') throw refusal(result, definition.name)
     if (this.telemetry.has('job.enqueued')) {
       this.telemetry.emit('job.enqueued', {
         jobId: result.id,

@@ -56,9 +56,10 @@ async function inChunks<R extends string>(
       }
     } catch (error) {
       if (at === 0) throw error
-      throw new MillraceError('BULK_PARTIAL', `stopped after ${done.length} of ${all.length} jobs`, {
-        fields: { done, remaining: all.slice(at) },
-        hint: 'Call again with `fields.remaining`.',
+      const why = error instanceof Error ? `: ${error.message}` : ''
+      throw new MillraceError('BULK_PARTIAL', `stopped after ${done.length} of ${all.length} jobs${why}`, {
+        fields: { total: all.length, done, remaining: all.slice(at) },
+        hint: 'What `fields.done` names is committed; call again with `fields.remaining`.',
         cause: error,
       })
     }

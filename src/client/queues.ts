@@ -12,6 +12,7 @@ export interface PauseOptions {
   readonly reason?: string
 }
 
+/** The queues of a client: `mill.queues`. */
 export class Queues {
   readonly #store: Store
   readonly #telemetry: Telemetry
@@ -33,7 +34,7 @@ export class Queues {
     return stats
   }
 
-  /** Stops claiming from the queue everywhere; running jobs go on. */
+  /** Stops claiming from the queue everywhere; running jobs go on. A queue that has no jobs yet can be paused ahead. */
   async pause(queue: string, options: PauseOptions = {}): Promise<void> {
     checkQueue(queue)
     const by = options.by ?? `${userInfo().username}@${hostname()}`
@@ -41,21 +42,28 @@ export class Queues {
     this.#telemetry.emit('queue.paused', { queue, by, reason: options.reason ?? '' })
   }
 
+  /** Lets the queue be claimed from again. Throws `QUEUE_NOT_FOUND` when neither jobs nor settings name it. */
   async resume(queue: string): Promise<void> {
-    checkQueue(queue)
+    await this.stats(queue)
     await this.#store.queues.resume(queue)
     this.#telemetry.emit('queue.resumed', { queue })
   }
 
-  /** Deletes the waiting jobs of a queue (default: pending, scheduled and retrying), in bounded steps. Returns how many. */
+  /**
+   * Deletes the waiting jobs of a queue (default: pending, scheduled and retrying), in bounded steps. Returns how many. Throws
+   * `QUEUE_NOT_FOUND`, and `BULK_PARTIAL` with `fields.done` when a later step fails.
+   */
   async clear(
     queue: string,
     options: { readonly states?: readonly JobState[]; readonly onProgress?: (removed: number) => void } = {},
   ): Promise<number> {
     const states = options.states ?? ['pending', 'scheduled', 'retrying']
+    await this.stats(queue)
     let removed = 0
     for (;;) {
-      const step = await this.#store.queues.clear(queue, states, 500)
+      const step = await this.#store.queues.clear(queue, states, 500).catch((error: unknown) => {
+        throw removed === 0 ? error : stopped(queue, removed, error)
+      })
       removed += step
       if (step === 0) return removed
       options.onProgress?.(removed)
@@ -72,4 +80,13 @@ export class Queues {
           : `There are: ${names.slice(0, 10).join(', ')}.`,
     })
   }
+}
+
+function stopped(queue: string, removed: number, cause: unknown): MillraceError {
+  const why = cause instanceof Error ? `: ${cause.message}` : ''
+  return new MillraceError('BULK_PARTIAL', `stopped after ${removed} jobs of ${queue} were deleted${why}`, {
+    fields: { queue, done: removed },
+    hint: 'Call it again to delete the rest.',
+    cause,
+  })
 }

@@ -1,8 +1,10 @@
 /**
- * Waiting for results: one watcher for all `job.result()` calls of a client. It looks when a worker of this process
- * settles something, when the store hints at a commit of another process, and at a poll beneath (25 ms growing to 250 ms).
+ * Waiting for results: one watcher for all `job.result()` calls of a client. It looks at one job when a worker of this
+ * process settles it, at all when the store hints at a commit of another process, and at a poll beneath (25 ms growing to
+ * 250 ms). One look is under way at a time: a store that does not answer is asked again only after it has, or has failed.
  */
 import type { Clock } from '../base/clock.ts'
+import type { Telemetry } from '../base/telemetry.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { JobRow, Store } from '../store/contract/index.ts'
 
@@ -13,20 +15,28 @@ interface Wait {
 
 const FIRST_POLL_MS = 25
 const LAST_POLL_MS = 250
+/** How many ids go in one call; with more waits they take turns. */
+const MOST_IDS = 1000
 
+/** The one watcher of a client. */
 export class ResultWaiter {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #telemetry: Telemetry
   readonly #waits = new Map<string, Set<Wait>>()
-  #unsubscribe: (() => void) | undefined
+  /** Jobs to look at next; everything when `#lookAtAll`. */
+  #named = new Set<string>()
+  #lookAtAll = false
+  #subscriptions: readonly (() => void)[] = []
   #cancelPoll: (() => void) | undefined
   #pollMs = FIRST_POLL_MS
   #isLooking = false
-  #lookAgain = false
+  #polls = 0
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, clock: Clock, telemetry: Telemetry) {
     this.#store = store
     this.#clock = clock
+    this.#telemetry = telemetry
   }
 
   /** Resolves with the finished row. Rejects `WAIT_TIMEOUT` after `timeoutMs`, `JOB_NOT_FOUND` when there is no such job. */
@@ -58,11 +68,7 @@ export class ResultWaiter {
     })
   }
 
-  /** Looks now: something was settled in this process. */
-  hint(): void {
-    if (this.#waits.size > 0) void this.#look()
-  }
-
+  /** Rejects what waits; nothing is looked at any more. */
   close(): void {
     for (const set of [...this.#waits.values()]) {
       for (const wait of [...set])
@@ -72,49 +78,97 @@ export class ResultWaiter {
   }
 
   #watch(): void {
-    this.#unsubscribe ??= this.#store.wake.subscribe(() => this.hint())
+    // Only while somebody waits: a worker whose events nobody hears need not make them.
+    if (this.#subscriptions.length === 0) {
+      this.#subscriptions = [
+        this.#store.wake.subscribe(() => this.#hint()),
+        this.#telemetry.on('job.settled', ({ jobId }) => this.#hint(jobId)),
+        this.#telemetry.on('job.cancelled', ({ jobId }) => this.#hint(jobId)),
+      ]
+    }
     this.#pollMs = FIRST_POLL_MS
     this.#poll()
+  }
+
+  /** Looks now: this job was settled in this process, or something somewhere was. */
+  #hint(id?: string): void {
+    if (id === undefined) this.#lookAtAll = this.#waits.size > 0
+    else if (this.#waits.has(id)) this.#named.add(id)
+    if (this.#lookAtAll || this.#named.size > 0) void this.#look()
   }
 
   #poll(): void {
     this.#cancelPoll?.()
     this.#cancelPoll = this.#clock.after(this.#pollMs, () => {
+      this.#cancelPoll = undefined
       this.#pollMs = Math.min(LAST_POLL_MS, this.#pollMs * 2)
-      void this.#look().finally(() => {
-        if (this.#waits.size > 0) this.#poll()
-      })
+      this.#lookAtAll = true
+      void this.#look()
     })
   }
 
   #rest(): void {
-    this.#unsubscribe?.()
-    this.#unsubscribe = undefined
+    for (const unsubscribe of this.#subscriptions) unsubscribe()
+    this.#subscriptions = []
     this.#cancelPoll?.()
     this.#cancelPoll = undefined
+    this.#named.clear()
+    this.#lookAtAll = false
   }
 
   async #look(): Promise<void> {
-    this.#lookAgain = true
     if (this.#isLooking) return
     this.#isLooking = true
     try {
-      while (this.#lookAgain) {
-        this.#lookAgain = false
-        const ids = [...this.#waits.keys()].slice(0, 1000)
-        for (const row of await this.#store.jobs.finished(ids)) {
-          for (const wait of [...(this.#waits.get(row.id) ?? [])]) wait.resolve(row)
-        }
-      }
+      while (this.#lookAtAll || this.#named.size > 0) await this.#lookOnce()
     } catch (error) {
       // A store that is away is no answer: the poll asks again until the caller's own timeout.
       if (error instanceof MillraceError && error.code === 'STORE_CLOSED') this.close()
     } finally {
       this.#isLooking = false
+      // The next poll begins when this look is answered.
+      if (this.#waits.size > 0 && this.#cancelPoll === undefined) this.#poll()
     }
+  }
+
+  async #lookOnce(): Promise<void> {
+    const isForAll = this.#lookAtAll
+    const ids = isForAll ? this.#nextTurn() : [...this.#named].slice(0, MOST_IDS)
+    this.#lookAtAll = false
+    if (isForAll) this.#named.clear()
+    else for (const id of ids) this.#named.delete(id)
+    if (ids.length === 0) return
+    for (const row of await this.#store.jobs.finished(ids)) {
+      for (const wait of [...(this.#waits.get(row.id) ?? [])]) wait.resolve(row)
+    }
+    // A job that was deleted never finishes: now and then the first in line is asked for, and goes to the end.
+    const first = ids.find((id) => this.#waits.has(id))
+    if (isForAll && first !== undefined && ++this.#polls % 4 === 0) await this.#checkExists(first)
+  }
+
+  /** The first 1,000 of the line. When there are more, these go to its end. */
+  #nextTurn(): readonly string[] {
+    const ids = [...this.#waits.keys()].slice(0, MOST_IDS)
+    if (ids.length < this.#waits.size) for (const id of ids) this.#toTheEnd(id)
+    return ids
+  }
+
+  #toTheEnd(id: string): void {
+    const set = this.#waits.get(id)
+    if (set === undefined) return
+    this.#waits.delete(id)
+    this.#waits.set(id, set)
+  }
+
+  async #checkExists(id: string): Promise<void> {
+    const row = await this.#store.jobs.get(id)
+    const waits = [...(this.#waits.get(id) ?? [])]
+    if (row === null) for (const wait of waits) wait.reject(notFound(id))
+    else this.#toTheEnd(id)
   }
 }
 
+/** The error for an id that no job has. */
 export function notFound(id: string): MillraceError {
   return new MillraceError('JOB_NOT_FOUND', `no job has the id ${id}`, {
     fields: { id },
