@@ -92,6 +92,14 @@ export function queueCases(test: Case): void {
       expect(await f.store.queues.stats('never')).toBeNull()
     })
 
+    test('forgets an empty queue once it is resumed', async (f) => {
+      await f.store.queues.pause('q', 'me', 'why')
+      await f.store.queues.resume('q')
+
+      expect(await f.store.queues.list()).toEqual([])
+      expect(await f.store.queues.stats('q')).toBeNull()
+    })
+
     test('clears waiting jobs in the states named, no more than asked', async (f) => {
       const running = await f.running()
       for (let i = 0; i < 4; i++) await f.add()

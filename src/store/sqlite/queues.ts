@@ -11,7 +11,7 @@ const OLDEST = 'SELECT min(run_at) FROM millrace_job WHERE state = 2 AND queue =
 const PAUSE =
   'INSERT INTO millrace_queue (name, paused_at, paused_by, pause_reason) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) ' +
   'DO UPDATE SET paused_at = coalesce(paused_at, ?2), paused_by = ?3, pause_reason = ?4'
-const RESUME = 'UPDATE millrace_queue SET paused_at = NULL, paused_by = NULL, pause_reason = NULL WHERE name = ?'
+const RESUME = 'DELETE FROM millrace_queue WHERE name = ?'
 const CLEARABLE = 'SELECT id FROM millrace_job WHERE queue = ?1 AND state IN (SELECT value FROM json_each(?2)) LIMIT ?3'
 const FINISHED = 'SELECT count(*) FROM (SELECT 1 FROM millrace_archive WHERE queue = ?1 AND state = ?2 LIMIT 10000)'
 const NEWEST_TIMES =
