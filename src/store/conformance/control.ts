@@ -305,6 +305,17 @@ export function controlCases(test: Case): void {
       expect((await f.row(second)).state).toBe('pending')
     })
 
+    test('counts a dependent that ends with its expired parent once, whatever the order of their ids', async (f) => {
+      const [low, high] = [newId(), newId()]
+      const parent = await f.add({ id: high, expiresInMs: 100 })
+      const child = await f.child(parent, 'cancel', { id: low, expiresInMs: 200 })
+      f.clock.advance(500)
+
+      expect(await f.jobs.expire(10)).toBe(1)
+
+      expect(await f.row(child)).toMatchObject({ state: 'cancelled', reason: 'parent' })
+    })
+
     test('leaves a job that runs past its expiry to complete', async (f) => {
       const lease = await f.running({ expiresInMs: 1_000 })
       f.clock.advance(LEASE_MS - 1)

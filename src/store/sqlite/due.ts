@@ -10,7 +10,8 @@ const HAS_DUE = 'SELECT 1 FROM millrace_job WHERE state IN (1, 4) AND run_at <= 
 const HAS_EXPIRED =
   'SELECT 1 FROM millrace_job WHERE expires_at IS NOT NULL AND state <> 3 AND expires_at <= ?1 LIMIT 1'
 const EXPIRED =
-  'SELECT id FROM millrace_job WHERE expires_at IS NOT NULL AND state <> 3 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2'
+  'SELECT id, expires_at FROM millrace_job WHERE expires_at IS NOT NULL AND state <> 3 AND expires_at <= ?1 ' +
+  'ORDER BY expires_at LIMIT ?2'
 const NEXT_RUN = 'SELECT min(run_at) FROM millrace_job WHERE state IN (1, 4)'
 const NEXT_EXPIRY = 'SELECT min(expires_at) FROM millrace_job WHERE expires_at IS NOT NULL AND state <> 3'
 const HAS_LOST = 'SELECT 1 FROM millrace_job WHERE state = 3 AND lease_until <= ?1 LIMIT 1'
@@ -37,11 +38,20 @@ export function promote(c: Connection, limit: number): number {
   return Number(c.sql(PROMOTE).run(c.now(), limit).changes)
 }
 
+/** A job that ended with its parent meanwhile is neither expired nor counted; of several due at once the lowest id goes first. */
 export function expire(c: Connection, limit: number): number {
   const now = c.now()
-  const rows = c.sql(EXPIRED).all(now, limit)
-  for (const row of rows) finishLive(c, text(columnsOf(row)[0]), 'failed', 'expired', now)
-  return rows.length
+  const due = c.sql(EXPIRED).all(now, limit).map(columnsOf)
+  due.sort((a, b) => int(a[1]) - int(b[1]) || (text(a[0]) < text(b[0]) ? -1 : 1))
+  const ended = new Set<string>()
+  let count = 0
+  for (const row of due) {
+    const id = text(row[0])
+    if (ended.has(id)) continue
+    for (const each of finishLive(c, id, 'failed', 'expired', now)) ended.add(each)
+    count++
+  }
+  return count
 }
 
 export function nextDue(c: Connection): number | null {
