@@ -222,5 +222,31 @@ export function uniqueCases(test: Case): void {
 
       expect(await f.jobs.insert([newJob({ unique: 'a' })])).toMatchObject([{ status: 'existing', id: second }])
     })
+
+    test('takes it back at a later retry, when it is free again', async (f) => {
+      const first = await f.add({ unique: 'a' })
+      await f.fail(await f.hold(first))
+      const second = await f.add({ unique: 'a', queue: 'other' })
+      await f.jobs.retry([first])
+      await f.fail(await f.hold(first))
+      await f.jobs.remove([second])
+      expect((await f.row(first)).uniqueKey).toBe('a')
+
+      await f.jobs.retry([first])
+
+      expect(await f.jobs.insert([newJob({ unique: 'a' })])).toMatchObject([{ status: 'existing', id: first }])
+    })
+
+    test('takes a key whose window is over and whose holder has ended', async (f) => {
+      const first = await f.add({ unique: 'a' })
+      await f.fail(await f.hold(first))
+      const second = await f.add({ unique: { key: 'a', withinMs: 1_000 } })
+      await f.complete(await f.hold(second))
+      f.clock.advance(1_001)
+
+      await f.jobs.retry([first])
+
+      expect(await f.jobs.insert([newJob({ unique: 'a' })])).toMatchObject([{ status: 'existing', id: first }])
+    })
   })
 }

@@ -4,13 +4,14 @@ import { columnsOf, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
 import { finishLive, requestCancel } from './finish.ts'
-import { stateById } from './insert.ts'
+import { liveHolder, stateById, TAKE_KEY } from './insert.ts'
 import { jobById } from './read.ts'
 
 const REVIVE =
   'INSERT INTO millrace_job (id, name, version, queue, priority, state, created_at, run_at, attempts, attempt_offset, losses, ' +
   'crashes, epoch, timeout_ms, retry, tags, unique_scope, unique_key, payload) SELECT id, name, version, queue, priority, 2, ' +
-  'created_at, ?2, attempts, attempts, 0, 0, epoch, timeout_ms, retry, tags, ?3, ?4, payload FROM millrace_archive WHERE id = ?1'
+  'created_at, ?2, attempts, attempts, 0, 0, epoch, timeout_ms, retry, tags, unique_scope, unique_key, payload ' +
+  'FROM millrace_archive WHERE id = ?1'
 const DELETE_ARCHIVED = 'DELETE FROM millrace_archive WHERE id = ?'
 const DROP_OUTCOME = 'DELETE FROM millrace_bytes WHERE job_id = ? AND field IN (2, 3)'
 const HURRY = 'UPDATE millrace_job SET state = 2, run_at = min(run_at, ?2) WHERE id = ?1 AND state IN (1, 4)'
@@ -22,9 +23,6 @@ const DROP_ROWS = [
   'DELETE FROM millrace_attempt WHERE job_id = ?',
   'DELETE FROM millrace_log WHERE job_id = ?',
 ] as const
-const TAKE_BACK =
-  'INSERT INTO millrace_unique (scope, key, job_id, until) VALUES (?1, ?2, ?3, NULL) ON CONFLICT (scope, key) ' +
-  'DO UPDATE SET job_id = job_id RETURNING job_id'
 const DROP_KEY = 'DELETE FROM millrace_unique WHERE scope = ? AND key = ? AND job_id = ?'
 const KEY_OF = 'SELECT unique_scope, unique_key FROM millrace_archive WHERE id = ?'
 const ARCHIVED_QUEUES =
@@ -65,8 +63,8 @@ export function retry(c: Connection, id: string): RetryResult {
   if (!isFinalState(state)) return 'live'
   const last = jobById(c, id)?.history.at(-1)
   if (last !== undefined) recordAttempt(c, { id, epoch: last.epoch }, last)
-  const [scope, key] = keyToTakeBack(c, id)
-  c.sql(REVIVE).run(id, c.now(), scope, key)
+  takeKeyBack(c, id)
+  c.sql(REVIVE).run(id, c.now())
   c.sql(DELETE_ARCHIVED).run(id)
   c.sql(DROP_OUTCOME).run(id)
   return 'retried'
@@ -126,12 +124,11 @@ export function prune(c: Connection, retention: Retention, limit: number): numbe
   return pruned
 }
 
-/** A job that lives again holds its key again, unless another job holds it meanwhile. */
-function keyToTakeBack(c: Connection, id: string): readonly [string | null, string | null] {
+/** A job that lives again holds its key again, unless another has it by now. */
+function takeKeyBack(c: Connection, id: string): void {
   const [scope, key] = columnsOf(c.sql(KEY_OF).get(id))
-  if (typeof scope !== 'string' || typeof key !== 'string') return [null, null]
-  const holder = columnsOf(c.sql(TAKE_BACK).get(scope, key, id))[0]
-  return holder === id ? [scope, key] : [null, null]
+  if (typeof scope !== 'string' || typeof key !== 'string') return
+  if (liveHolder(c, { scope, key }, c.now()) === null) c.sql(TAKE_KEY).run(scope, key, id, null)
 }
 
 function dropArchived(c: Connection, id: string): void {

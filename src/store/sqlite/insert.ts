@@ -24,7 +24,7 @@ const NEWEST_ARCHIVED = 'SELECT max(id) FROM millrace_archive'
 const STATE_OF =
   'SELECT state FROM millrace_job WHERE id = ?1 UNION ALL SELECT state FROM millrace_archive WHERE id = ?1'
 const KEY_HOLDER = 'SELECT job_id, until FROM millrace_unique WHERE scope = ? AND key = ?'
-const TAKE_KEY =
+export const TAKE_KEY =
   'INSERT INTO millrace_unique (scope, key, job_id, until) VALUES (?, ?, ?, ?) ' +
   'ON CONFLICT (scope, key) DO UPDATE SET job_id = excluded.job_id, until = excluded.until'
 const COUNT_DEPENDENT = 'UPDATE millrace_job SET dependents = dependents + 1 WHERE id = ?'
@@ -203,13 +203,13 @@ function writeRow(
   return true
 }
 
-interface Holder {
+export interface Holder {
   readonly id: string
   readonly state: JobState
 }
 
 /** Who holds a key now: its job lives, or its window lasts. */
-function liveHolder(c: Connection, unique: NewUnique, now: number): Holder | null {
+export function liveHolder(c: Connection, unique: Pick<NewUnique, 'scope' | 'key'>, now: number): Holder | null {
   const row = c.sql(KEY_HOLDER).get(unique.scope, unique.key)
   if (row === undefined) return null
   const [id, until] = columnsOf(row)
