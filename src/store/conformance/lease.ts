@@ -171,6 +171,17 @@ export function leaseCases(test: Case): void {
       expect((await f.jobs.logs(held.id, 2, 10)).map((line) => line.seq)).toEqual([3, 4])
     })
 
+    test('leaves a line as it is when its number comes again later', async (f) => {
+      const held = lease(await f.running())
+      await f.jobs.report('w1', [{ ...held, logs: [{ seq: 1, level: 'info', message: bytes('first') }] }])
+      const before = await f.jobs.logs(held.id, 0, 10)
+      f.clock.advance(100)
+
+      await f.jobs.report('w1', [{ ...held, logs: [{ seq: 1, level: 'warn', message: bytes('second') }] }])
+
+      expect(await f.jobs.logs(held.id, 0, 10)).toEqual(before)
+    })
+
     test('changes nothing when a report comes twice', async (f) => {
       const held = lease(await f.running())
       const logs = [{ seq: 1, level: 'info', message: bytes('m') }] as const

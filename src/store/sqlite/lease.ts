@@ -12,7 +12,9 @@ const START = 'UPDATE millrace_job SET started_at = ?3 WHERE id = ?1 AND epoch =
 const REPORT =
   'UPDATE millrace_job SET progress = coalesce(?3, progress), progress_note = coalesce(?4, progress_note) ' +
   'WHERE id = ?1 AND epoch = ?2 AND worker_id = ?5 AND state = 3 RETURNING attempts'
-const LOG = 'INSERT OR REPLACE INTO millrace_log (job_id, seq, attempt, at, level, message) VALUES (?, ?, ?, ?, ?, ?)'
+const LOG =
+  'INSERT INTO millrace_log (job_id, seq, attempt, at, level, message) VALUES (?, ?, ?, ?, ?, ?) ' +
+  'ON CONFLICT (job_id, seq) DO NOTHING'
 const DROP_OLD_LOGS =
   'DELETE FROM millrace_log WHERE job_id = ?1 AND seq <= (SELECT seq FROM millrace_log WHERE job_id = ?1 ' +
   'ORDER BY seq DESC LIMIT 1 OFFSET ?2)'
