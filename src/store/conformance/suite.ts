@@ -12,6 +12,7 @@ import { clusterCases } from './cluster.ts'
 import { controlCases } from './control.ts'
 import { dependencyCases } from './dependencies.ts'
 import { errorCases } from './errors.ts'
+import { expireCases } from './expire.ts'
 import { fenceCases } from './fences.ts'
 import { type Case, Fixture, type OpenStore } from './fixture.ts'
 import { hostileCases } from './hostile.ts'
@@ -42,6 +43,7 @@ export function describeStore(name: string, open: OpenStore): void {
     matrixCases(test)
     dependencyCases(test)
     controlCases(test)
+    expireCases(test)
     queueCases(test)
     listCases(test)
     pruneCases(test)
