@@ -13,10 +13,10 @@ describe('the table', () => {
     }
   })
 
-  test('lets only runtime/ and testing/ name a concrete store', () => {
+  test('lets only runtime/ and testing/ name a concrete store, and the suite its reference', () => {
     const naming = table.layers.filter((layer) => layer.mayImport.some((each) => table.drivers.includes(each)))
 
-    expect(naming.map((layer) => layer.folder)).toEqual(['runtime', 'testing'])
+    expect(naming.map((layer) => layer.folder)).toEqual(['store/conformance', 'runtime', 'testing'])
   })
 })
 

@@ -21,6 +21,7 @@ import { leaseCases } from './lease.ts'
 import { lifeCycleCases } from './life-cycle.ts'
 import { listCases } from './list.ts'
 import { matrixCases } from './matrix.ts'
+import { modelCases } from './model.ts'
 import { pruneCases } from './prune.ts'
 import { queueCases } from './queues.ts'
 import { raceCases } from './races.ts'
@@ -53,5 +54,6 @@ export function describeStore(name: string, open: OpenStore): void {
     hostileCases(test)
     errorCases(test)
     raceCases(test)
+    modelCases(open)
   })
 }

@@ -1,0 +1,79 @@
+/**
+ * Random sequences of operations: a store beside the memory store, which is the reference. After each step both must have
+ * answered the same, and in the end every row, edge, log line and figure must be the same.
+ *
+ * What the contract leaves open is kept out of the sequences: which jobs a bounded promotion, expiry or reclaim takes first
+ * when several are due in the same millisecond (limits are above all there is), and with which queue a claim over all
+ * queues begins. fast-check is loaded here, when the case runs: a driver's author installs it, an app never does.
+ */
+import type { AsyncCommand } from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { JobRow, Store } from '../contract/index.ts'
+import { createMemoryStore } from '../memory/store.ts'
+import { Fixture, type OpenStore } from './fixture.ts'
+import { type Both, commandsOf, plain } from './model-commands.ts'
+import { Pool } from './model-pool.ts'
+
+const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
+const SEQUENCES = LONG ? 2_000 : 60
+const LENGTH = 80
+/** Of the default run, so that it is the same everywhere; `MILLRACE_SEED` replays another one. */
+const SEED = 20_261_128
+
+/** Declares the case that compares one driver with the memory store. */
+export function modelCases(open: OpenStore): void {
+  describe('random sequences', () => {
+    it(
+      `${SEQUENCES} sequences of operations lead to what they lead to in the memory store`,
+      async () => {
+        const fc = await import('fast-check')
+        const seed = Number(process.env.MILLRACE_SEED ?? (LONG ? Date.now() % 2 ** 31 : SEED))
+        if (LONG) console.log(`seed ${seed}: replay with MILLRACE_SEED=${seed}`)
+        const sequence = fc.commands([...commandsOf(fc)], { maxCommands: LENGTH, size: 'max' })
+        const property = fc.asyncProperty(sequence, (commands) => Fixture.run(open, (f) => compare(f, commands)))
+        await fc.assert(property, { seed, numRuns: SEQUENCES, endOnFailure: false })
+      },
+      LONG ? 3_600_000 : 120_000,
+    )
+  })
+}
+
+async function compare(f: Fixture, commands: Iterable<AsyncCommand<Pool, Both>>): Promise<void> {
+  const reference = createMemoryStore({ clock: f.clock })
+  await reference.open()
+  try {
+    const pool = new Pool()
+    const both = { real: f.store, reference, clock: f.clock }
+    for (const command of commands) await command.run(pool, both)
+    expect(plain(await everything(f.store, pool))).toEqual(plain(await everything(reference, pool)))
+  } finally {
+    await reference.close()
+  }
+}
+
+/** All that a store shows: rows by `list` and by `get`, edges, log lines, queues, what is due. */
+async function everything(store: Store, pool: Pool): Promise<unknown> {
+  const rows = await listAll(store)
+  const ids = rows.map((row) => row.id)
+  return {
+    rows,
+    byId: await Promise.all(pool.ids.map((id) => store.jobs.get(id))),
+    edges: await Promise.all(ids.map((id) => store.jobs.edges(id))),
+    logs: await Promise.all(ids.map((id) => store.jobs.logs(id, -1, 1_000))),
+    queues: await store.queues.list(),
+    stats: await Promise.all(['q0', 'q1', 'Q1'].map((queue) => store.queues.stats(queue))),
+    nextDue: await store.jobs.nextDue(),
+    count: await store.jobs.count({}, 10_000),
+  }
+}
+
+async function listAll(store: Store): Promise<readonly JobRow[]> {
+  const rows: JobRow[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.jobs.list({ filter: {}, limit: 20, ...(cursor === undefined ? {} : { cursor }) })
+    rows.push(...page.rows)
+    cursor = page.next
+  } while (cursor !== undefined)
+  return rows
+}
