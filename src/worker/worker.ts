@@ -52,7 +52,7 @@ export class Worker implements Service {
   readonly #maxUnsettled: number
   #isScheduled = false
   #isInFlight = false
-  /** The last claim got all it asked for, or a hint came: there may be more. */
+  /** The last claim left something, or a hint came since: there may be more. */
   #mayHaveMore = true
   #isClaiming = false
   #isStopped = false
@@ -196,6 +196,8 @@ export class Worker implements Service {
   async #exchange(batch: readonly Outcome[], claim: ReturnType<Fetcher['request']>): Promise<void> {
     const { store, clock, id } = this.#parts
     this.#isInFlight = true
+    // A hint that comes from now on is about what this exchange may not see.
+    this.#mayHaveMore = false
     const sentAt = clock.monotonic()
     try {
       const settle = batch.map((outcome) => outcome.settlement)
@@ -206,7 +208,7 @@ export class Worker implements Service {
       this.#fetcher.sawRoundTrip(clock.monotonic() - sentAt)
       this.#settler.accepted()
       this.#took(batch, result)
-      this.#mayHaveMore = claim !== undefined && result.claimed.length > 0 && result.claimed.length >= claim.limit
+      if (result.more) this.#mayHaveMore = true
       if (claim !== undefined) this.#foundNothing = result.claimed.length === 0
       this.#fetcher.add(result.claimed, this.#leases.endOf(sentAt))
       this.#heard(result.cancelling)

@@ -1,8 +1,11 @@
 /** How an attempt may end, and what becomes of its job. */
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { ManualClock } from '../../src/base/clock.ts'
 import { Discard, defineJob, RetryAfter } from '../../src/index.ts'
+import { createSqliteStore } from '../../src/store/sqlite/store.ts'
 import { openMill } from '../support/mill.ts'
+import { tempStorePath } from '../support/temp-store.ts'
 
 describe('how an attempt ends', () => {
   test.each([
@@ -120,5 +123,35 @@ describe('how an attempt ends', () => {
     mill.work([third])
 
     expect(await mill.result(job.id, { timeout: '10s' })).toEqual({ width: 5, height: 1 })
+  })
+})
+
+describe('jobs that were lost twice', () => {
+  test('are run side by side without waiting for a poll between them', async () => {
+    const clock = new ManualClock()
+    const store = createSqliteStore({ path: tempStorePath(), durability: 'normal', clock })
+    const mill = await openMill({ clock, store })
+    let running = 0
+    const all = Promise.withResolvers<void>()
+    const together = defineJob({
+      name: 'together',
+      run: async () => {
+        if (++running === 3) all.resolve()
+        await all.promise
+      },
+    })
+    for (let i = 0; i < 3; i++) await mill.enqueue(together)
+    for (let i = 0; i < 2; i++) {
+      const claim = { workerId: 'gone', queues: 'all', names: ['together'], limit: 3, leaseMs: 10 } as const
+      await mill.store.jobs.exchange({ workerId: 'gone', settle: [], claim })
+      clock.advance(11)
+      expect(await mill.store.jobs.reclaim(10)).toHaveLength(3)
+    }
+
+    // The clock stands still: nothing here waits for the poll.
+    const worker = mill.work([together], { concurrency: 3, maxJobs: 3 })
+    await worker.done
+
+    expect(running).toBe(3)
   })
 })

@@ -1,6 +1,6 @@
 /** Claiming: order, shares, filters, what is never given. */
 import { describe, expect } from 'vitest'
-import { bytes, type Case, type Fixture, LEASE_MS, newJob, nth } from './fixture.ts'
+import { bytes, type Case, type Fixture, LEASE_MS, newJob, nth, suspectJob } from './fixture.ts'
 
 export function claimCases(test: Case): void {
   describe('claim', () => {
@@ -265,16 +265,6 @@ export function claimCases(test: Case): void {
       expect(claimed.find((job) => job.id === lease.id)).toMatchObject({ losses: 1, epoch: 2, attempt: 1 })
     })
   })
-}
-
-async function suspectJob(f: Fixture, parts: Parameters<Fixture['add']>[0] = {}): Promise<string> {
-  const id = await f.add({ ...parts, priority: 100 })
-  for (let i = 0; i < 2; i++) {
-    await f.hold(id, { queues: [{ queue: parts.queue ?? 'q', max: 1 }], limit: 1 })
-    await f.lose()
-  }
-  await f.jobs.update([id], { priority: parts.priority ?? 5 })
-  return id
 }
 
 async function addMany(f: Fixture, queue: string, count: number): Promise<void> {

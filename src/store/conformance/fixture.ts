@@ -155,6 +155,17 @@ export class Fixture {
   }
 }
 
+/** Inserts a job that has lost two leases: from now on it is claimed alone. */
+export async function suspectJob(f: Fixture, parts: JobParts = {}): Promise<string> {
+  const id = await f.add({ ...parts, priority: 100 })
+  for (let i = 0; i < 2; i++) {
+    await f.hold(id, { queues: [{ queue: parts.queue ?? 'q', max: 1 }], limit: 1 })
+    await f.lose()
+  }
+  await f.jobs.update([id], { priority: parts.priority ?? 5 })
+  return id
+}
+
 export function newJob(parts: JobParts = {}): NewJob {
   const { unique, ...rest } = parts
   const job = { id: newId(), name: 'job', version: 1, queue: 'q', priority: 5, payload: bytes('payload'), ...rest }

@@ -22,6 +22,7 @@ import { lifeCycleCases } from './life-cycle.ts'
 import { listCases } from './list.ts'
 import { matrixCases } from './matrix.ts'
 import { modelCases } from './model.ts'
+import { moreCases } from './more.ts'
 import { pruneCases } from './prune.ts'
 import { queueCases } from './queues.ts'
 import { raceCases } from './races.ts'
@@ -38,6 +39,7 @@ export function describeStore(name: string, open: OpenStore): void {
     insertCases(test)
     uniqueCases(test)
     claimCases(test)
+    moreCases(test)
     settleCases(test)
     leaseCases(test)
     fenceCases(test)

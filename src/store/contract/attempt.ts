@@ -88,6 +88,11 @@ export interface ExchangeResult {
    * one with two or more (claimed alone).
    */
   readonly claimed: readonly ClaimedJob[]
+  /**
+   * The claim gave something and stopped for its limit, for a queue's share, or for a job that goes alone: asking again at
+   * once may give more. False when everything that this request may have was given.
+   */
+  readonly more: boolean
   /** Running jobs of this worker whose cancellation was asked for (each named at every exchange until it is settled). */
   readonly cancelling: readonly Lease[]
   /** The store's time of this exchange, in milliseconds since the epoch. */

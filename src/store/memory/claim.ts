@@ -1,25 +1,35 @@
 /** Claiming: which jobs a worker gets, in which order. */
 import { isSuspect } from '../../core/job/decide.ts'
-import type { ClaimedJob, ClaimRequest, QueueShare } from '../contract/index.ts'
+import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../contract/index.ts'
 import type { Job } from './job.ts'
 import { byText } from './sorted-set.ts'
 import type { Tables } from './tables.ts'
 
 /** Gives pending jobs to a worker. Cost: O(log n) a job, and a look at each job that is passed over. */
-export function claim(tables: Tables, request: ClaimRequest, now: number): readonly ClaimedJob[] {
+export function claim(tables: Tables, request: ClaimRequest, now: number): Pick<ExchangeResult, 'claimed' | 'more'> {
   const names = new Set(request.names)
   const taken: ClaimedJob[] = []
+  const unfinished = new Set<string>()
   for (const share of sharesOf(tables, request)) {
     const max = Math.min(share.max, request.limit - taken.length)
-    for (const job of candidates(tables, share.queue, names, max, now)) {
+    if (max <= 0) continue
+    const found = candidates(tables, share.queue, names, max, now)
+    if (found.length === max) unfinished.add(share.queue)
+    else unfinished.delete(share.queue)
+    for (const job of found) {
       const suspect = isSuspect(job.losses)
       // A job with two losses goes alone. It keeps its place: nothing behind it in its queue overtakes it.
-      if (suspect && (taken.length > 0 || request.noSuspects === true)) break
+      if (suspect && (taken.length > 0 || request.noSuspects === true)) {
+        if (request.noSuspects === true) unfinished.delete(share.queue)
+        else unfinished.add(share.queue)
+        break
+      }
       taken.push(take(tables, job, request, now))
-      if (suspect) return taken
+      if (suspect) return { claimed: taken, more: true }
     }
   }
-  return taken
+  const isFull = taken.length >= request.limit
+  return { claimed: taken, more: taken.length > 0 && (isFull || unfinished.size > 0) }
 }
 
 function candidates(
@@ -30,7 +40,6 @@ function candidates(
   now: number,
 ): readonly Job[] {
   const found: Job[] = []
-  if (max <= 0) return found
   for (const job of tables.ready.get(queue) ?? []) {
     if (!names.has(job.name) || (job.expiresAt !== null && job.expiresAt <= now)) continue
     found.push(job)

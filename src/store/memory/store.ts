@@ -116,7 +116,7 @@ function jobsFacet(tables: Tables, run: Run): JobsFacet {
       run(
         (now) => ({
           settled: request.settle.map((settlement) => settle(tables, request.workerId, settlement, now)),
-          claimed: request.claim === undefined ? [] : claim(tables, request.claim, now),
+          ...(request.claim === undefined ? { claimed: [], more: false } : claim(tables, request.claim, now)),
           cancelling: cancellingOf(tables, request.workerId),
           now,
         }),

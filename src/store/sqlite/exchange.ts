@@ -70,14 +70,17 @@ export const HOT_STATEMENTS = {
 } as const
 
 const NOTHING: readonly never[] = []
+const NOTHING_CLAIMED: Claimed = { claimed: NOTHING, more: false }
+
+type Claimed = Pick<ExchangeResult, 'claimed' | 'more'>
 
 /** Settles, then claims. Inside a write transaction. */
 export function exchange(c: Connection, request: ExchangeRequest): ExchangeResult {
   const now = c.now()
   const settled =
     request.settle.length === 0 ? NOTHING : request.settle.map((s) => settleOne(c, request.workerId, s, now))
-  const claimed = request.claim === undefined ? NOTHING : claim(c, request.claim, now)
-  return { settled, claimed, cancelling: cancelling(c, request.workerId), now }
+  const { claimed, more } = request.claim === undefined ? NOTHING_CLAIMED : claim(c, request.claim, now)
+  return { settled, claimed, more, cancelling: cancelling(c, request.workerId), now }
 }
 
 /** What an exchange with nothing to settle would do, decided by reading alone; null when it has to write. */
@@ -85,7 +88,7 @@ export function idleExchange(c: Connection, request: ExchangeRequest): ExchangeR
   if (request.settle.length > 0) return null
   if (request.claim !== undefined && shares(c, request.claim).some((share) => hasCandidate(c, request.claim, share)))
     return null
-  return { settled: NOTHING, claimed: NOTHING, cancelling: cancelling(c, request.workerId), now: c.now() }
+  return { settled: NOTHING, ...NOTHING_CLAIMED, cancelling: cancelling(c, request.workerId), now: c.now() }
 }
 
 function settleOne(c: Connection, workerId: string, settlement: Settlement, now: number): SettleResult {
@@ -169,26 +172,35 @@ function giveBack(c: Connection, s: GivenBack, now: number): void {
   else c.sql(GIVE_BACK).run(s.id, STATE.blocked, s.reason, s.on, null)
 }
 
-function claim(c: Connection, request: ClaimRequest, now: number): readonly ClaimedJob[] {
+function claim(c: Connection, request: ClaimRequest, now: number): Claimed {
   const taken: ClaimedJob[] = []
+  const unfinished = new Set<string>()
   let bytes = 0
   const names = JSON.stringify(request.names)
   const handled = new Set(request.names)
   for (const share of shares(c, request)) {
     const max = Math.min(share.max, request.limit - taken.length)
     if (max <= 0) continue
-    for (const row of candidates(c, share.queue, names, handled, max, now)) {
+    const found = candidates(c, share.queue, names, handled, max, now)
+    if (found.length === max) unfinished.add(share.queue)
+    else unfinished.delete(share.queue)
+    for (const row of found) {
       const suspect = isSuspect(int(row[8]))
-      if (suspect && (taken.length > 0 || request.noSuspects === true)) break
+      if (suspect && (taken.length > 0 || request.noSuspects === true)) {
+        if (request.noSuspects === true) unfinished.delete(share.queue)
+        else unfinished.add(share.queue)
+        break
+      }
       const payload = payloadOf(c, row)
       bytes += payload.byteLength
-      if (taken.length > 0 && bytes > MAX_BATCH_BYTES) return taken
+      if (taken.length > 0 && bytes > MAX_BATCH_BYTES) return { claimed: taken, more: true }
       c.sql(TAKE).run(text(row[0]), request.workerId, now, now + request.leaseMs)
       taken.push(claimedJob(row, payload))
-      if (suspect) return taken
+      if (suspect) return { claimed: taken, more: true }
     }
   }
-  return taken
+  const isFull = taken.length >= request.limit
+  return { claimed: taken, more: taken.length > 0 && (isFull || unfinished.size > 0) }
 }
 
 type Row = ReturnType<typeof columnsOf>
