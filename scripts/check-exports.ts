@@ -22,8 +22,8 @@ function build(into: string): string[] | undefined {
   for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin']) {
     if (existsSync(join(projectRoot, path))) cpSync(join(projectRoot, path), join(into, path), { recursive: true })
   }
-  const tsc = join(projectRoot, 'node_modules', '.bin', 'tsc')
-  const { status, stdout } = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', join(into, 'dist')], {
+  const script = join(projectRoot, 'scripts/build.ts')
+  const { status, stdout } = spawnSync(process.execPath, [script, join(into, 'dist')], {
     cwd: projectRoot,
     encoding: 'utf8',
   })

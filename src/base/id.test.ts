@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { newId } from './id.ts'
+import { newId, newWorkerId } from './id.ts'
 
 const V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const digitsOf = (id: string) => id.replaceAll('-', '')
@@ -41,6 +41,15 @@ for (let ms = 0; ms < 20; ms++) for (let i = 0; i < 1000; i++) console.log(newId
     expect(ids).toHaveLength(60_000)
     expect(new Set(ids.map((id) => digitsOf(id).slice(0, 12))).size).toBe(20)
     expect(new Set(ids).size).toBe(60_000)
+  })
+})
+
+describe("a worker's id", () => {
+  it('has the same form, and differs between workers of one process in one millisecond', () => {
+    const ids = Array.from({ length: 1_000 }, () => newWorkerId(0x7fff_3000_0000))
+
+    for (const id of ids) expect(id).toMatch(V7)
+    expect(new Set(ids).size).toBe(ids.length)
   })
 })
 

@@ -7,7 +7,7 @@
  * one the envelope names, since these ciphers do not commit to a key.
  */
 import { isUtf8 } from 'node:buffer'
-import { createHmac } from 'node:crypto'
+import { nodeCrypto } from '../base/builtin.ts'
 import { PayloadError } from '../core/errors.ts'
 import { compress, decompress } from './compress.ts'
 import { asBuffer, type Envelope, type EnvelopeInfo, FIXED_BYTES, PLAIN_HEADER, parseEnvelope } from './envelope.ts'
@@ -128,7 +128,8 @@ export function createCodec(options: CodecOptions): Codec {
     },
     blind(domain, text) {
       if (keys === undefined) return text
-      return createHmac('sha256', activeKey(keys).blind)
+      return nodeCrypto()
+        .createHmac('sha256', activeKey(keys).blind)
         .update(`${domain.length}:${domain}:`)
         .update(text)
         .digest('base64url')

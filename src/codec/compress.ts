@@ -3,18 +3,7 @@
  * member or anything behind the first, or fails its checksum is refused, so a bomb costs no more than it declares.
  * Above 32 KiB the asynchronous forms of zlib keep the work off the event loop.
  */
-import {
-  constants,
-  crc32,
-  gzip,
-  gzipSync,
-  inflateRaw,
-  inflateRawSync,
-  zstdCompress,
-  zstdCompressSync,
-  zstdDecompress,
-  zstdDecompressSync,
-} from 'node:zlib'
+import { nodeZlib } from '../base/builtin.ts'
 import type { Compression } from './envelope.ts'
 
 /** Bodies up to this length are handled at once; longer ones in zlib's threads. */
@@ -29,12 +18,13 @@ const MAX_WINDOW_LOG = 24
 
 /** The compressed body. */
 export function compress(kind: Compression, body: Buffer): Buffer | Promise<Buffer> {
-  const zstdOptions = { params: { [constants.ZSTD_c_checksumFlag]: 1 }, pledgedSrcSize: body.length }
-  if (body.length <= SYNC_BYTES) return kind === 'gzip' ? gzipSync(body) : zstdCompressSync(body, zstdOptions)
+  const zlib = nodeZlib()
+  const zstdOptions = { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 }, pledgedSrcSize: body.length }
+  if (body.length <= SYNC_BYTES) return kind === 'gzip' ? zlib.gzipSync(body) : zlib.zstdCompressSync(body, zstdOptions)
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, out: Buffer) => (error === null ? resolve(out) : reject(error))
-    if (kind === 'gzip') gzip(body, done)
-    else zstdCompress(body, zstdOptions, done)
+    if (kind === 'gzip') zlib.gzip(body, done)
+    else zlib.zstdCompress(body, zstdOptions, done)
   })
 }
 
@@ -46,22 +36,25 @@ export function decompress(
 ): Buffer | undefined | Promise<Buffer | undefined> {
   const declared = kind === 'gzip' ? gzipLength(body) : zstdLength(body)
   if (declared === undefined || declared === 0 || declared > maxBytes) return undefined
+  const zlib = nodeZlib()
   const options = {
     info: true,
     maxOutputLength: declared,
     chunkSize: chunkSize(declared),
-    params: kind === 'zstd' ? { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } : {},
+    params: kind === 'zstd' ? { [zlib.constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } : {},
   }
   const deflated = kind === 'gzip' ? body.subarray(GZIP_HEADER_BYTES, -GZIP_TRAILER_BYTES) : body
   const accept = (given: unknown): Buffer | undefined => {
     const { buffer, engine } = given as Inflated
     const isWhole = engine.bytesWritten === deflated.length && buffer.length === declared
-    if (!isWhole || (kind === 'gzip' && crc32(buffer) !== body.readUInt32LE(body.length - 8))) return undefined
+    if (!isWhole || (kind === 'gzip' && zlib.crc32(buffer) !== body.readUInt32LE(body.length - 8))) return undefined
     return buffer
   }
   if (declared <= SYNC_BYTES && body.length <= SYNC_BYTES) {
     try {
-      return accept(kind === 'gzip' ? inflateRawSync(deflated, options) : zstdDecompressSync(deflated, options))
+      return accept(
+        kind === 'gzip' ? zlib.inflateRawSync(deflated, options) : zlib.zstdDecompressSync(deflated, options),
+      )
     } catch {
       // Damaged, or longer than it declared: both are unreadable.
       return undefined
@@ -69,8 +62,8 @@ export function decompress(
   }
   return new Promise((resolve) => {
     const done = (error: Error | null, given: unknown) => resolve(error === null ? accept(given) : undefined)
-    if (kind === 'gzip') inflateRaw(deflated, options, done)
-    else zstdDecompress(deflated, options, done)
+    if (kind === 'gzip') zlib.inflateRaw(deflated, options, done)
+    else zlib.zstdDecompress(deflated, options, done)
   })
 }
 

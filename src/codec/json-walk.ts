@@ -1,5 +1,5 @@
 /** The walk that decides whether a value may be stored; json.ts has the rules in words. */
-import { types } from 'node:util'
+import { nodeUtil } from '../base/builtin.ts'
 import {
   isObject,
   kindOf,
@@ -92,6 +92,7 @@ function checkMember(record: Readonly<Record<string, unknown>>, name: string, de
 /** Refuses the kinds of object that JSON.stringify would turn into something else without a word. */
 function refuseKind(value: object, depth: number, walk: Walk, key: string | number): void {
   if (Array.isArray(value)) return
+  const { types } = nodeUtil()
   if (types.isDate(value) && Number.isNaN(value.getTime()))
     throw notJson(walk, depth, key, 'an invalid Date', 'check it')
   if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) {

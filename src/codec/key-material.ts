@@ -1,6 +1,5 @@
 /** From what an operator writes to a key of 32 bytes, and the refusal of keys that anyone could guess. */
-import { createHash, hkdfSync, scryptSync } from 'node:crypto'
-import { inspect } from 'node:util'
+import { INSPECT, nodeCrypto } from '../base/builtin.ts'
 import { ConfigError } from '../core/errors.ts'
 import { isKid } from './envelope.ts'
 import { KEY_BYTES, XaesKey } from './xaes.ts'
@@ -25,12 +24,12 @@ export class SealingKey {
   constructor(kid: string, bytes: Uint8Array) {
     this.kid = kid
     this.xaes = new XaesKey(bytes)
-    this.blind = Buffer.from(hkdfSync('sha256', bytes, '', 'millrace-blind-v1', KEY_BYTES))
+    this.blind = Buffer.from(nodeCrypto().hkdfSync('sha256', bytes, '', 'millrace-blind-v1', KEY_BYTES))
     // Neither console.log nor a JSON log line shows it.
     Object.defineProperty(this, 'blind', { enumerable: false })
   }
 
-  [inspect.custom](): string {
+  [INSPECT](): string {
     return `SealingKey(${this.kid})`
   }
 
@@ -81,7 +80,8 @@ function passphraseBytes(kid: string, passphrase: string, salt: Uint8Array | str
     throw invalid(kid, 'needs a salt of at least 16 bytes beside its passphrase')
   }
   // OWASP's figures for scrypt with 32 MiB; about 0.2 s, once at start.
-  return scryptSync(passphrase.normalize('NFC'), salt, KEY_BYTES, { N: 2 ** 15, r: 8, p: 3, maxmem: 64 * 1024 * 1024 })
+  const cost = { N: 2 ** 15, r: 8, p: 3, maxmem: 64 * 1024 * 1024 }
+  return nodeCrypto().scryptSync(passphrase.normalize('NFC'), salt, KEY_BYTES, cost)
 }
 
 /** Why no random source would have given these bytes; undefined when one might. */
@@ -94,22 +94,23 @@ function weakness(bytes: Uint8Array): string | undefined {
   }
   if (bytes.every((byte, i) => i < 16 || byte === bytes[i - 16])) return 'is not random: its halves are equal'
   if (bytes.every((byte) => byte >= 0x20 && byte < 0x7f)) return 'is text; pass { passphrase, salt } instead'
-  if (EXAMPLE_KEYS.has(createHash('sha256').update(bytes).digest('hex'))) return 'is printed in public as an example'
+  if (exampleKeys().has(sha256(bytes))) return 'is printed in public as an example'
   return undefined
 }
 
-// SHA-256 of keys that are printed in standards, or that are the hash of nothing or of a common word.
-const EXAMPLE_KEYS: ReadonlySet<string> = new Set(
-  [
+/** SHA-256 of keys that are printed in standards, or that are the hash of nothing or of a common word. */
+function exampleKeys(): ReadonlySet<string> {
+  const printed = [
     '603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4', // NIST SP 800-38A, AES-256
     'feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308', // GCM specification, test case 14
     '8000000000000000000000000000000000000000000000000000000000000000',
     ...['', 'password', 'secret', 'test', 'changeme', 'millrace', 'key'].map((word) => sha256(Buffer.from(word))),
-  ].map((key) => sha256(Buffer.from(key, 'hex'))),
-)
+  ]
+  return new Set(printed.map((key) => sha256(Buffer.from(key, 'hex'))))
+}
 
 function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return nodeCrypto().createHash('sha256').update(bytes).digest('hex')
 }
 
 function invalid(kid: string, why: string): ConfigError {

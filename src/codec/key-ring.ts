@@ -4,7 +4,7 @@
  * ring holds more than the names of its keys.
  */
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
-import { inspect } from 'node:util'
+import { INSPECT } from '../base/builtin.ts'
 import { ConfigError } from '../core/errors.ts'
 import { type KeyInput, readKey, type SealingKey } from './key-material.ts'
 
@@ -74,7 +74,7 @@ export function createKeyRing({ active, keys }: KeyRingOptions): KeyRing {
       return () => listeners.delete(listener)
     },
   }
-  Object.defineProperty(ring, inspect.custom, {
+  Object.defineProperty(ring, INSPECT, {
     value: () => `KeyRing(active: ${sealing}, keys: ${[...known.keys()].join(', ')})`,
   })
   KEYS.set(ring, known)

@@ -1,5 +1,5 @@
 /** Text of errors made fit to be stored: short, without what looks like a secret, and obtained from anything thrown. */
-import { inspect } from 'node:util'
+import { nodeUtil } from '../base/builtin.ts'
 import { maskSecrets } from './secrets.ts'
 
 /** An error as it is stored. */
@@ -85,7 +85,7 @@ function kindOf(thrown: unknown): string {
 function shown(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown
   try {
-    return inspect(thrown, { depth: 2, maxArrayLength: 20, maxStringLength: MAX_BYTES, breakLength: 120 })
+    return nodeUtil().inspect(thrown, { depth: 2, maxArrayLength: 20, maxStringLength: MAX_BYTES, breakLength: 120 })
   } catch {
     // Its own inspect method or a trap of a proxy threw; nothing more can be learnt.
     return `a ${kindOf(thrown)} that cannot be shown`

@@ -8,7 +8,8 @@ const MARK = '[redacted]'
 /** The text with what looks like a secret replaced by `[redacted]`. */
 export function maskSecrets(text: string): string {
   let masked = text
-  for (const [pattern, replacement] of PATTERNS) masked = masked.replace(pattern, replacement)
+  rules ??= patterns()
+  for (const [pattern, replacement] of rules) masked = masked.replace(pattern, replacement)
   return masked.replace(BASE64_40, (word) => (isMixed(word) ? MARK : word))
 }
 
@@ -24,7 +25,10 @@ const BARE = `[^\\s&;"'\`\\\\]+`
 
 type Rule = readonly [RegExp, string]
 
-const PATTERNS: readonly Rule[] = [
+let rules: readonly Rule[] | undefined
+
+// Made at the first error: a worker whose jobs all succeed never pays for them.
+const patterns = (): readonly Rule[] => [
   // PEM blocks, whole or cut off, also with their line ends escaped.
   [/-----BEGIN [A-Z0-9 ]{1,40}-----[\s\S]*?(?:-----END [A-Z0-9 ]{1,40}-----|$)/g, MARK],
   // user:password@ and token@ in URLs; a port before a path is neither. A password may hold @ and /.

@@ -3,7 +3,8 @@
  * nonce, so that random nonces are safe for 2^80 messages and no counter is needed. The derivation is NIST SP 800-108
  * with CMAC, which for these inputs is two AES blocks.
  */
-import { type Cipheriv, createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto'
+import type { Cipheriv } from 'node:crypto'
+import { nodeCrypto } from '../base/builtin.ts'
 import { NONCE_BYTES, TAG_BYTES } from './envelope.ts'
 
 export const KEY_BYTES = 32
@@ -19,14 +20,15 @@ export class XaesKey {
 
   /** `key` must have 32 bytes; it is copied. */
   constructor(key: Uint8Array) {
-    this.#blocks = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false)
+    this.#blocks = nodeCrypto().createCipheriv('aes-256-ecb', key, null).setAutoPadding(false)
     this.#mask = doubled(this.#blocks.update(Buffer.alloc(BLOCK)))
   }
 
   /** The ciphertext and its tag of 16 bytes. `nonce`: 24 bytes, never used before with this key. */
   seal(nonce: Uint8Array, plaintext: Uint8Array, additional: Uint8Array): readonly [Buffer, Buffer] {
     const key = this.#derive(nonce)
-    const cipher = createCipheriv('aes-256-gcm', key, nonce.subarray(GCM_NONCE_BYTES), { authTagLength: TAG_BYTES })
+    const from = nonce.subarray(GCM_NONCE_BYTES)
+    const cipher = nodeCrypto().createCipheriv('aes-256-gcm', key, from, { authTagLength: TAG_BYTES })
     key.fill(0)
     cipher.setAAD(additional)
     const ciphertext = cipher.update(plaintext)
@@ -39,7 +41,8 @@ export class XaesKey {
     // node:crypto takes shorter tags unless it is told otherwise.
     if (nonce.length !== NONCE_BYTES || tag.length !== TAG_BYTES) return undefined
     const key = this.#derive(nonce)
-    const cipher = createDecipheriv('aes-256-gcm', key, nonce.subarray(GCM_NONCE_BYTES), { authTagLength: TAG_BYTES })
+    const from = nonce.subarray(GCM_NONCE_BYTES)
+    const cipher = nodeCrypto().createDecipheriv('aes-256-gcm', key, from, { authTagLength: TAG_BYTES })
     key.fill(0)
     cipher.setAAD(additional)
     cipher.setAuthTag(tag)
@@ -75,7 +78,7 @@ let nextNonce = nonces.length
 /** Writes 24 random bytes that were never handed out before. The only source of nonces there is. */
 export function writeNonce(into: Uint8Array, at: number): void {
   if (nextNonce === nonces.length) {
-    randomFillSync(nonces)
+    nodeCrypto().randomFillSync(nonces)
     nextNonce = 0
   }
   into.set(nonces.subarray(nextNonce, nextNonce + NONCE_BYTES), at)

@@ -1,5 +1,4 @@
 /** Loading handlers by glob: every export of the files that is a bound handler, or a definition with `run`. */
-import { glob } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
 import type { JobDefinition } from '../job/define-job.ts'
@@ -12,6 +11,7 @@ export async function loadHandlers(
   folder: string,
 ): Promise<readonly BoundHandler[]> {
   const patterns = typeof globs === 'string' ? [globs] : globs
+  const { glob } = await import('node:fs/promises')
   const paths: string[] = []
   for await (const path of glob([...patterns], { cwd: folder })) paths.push(join(folder, path))
   const handlers: BoundHandler[] = []

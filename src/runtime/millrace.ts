@@ -1,6 +1,6 @@
 /** The composition root: opens a store and gives the one object an app works with. */
 import { type Clock, systemClock } from '../base/clock.ts'
-import { newId } from '../base/id.ts'
+import { newWorkerId } from '../base/id.ts'
 import { Telemetry } from '../base/telemetry.ts'
 import { Client } from '../client/client.ts'
 import { type CodecOptions, createCodec } from '../codec/codec.ts'
@@ -84,7 +84,7 @@ export class Millrace extends Client {
   work(handlers: Handlers, options: WorkerOptions = {}): WorkerHandle {
     const settings = workerSettings(options)
     const worker = new WorkerHandle({
-      id: newId(),
+      id: newWorkerId(),
       store: this.store,
       codec: this.codec,
       clock: this.#clock,

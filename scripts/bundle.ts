@@ -1,0 +1,32 @@
+/**
+ * The package's code as a few files. A worker process would otherwise load some 90 small modules, for which Node's module
+ * loader keeps about 10 MiB and takes 40 ms: more than all else that an idle worker holds (Node 24.21). Packages stay outside,
+ * and what is imported dynamically stays a file of its own, loaded when it is used.
+ */
+import { rolldown } from 'rolldown'
+import manifest from '../package.json' with { type: 'json' }
+import { projectRoot } from './report.ts'
+
+/** What every process loads: one file, since the chunks that sharing alone makes are many and tiny. */
+const CORE = /[/\\]src[/\\](core|base|codec|job|client|worker|maintenance|runtime)[/\\]/
+
+/** Writes every entry of `exports` and the command into the folder, each under its own path, and beside them what they share. */
+export async function bundle(into: string): Promise<void> {
+  const files = Object.values(manifest.exports).flatMap((entry) => (typeof entry === 'string' ? [] : [entry.default]))
+  const names = [...files.map((file) => file.replace(/^\.\/dist\/|\.js$/g, '')), 'cli/main']
+  const build = await rolldown({
+    cwd: projectRoot,
+    input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
+    platform: 'node',
+    external: (id) => !id.startsWith('.') && !/^([/\\]|[A-Za-z]:)/.test(id),
+  })
+  await build.write({
+    dir: into,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    codeSplitting: { groups: [{ name: 'core', test: CORE }] },
+    comments: { legal: false, annotation: true, jsdoc: false },
+  })
+  await build.close()
+}
