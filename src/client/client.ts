@@ -3,7 +3,6 @@ import type { Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
-import { type Duration, parseDuration } from '../core/duration.ts'
 import { ConfigError, MillraceError } from '../core/errors.ts'
 import type { Priority } from '../core/job/priority.ts'
 import type { JobDefinition } from '../job/define-job.ts'
@@ -37,15 +36,17 @@ import {
   type JobQuery,
   type ListOptions,
   type LogEntry,
+  type LogOptions,
   listJobs,
   readLogs,
 } from './inspect.ts'
-import { type HandleContext, JobHandle, resultOf } from './job-handle.ts'
+import { type HandleContext, JobHandle, type ResultOptions, resultOf, waitMs } from './job-handle.ts'
 import type { JobInfo } from './job-view.ts'
 import { Queues } from './queues.ts'
 import { ResultWaiter } from './waiter.ts'
 import { ALIVE_WITHIN_MS, type Why, whyNotRunning } from './why.ts'
 
+/** What a client works with. */
 export interface ClientOptions {
   readonly store: Store
   readonly codec: Codec
@@ -55,6 +56,7 @@ export interface ClientOptions {
   readonly wake: () => void
 }
 
+/** Produces, inspects and changes jobs. */
 export class Client implements Service {
   readonly queues: Queues
   readonly store: Store
@@ -126,8 +128,8 @@ export class Client implements Service {
   }
 
   /** The job's log lines in the order they were written; at most 1,000 are kept. Empty for an unknown id. */
-  logs(id: string, options: { readonly after?: number; readonly limit?: number } = {}): Promise<readonly LogEntry[]> {
-    return readLogs(this.store, this.codec, id, options.after ?? 0, options.limit ?? 1000)
+  logs(id: string, options: LogOptions = {}): Promise<readonly LogEntry[]> {
+    return readLogs(this.store, this.codec, id, options)
   }
 
   /** Every reason why the job is not running now. Throws `JOB_NOT_FOUND`. */
@@ -136,9 +138,8 @@ export class Client implements Service {
   }
 
   /** The result of any job by id, as `JobHandle.result`. */
-  async result(id: string, options: { readonly timeout?: Duration } = {}): Promise<unknown> {
-    const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout')
-    return resultOf(this.codec, await this.#waiter.wait(id, timeoutMs))
+  async result(id: string, options: ResultOptions = {}): Promise<unknown> {
+    return resultOf(this.codec, await this.#waiter.wait(id, waitMs(options)))
   }
 
   /** Cancels waiting jobs at once; asks running ones, wherever they run, to stop. */
@@ -208,6 +209,7 @@ export class Client implements Service {
     if (!this.store.capabilities.transactions) {
       throw new ConfigError('CONFIG_INVALID', `${this.store.description} cannot take part in a transaction`, {
         fields: { option: 'tx' },
+        hint: 'Leave `tx` out and enqueue after the commit, or use a store on a file.',
       })
     }
     if (row instanceof Promise) {

@@ -2,13 +2,17 @@
 import type { Codec } from '../codec/codec.ts'
 import { takeBatch } from '../core/batch.ts'
 import { MillraceError } from '../core/errors.ts'
+import { checkOptions } from '../core/options.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import type { InsertResult, NewJob, Store } from '../store/contract/index.ts'
-import { type EnqueueOptions, newJob } from './enqueue.ts'
+import { invalid } from './arguments.ts'
+import { ENQUEUE_OPTIONS, type EnqueueOptions, newJob } from './enqueue.ts'
 
 /** A row that stands in the store. */
 export type Accepted = Exclude<InsertResult, { status: 'refused' }>
 
+/** One id or key cannot be that of many jobs. */
+const OPTIONS = ENQUEUE_OPTIONS.filter((option) => option !== 'id' && option !== 'unique')
 const MAX_ROWS = 1000
 const MAX_BYTES = 4 * 1024 * 1024
 
@@ -36,6 +40,8 @@ export async function enqueueBatch(
   options: Omit<EnqueueOptions, 'id' | 'unique'> | undefined,
   onCommit: () => void,
 ): Promise<readonly Accepted[]> {
+  if (!Array.isArray(inputs)) throw invalid('inputs', inputs, 'it is not a list', 'Pass one input for each job.')
+  if (options !== undefined) checkOptions(options, OPTIONS, 'enqueueMany')
   const rows: NewJob[] = []
   for (const input of inputs) {
     const row = newJob(codec, definition, input, options)

@@ -11,6 +11,7 @@ import { checkOptions } from '../core/options.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import { isShape, validate } from '../job/schema.ts'
 import type { EdgePolicy, NewEdge, NewJob } from '../store/contract/index.ts'
+import { checkDefinition, instantOf, invalid, oneOf } from './arguments.ts'
 
 /** A parent: its id, or with what happens when it does not complete (default `cancel`). */
 export type Dependency =
@@ -42,7 +43,8 @@ export interface EnqueueOptions {
   readonly tx?: unknown
 }
 
-const OPTIONS = [
+/** Every option of `enqueue`, by name. */
+export const ENQUEUE_OPTIONS: readonly string[] = [
   'id',
   'delay',
   'runAt',
@@ -65,6 +67,7 @@ export function newJob(
   input: unknown,
   options: EnqueueOptions | undefined,
 ): NewJob | Promise<NewJob> {
+  checkDefinition(definition)
   const row = options === undefined ? plainRow(definition) : rowWith(definition, options, codec)
   if (isShape(definition.input)) return seal(codec, row, input)
   // The caller's input is what is stored; the worker validates again and gives its handler the schema's output.
@@ -97,14 +100,12 @@ function plainRow(definition: JobDefinition): Row {
 }
 
 function rowWith(definition: JobDefinition, options: EnqueueOptions, codec: Codec): Row {
-  checkOptions(options, OPTIONS, 'enqueue')
+  checkOptions(options, ENQUEUE_OPTIONS, 'enqueue')
   const id = options.id ?? newId()
-  if (!ID.test(id))
-    throw new ConfigError('CONFIG_INVALID', `the id ${JSON.stringify(id)} is not a UUID in lower case`, {
-      fields: { id },
-    })
+  checkId(id, 'the id')
   if (options.delay !== undefined && options.runAt !== undefined) {
     throw new ConfigError('CONFIG_INVALID', '`delay` and `runAt` say the same thing twice', {
+      fields: { delay: options.delay, runAt: options.runAt },
       hint: 'Give one of them.',
     })
   }
@@ -119,9 +120,9 @@ function rowWith(definition: JobDefinition, options: EnqueueOptions, codec: Code
     queue,
     priority: options.priority === undefined ? definition.priority : parsePriority(options.priority),
     ...(options.delay !== undefined && { delayMs: parseDuration(options.delay, 'delay') }),
-    ...(options.runAt !== undefined && { runAt: instant(options.runAt) }),
+    ...(options.runAt !== undefined && { runAt: instantOf(options.runAt, 'runAt') }),
     ...(options.expiresIn !== undefined && { expiresInMs: parseDuration(options.expiresIn, 'expiresIn') }),
-    ...(options.timeout !== undefined && { timeoutMs: parseDuration(options.timeout, 'timeout') }),
+    ...(options.timeout !== undefined && { timeoutMs: timeoutOf(options.timeout) }),
     ...(options.retry !== undefined && { retry: JSON.stringify(parseRetry(options.retry)) }),
     ...(options.tags !== undefined && { tags: options.tags }),
     ...(options.dependsOn !== undefined && { dependsOn: edges(options.dependsOn) }),
@@ -136,20 +137,33 @@ function rowWith(definition: JobDefinition, options: EnqueueOptions, codec: Code
   }
 }
 
-function instant(at: Date | number): number {
-  const ms = typeof at === 'number' ? at : at.getTime()
-  if (Number.isFinite(ms)) return Math.floor(ms)
-  throw new ConfigError('CONFIG_INVALID', '`runAt` is not a valid date', {
-    hint: 'Pass a Date or milliseconds since 1970.',
-  })
+function timeoutOf(timeout: Duration): number {
+  const ms = parseDuration(timeout, 'timeout')
+  if (ms > 0) return ms
+  throw invalid('timeout', timeout, 'an attempt needs time to run', 'Give it at least 1 ms, or leave it out.')
+}
+
+function checkId(id: unknown, what: string): void {
+  if (typeof id === 'string' && ID.test(id)) return
+  throw invalid(what, id, 'it is not a UUID in lower case', "Pass a job's id, such as 0199f2a0-…, or leave it out.")
 }
 
 function edges(dependsOn: Dependency | readonly Dependency[]): readonly NewEdge[] {
-  const list: readonly Dependency[] = Array.isArray(dependsOn) ? dependsOn : [dependsOn as Dependency]
+  const list: readonly unknown[] = Array.isArray(dependsOn) ? dependsOn : [dependsOn]
   return list.map((parent) => {
-    if (typeof parent === 'string') return { parentId: parent, policy: 'cancel' }
-    if ('id' in parent) return { parentId: parent.id, policy: 'cancel' }
+    if (typeof parent !== 'object' || parent === null) return edge(parent, 'cancel')
+    if (!('job' in parent)) return edge('id' in parent ? parent.id : undefined, 'cancel')
     checkOptions(parent, ['job', 'onFailure'], 'dependsOn')
-    return { parentId: typeof parent.job === 'string' ? parent.job : parent.job.id, policy: parent.onFailure }
+    const { job } = parent
+    const policy = 'onFailure' in parent ? oneOf(parent.onFailure, 'onFailure', POLICIES) : 'cancel'
+    return edge(typeof job === 'object' && job !== null && 'id' in job ? job.id : job, policy)
   })
+}
+
+const POLICIES: readonly EdgePolicy[] = ['cancel', 'proceed', 'fail']
+
+function edge(parentId: unknown, policy: EdgePolicy): NewEdge {
+  checkId(parentId, 'the parent in dependsOn')
+  // A UUID by the line above.
+  return { parentId: parentId as string, policy }
 }

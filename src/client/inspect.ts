@@ -1,10 +1,10 @@
 /** Looking at jobs: one, pages, counts, logs, and why one is not running. */
 import type { Codec } from '../codec/codec.ts'
-import { ConfigError } from '../core/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../core/job/log-level.ts'
 import { JOB_STATES, type JobState } from '../core/job/state.ts'
 import { checkOptions } from '../core/options.ts'
 import type { JobFilter, Store } from '../store/contract/index.ts'
+import { instantOf, invalid, oneOf, wholeOf, wordsOf } from './arguments.ts'
 import { type JobInfo, viewJob } from './job-view.ts'
 
 /** Which jobs. A single value or several; absent parts match everything. */
@@ -17,6 +17,7 @@ export interface JobQuery {
   readonly createdBefore?: Date
 }
 
+/** Which page of which jobs. */
 export interface ListOptions extends JobQuery {
   /** 1–200, default 50. */
   readonly limit?: number
@@ -26,12 +27,22 @@ export interface ListOptions extends JobQuery {
   readonly order?: 'newest' | 'oldest'
 }
 
+/** Which lines of a job's log. */
+export interface LogOptions {
+  /** Only lines after this `seq`. */
+  readonly after?: number
+  /** 1–1,000, default 1,000. */
+  readonly limit?: number
+}
+
+/** A page of jobs. */
 export interface JobPage {
   readonly jobs: readonly JobInfo[]
   /** Absent on the last page. */
   readonly next?: string
 }
 
+/** One line of a job's log. */
 export interface LogEntry {
   readonly seq: number
   readonly attempt: number
@@ -43,22 +54,24 @@ export interface LogEntry {
 const QUERY = ['state', 'queue', 'name', 'tag', 'createdAfter', 'createdBefore']
 const LIST = [...QUERY, 'limit', 'cursor', 'order']
 
+/** The job as it stands, or null. */
 export async function getJob(store: Store, codec: Codec, id: string): Promise<JobInfo | null> {
   const row = await store.jobs.get(id)
   return row === null ? null : viewJob(codec, row)
 }
 
+/** A page of jobs by creation. */
 export async function listJobs(store: Store, codec: Codec, options: ListOptions): Promise<JobPage> {
   checkOptions(options, LIST, 'list')
-  const limit = options.limit ?? 50
-  if (!Number.isInteger(limit) || limit < 1 || limit > 200) {
-    throw new ConfigError('CONFIG_INVALID', `the limit ${String(limit)} is not a whole number from 1 to 200`)
-  }
+  const limit = wholeOf(options.limit ?? 50, 'limit', 1, 200)
+  const order = oneOf(options.order ?? 'newest', 'order', ['newest', 'oldest'])
+  if (options.cursor !== undefined && typeof options.cursor !== 'string')
+    throw invalid('cursor', options.cursor, 'it is not text', 'Pass the `next` of the page before.')
   const { rows, next } = await store.jobs.list({
     filter: filterOf(options),
     limit,
     ...(options.cursor !== undefined && { cursor: options.cursor }),
-    oldestFirst: options.order === 'oldest',
+    oldestFirst: order === 'oldest',
   })
   const jobs = await Promise.all(rows.map((row) => viewJob(codec, row)))
   return next === undefined ? { jobs } : { jobs, next }
@@ -71,16 +84,19 @@ export async function countJobs(
   cap = 10_000,
 ): Promise<{ readonly count: number; readonly capped: boolean }> {
   checkOptions(query, QUERY, 'count')
-  return store.jobs.count(filterOf(query), cap)
+  return store.jobs.count(filterOf(query), wholeOf(cap, 'cap', 1, 1_000_000_000))
 }
 
+/** Lines of a job's log, opened; none for an unknown id. */
 export async function readLogs(
   store: Store,
   codec: Codec,
   id: string,
-  afterSeq: number,
-  limit: number,
+  options: LogOptions,
 ): Promise<readonly LogEntry[]> {
+  checkOptions(options, ['after', 'limit'], 'logs')
+  const afterSeq = wholeOf(options.after ?? 0, 'after', 0, Number.MAX_SAFE_INTEGER)
+  const limit = wholeOf(options.limit ?? 1000, 'limit', 1, 1000)
   const row = await store.jobs.get(id)
   if (row === null) return []
   const lines = await store.jobs.logs(id, afterSeq, limit)
@@ -95,26 +111,14 @@ export async function readLogs(
 }
 
 function filterOf(query: JobQuery): JobFilter {
-  const states = several(query.state)
-  const unknown = states?.find((state) => !JOB_STATES.includes(state))
-  if (unknown !== undefined) {
-    throw new ConfigError('CONFIG_INVALID', `no state is called ${JSON.stringify(unknown)}`, {
-      fields: { state: unknown },
-      hint: `The states are ${JOB_STATES.join(', ')}.`,
-    })
-  }
+  const { state, queue, name, tag, createdAfter, createdBefore } = query
+  if (tag !== undefined && typeof tag !== 'string') throw invalid('tag', tag, 'it is not text', 'Pass one tag.')
   return {
-    ...(states !== undefined && { states }),
-    ...(query.queue !== undefined && { queues: several(query.queue) }),
-    ...(query.name !== undefined && { names: several(query.name) }),
-    ...(query.tag !== undefined && { tag: query.tag }),
-    ...(query.createdAfter !== undefined && { createdAfter: query.createdAfter.getTime() }),
-    ...(query.createdBefore !== undefined && { createdBefore: query.createdBefore.getTime() }),
+    ...(state !== undefined && { states: wordsOf(state, 'state').map((word) => oneOf(word, 'state', JOB_STATES)) }),
+    ...(queue !== undefined && { queues: wordsOf(queue, 'queue') }),
+    ...(name !== undefined && { names: wordsOf(name, 'name') }),
+    ...(tag !== undefined && { tag }),
+    ...(createdAfter !== undefined && { createdAfter: instantOf(createdAfter, 'createdAfter') }),
+    ...(createdBefore !== undefined && { createdBefore: instantOf(createdBefore, 'createdBefore') }),
   }
-}
-
-function several<T extends string>(value: T | readonly T[]): readonly T[]
-function several<T extends string>(value: T | readonly T[] | undefined): readonly T[] | undefined
-function several<T extends string>(value: T | readonly T[] | undefined): readonly T[] | undefined {
-  return value === undefined ? undefined : typeof value === 'string' ? [value] : value
 }

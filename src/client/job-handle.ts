@@ -3,6 +3,7 @@ import type { Codec } from '../codec/codec.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { JobState } from '../core/job/state.ts'
+import { checkOptions } from '../core/options.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import { validate } from '../job/schema.ts'
 import type { InsertResult, JobRow } from '../store/contract/index.ts'
@@ -21,6 +22,7 @@ export interface HandleContext {
   readonly codec: Codec
 }
 
+/** The job that an `enqueue` made or found. */
 export class JobHandle<Result = unknown> {
   readonly id: string
   readonly status: EnqueueStatus
@@ -44,12 +46,23 @@ export class JobHandle<Result = unknown> {
    * Resolves with the job's result once it is committed. Rejects with `JOB_FAILED` or `JOB_CANCELLED` when it ended otherwise, with
    * `WAIT_TIMEOUT` after `timeout` (default: waits for ever).
    */
-  async result(options: { readonly timeout?: Duration } = {}): Promise<Result> {
-    const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout')
-    const row = await this.#context.waiter.wait(this.id, timeoutMs)
+  async result(options: ResultOptions = {}): Promise<Result> {
+    const row = await this.#context.waiter.wait(this.id, waitMs(options))
     // Checked against the definition's output by the worker before it was stored.
     return (await resultOf(this.#context.codec, row, this.#definition)) as Result
   }
+}
+
+/** How long to wait for a result. */
+export interface ResultOptions {
+  /** Rejects with `WAIT_TIMEOUT` after this; by default it waits for ever. */
+  readonly timeout?: Duration
+}
+
+/** The time to wait in milliseconds; undefined: for ever. */
+export function waitMs(options: ResultOptions): number | undefined {
+  checkOptions(options, ['timeout'], 'result')
+  return options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout')
 }
 
 /** The result of a finished row, or the error that says how it ended. */

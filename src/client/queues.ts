@@ -4,13 +4,18 @@ import type { Telemetry } from '../base/telemetry.ts'
 import { MillraceError } from '../core/errors.ts'
 import { checkQueue } from '../core/job/limits.ts'
 import type { JobState } from '../core/job/state.ts'
+import { checkOptions } from '../core/options.ts'
 import type { QueueInfo, QueueStats, Store } from '../store/contract/index.ts'
+import { oneOf } from './arguments.ts'
 
 /** Who pauses and why; shown wherever the queue is. */
 export interface PauseOptions {
   readonly by?: string
   readonly reason?: string
 }
+
+/** States in which a job may be cleared. */
+const WAITING: readonly JobState[] = ['blocked', 'scheduled', 'pending', 'retrying']
 
 /** The queues of a client: `mill.queues`. */
 export class Queues {
@@ -37,6 +42,7 @@ export class Queues {
   /** Stops claiming from the queue everywhere; running jobs go on. A queue that has no jobs yet can be paused ahead. */
   async pause(queue: string, options: PauseOptions = {}): Promise<void> {
     checkQueue(queue)
+    checkOptions(options, ['by', 'reason'], 'pause')
     const by = options.by ?? `${userInfo().username}@${hostname()}`
     await this.#store.queues.pause(queue, by, options.reason ?? '')
     this.#telemetry.emit('queue.paused', { queue, by, reason: options.reason ?? '' })
@@ -57,7 +63,8 @@ export class Queues {
     queue: string,
     options: { readonly states?: readonly JobState[]; readonly onProgress?: (removed: number) => void } = {},
   ): Promise<number> {
-    const states = options.states ?? ['pending', 'scheduled', 'retrying']
+    checkOptions(options, ['states', 'onProgress'], 'clear')
+    const states = (options.states ?? ['pending', 'scheduled', 'retrying']).map((s) => oneOf(s, 'states', WAITING))
     await this.stats(queue)
     let removed = 0
     for (;;) {

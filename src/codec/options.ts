@@ -1,5 +1,6 @@
 /** How a codec is set up: what may be stored, what is compressed, what is sealed. */
 import { ConfigError } from '../core/errors.ts'
+import { checkOptions } from '../core/options.ts'
 import type { Compression } from './envelope.ts'
 import type { SealedField } from './field.ts'
 import type { JsonLimits } from './json.ts'
@@ -56,6 +57,20 @@ export interface Settings {
   readonly onHighRatio: ((field: SealedField, ratio: number) => void) | undefined
 }
 
+const OPTIONS = [
+  'keys',
+  'requireEncryption',
+  'compress',
+  'compressAbove',
+  'maxBytes',
+  'maxDecoded',
+  'maxDepth',
+  'maxKeys',
+  'maxString',
+  'pad',
+  'storeId',
+  'onHighRatio',
+]
 const MIB = 1_048_576
 const MOST_BYTES = 16 * MIB
 // The walk over a value calls itself once per level.
@@ -63,6 +78,7 @@ const MOST_LEVELS = 512
 
 /** The options with their defaults. Throws ConfigError CONFIG_INVALID or KEY_INVALID. */
 export function normalise(options: CodecOptions): Settings {
+  checkOptions(options, OPTIONS, 'the codec')
   const limits = narrow({ maxBytes: MIB, maxDepth: 64, maxKeys: 10_000, maxString: MIB }, options)
   const maxDecoded = options.maxDecoded ?? MOST_BYTES
   if (!Number.isSafeInteger(maxDecoded) || maxDecoded < limits.maxBytes) {

@@ -93,14 +93,18 @@ export function defineJob(
 ): Omit<JobDefinition, '~types'> {
   checkOptions(options, OPTIONS, 'defineJob')
   checkName(options.name)
-  for (const alias of options.aliases ?? []) checkName(alias)
   const version = options.version ?? 1
   if (!Number.isSafeInteger(version) || version < 1) {
     throw new ConfigError(
       'DEFINITION_INVALID',
       `the version of ${options.name} is ${String(version)}; it must be 1, 2, 3 …`,
+      {
+        fields: { name: options.name, version },
+        hint: 'Count versions up from 1 whenever the input changes its shape.',
+      },
     )
   }
+  checkParts(options)
   const queue = options.queue ?? 'default'
   checkQueue(queue)
   return {
@@ -111,10 +115,46 @@ export function defineJob(
     upgrade: (options.upgrade ?? {}) as Readonly<Record<number, (input: unknown) => unknown>>,
     queue,
     priority: parsePriority(options.priority ?? 'normal'),
-    timeoutMs: options.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(options.timeout, 'timeout'),
+    timeoutMs: timeoutOf(options),
     retry: parseRetry(options.retry ?? {}),
     input: options.input,
     output: options.output,
     run: options.run,
   }
+}
+
+function timeoutOf({ name, timeout }: JobOptions): number {
+  const ms = timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(timeout, 'timeout')
+  if (ms > 0) return ms
+  throw new ConfigError('DEFINITION_INVALID', `the timeout of ${name} is ${ms}: an attempt needs time to run`, {
+    fields: { name, timeout },
+    hint: 'Give it at least 1 ms, or leave it out for 5 minutes.',
+  })
+}
+
+/** Refuses parts of the wrong kind: callers in plain JavaScript pass anything. */
+function checkParts(
+  options: JobOptions & { readonly input?: unknown; readonly output?: unknown; readonly run?: unknown },
+) {
+  const { name, aliases = [], upgrade = {}, input, output, run } = options
+  const refuse = (part: string, hint: string) => {
+    throw new ConfigError('DEFINITION_INVALID', `\`${part}\` of ${name} is not what it must be`, {
+      fields: { name, part },
+      hint,
+    })
+  }
+  if (!Array.isArray(aliases)) refuse('aliases', 'Give a list of earlier names.')
+  for (const alias of aliases) checkName(alias)
+  if (typeof upgrade !== 'object' || !Object.values(upgrade).every((each) => typeof each === 'function'))
+    refuse('upgrade', 'Give an object of functions: { 1: (old) => ({ …old }) }.')
+  if (run !== undefined && typeof run !== 'function') refuse('run', 'Give a function: async (input, job) => { … }.')
+  for (const [part, schema] of Object.entries({ input, output }))
+    if (schema !== undefined && !isSchema(schema))
+      refuse(part, 'Give a Standard Schema, such as z.object({ … }) of zod, or shape<T>().')
+}
+
+function isSchema(value: unknown): boolean {
+  // Some validators are functions that carry the property.
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
+  return '~standard' in value
 }

@@ -20,6 +20,11 @@ export function handle<Input, Parsed, Result>(
 
 /** A bound handler out of either form. Throws when a definition has no `run`. */
 export function bind(item: BoundHandler | JobDefinition<never, unknown, unknown>): BoundHandler {
+  if (typeof item !== 'object' || item === null || !('definition' in item || 'retry' in item)) {
+    throw new MillraceError('HANDLER_MISSING', `a handler is ${item === null ? 'null' : `of type ${typeof item}`}`, {
+      hint: 'Pass what handle(…) or defineJob({ …, run }) returned.',
+    })
+  }
   if ('definition' in item) return item
   if (item.run === undefined) {
     throw new MillraceError('HANDLER_MISSING', `the definition of ${item.name} has no handler`, {

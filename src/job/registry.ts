@@ -3,10 +3,14 @@ import { ConfigError } from '../core/errors.ts'
 import type { JobDefinition } from './define-job.ts'
 import { type BoundHandler, bind } from './handle.ts'
 
+/** The handlers of one worker. */
 export class Registry {
   readonly #handlers = new Map<string, BoundHandler>()
 
   constructor(items: readonly (BoundHandler | JobDefinition<never, unknown, unknown>)[]) {
+    if (!Array.isArray(items)) {
+      throw new ConfigError('HANDLER_MISSING', 'the handlers are not a list', { hint: 'Write mill.work([resize]).' })
+    }
     for (const item of items) {
       const handler = bind(item)
       for (const name of [handler.definition.name, ...handler.definition.aliases]) {

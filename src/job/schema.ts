@@ -55,5 +55,6 @@ function accept(
   const list = complaints.map((c) => (c.path === '' ? c.message : `${c.path}: ${c.message}`)).join('; ')
   throw new MillraceError(code, `the ${what} of ${jobName} does not fit its schema: ${list}`, {
     fields: { name: jobName, complaints },
+    hint: `Make the ${what} fit the schema, or change \`${code === 'PAYLOAD_INVALID' ? 'input' : 'output'}\` of the definition.`,
   })
 }

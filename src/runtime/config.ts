@@ -11,6 +11,7 @@ import { checkOptions } from '../core/options.ts'
 import type { WorkerOptions } from '../worker/options.ts'
 import type { OpenOptions } from './millrace.ts'
 
+/** What `millrace.config.ts` may say. */
 export interface MillraceConfig {
   /** The store's URL; relative paths count from the configuration's folder. Default `sqlite:./millrace.db`. */
   readonly store?: string
@@ -20,6 +21,7 @@ export interface MillraceConfig {
   readonly concurrency?: number
   /** Queues that workers serve, default every queue. */
   readonly queues?: WorkerOptions['queues']
+  /** How long finished jobs are kept: `{ completed: '7d', failed: '30d', cancelled: '1d' }`. */
   readonly retention?: OpenOptions['retention']
   /** Keys and compression of payloads. */
   readonly encryption?: CodecOptions
@@ -71,8 +73,29 @@ export async function loadConfig(named: string | undefined, from: string): Promi
     })
   }
   checkOptions(config, OPTIONS, path)
+  checkKinds(config, path)
   // Its keys are known now; the values are checked by whoever takes them.
   return { config: config as MillraceConfig, folder: dirname(path), path }
+}
+
+function checkKinds(config: object, path: string): void {
+  const { store, handlers }: { readonly store?: unknown; readonly handlers?: unknown } = config
+  const isGlobs =
+    typeof handlers === 'string' || (Array.isArray(handlers) && handlers.every((g) => typeof g === 'string'))
+  const wrong =
+    store !== undefined && typeof store !== 'string'
+      ? 'store'
+      : handlers !== undefined && !isGlobs
+        ? 'handlers'
+        : undefined
+  if (wrong === undefined) return
+  throw new ConfigError('CONFIG_INVALID', `\`${wrong}\` in ${path} is not text`, {
+    fields: { path, option: wrong },
+    hint:
+      wrong === 'store'
+        ? "Write: store: 'sqlite:./millrace.db'"
+        : "Write: handlers: './jobs/**/*.handler.ts', or a list.",
+  })
 }
 
 /** Imports a file of the user's, its errors translated into what to do. */

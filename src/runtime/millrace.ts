@@ -67,7 +67,7 @@ export class Millrace extends Client {
     checkOptions(options, OPTIONS, 'Millrace.open')
     const clock = options.clock ?? systemClock
     const given = options.store
-    const store = typeof given === 'object' ? given : await createStore(storeUrl(given), options.base)
+    const store = isStore(given) ? given : await createStore(storeUrl(given), options.base)
     const mill = new Millrace(store, clock, options, new Set())
     await store.open()
     try {
@@ -117,6 +117,10 @@ export class Millrace extends Client {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function isStore(given: OpenOptions['store']): given is Store {
+  return typeof given === 'object' && given !== null && 'jobs' in given
 }
 
 function retentionOf(given: OpenOptions['retention'] = {}): Retention {

@@ -1,5 +1,6 @@
 /** Stores by URL: the one place that names the drivers. */
 import { isAbsolute, resolve } from 'node:path'
+import { parseDuration } from '../core/duration.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Store } from '../store/contract/index.ts'
 
@@ -8,14 +9,16 @@ const DEFAULT_STORE = 'sqlite:./millrace.db'
 /** The URL to use: what was given, else `MILLRACE_STORE`, else the default. */
 export function storeUrl(given: string | undefined): string {
   const fromEnv = process.env.MILLRACE_STORE
-  return given ?? (fromEnv === undefined || fromEnv === '' ? DEFAULT_STORE : fromEnv)
+  if (given !== undefined) return given
+  return fromEnv === undefined || fromEnv === '' ? DEFAULT_STORE : fromEnv
 }
 
 /**
- * Makes the store that a URL names, not yet open: `sqlite:PATH` (`?durability=full|normal`, `?busy=10s` in ms), `memory:`.
+ * Makes the store that a URL names, not yet open: `sqlite:PATH` (`?durability=full|normal`, `?busy=10s`), `memory:`.
  * Relative paths count from `base` (default: the working directory). Throws `STORE_URL`.
  */
 export async function createStore(url: string, base: string = process.cwd()): Promise<Store> {
+  if (typeof url !== 'string') throw refused(String(url), 'it is neither a URL nor a store')
   const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1]
   switch (scheme) {
     case 'sqlite': {
@@ -27,14 +30,7 @@ export async function createStore(url: string, base: string = process.cwd()): Pr
       return createMemoryStore()
     }
     default:
-      throw new ConfigError(
-        'STORE_URL',
-        `the store URL ${JSON.stringify(maskUrl(url))} names no store that this version knows`,
-        {
-          fields: { url: maskUrl(url) },
-          hint: 'Use sqlite:PATH, for example sqlite:./millrace.db.',
-        },
-      )
+      throw refused(url, 'it names no store that this version knows')
   }
 }
 
@@ -45,29 +41,32 @@ export function maskUrl(url: string): string {
 
 function sqliteOptions(url: string, base: string) {
   const [location = '', query = ''] = url.slice('sqlite:'.length).split('?', 2)
-  const path = decodeURIComponent(location.replace(/^\/\/(?=\/|\.)/, ''))
-  if (path === '')
-    throw new ConfigError('STORE_URL', `the store URL ${JSON.stringify(url)} names no file`, {
-      hint: 'Write sqlite:./millrace.db.',
-    })
+  const path = decoded(url, location.replace(/^\/\/(?=\/|\.)/, ''))
+  if (path === '') throw refused(url, 'it names no file')
   const params = new URLSearchParams(query)
   const unknown = [...params.keys()].find((key) => key !== 'durability' && key !== 'busy')
-  if (unknown !== undefined) {
-    throw new ConfigError('STORE_URL', `the store URL has an unknown parameter ${JSON.stringify(unknown)}`, {
-      hint: 'sqlite knows `durability` and `busy`.',
-    })
-  }
+  if (unknown !== undefined) throw refused(url, `its parameter ${JSON.stringify(unknown)} is unknown`)
   const durability = params.get('durability') ?? 'full'
-  if (durability !== 'full' && durability !== 'normal') {
-    throw new ConfigError('STORE_URL', `durability=${durability} is neither full nor normal`, {
-      fields: { durability },
-    })
-  }
+  if (durability !== 'full' && durability !== 'normal')
+    throw refused(url, `durability=${durability} is neither full nor normal`)
   const busy = params.get('busy')
-  const busyDeadlineMs = busy === null ? undefined : Number(busy)
-  if (busyDeadlineMs !== undefined && !(busyDeadlineMs >= 0)) {
-    throw new ConfigError('STORE_URL', `busy=${busy} is not a number of milliseconds`)
-  }
+  const busyDeadlineMs = busy === null ? undefined : parseDuration(/^\d+$/.test(busy) ? Number(busy) : busy, 'busy')
   const file = path === ':memory:' || isAbsolute(path) ? path : resolve(base, path)
   return { path: file, durability, ...(busyDeadlineMs !== undefined && { busyDeadlineMs }) } as const
+}
+
+function decoded(url: string, path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    // Its one failure is a % that no two digits follow.
+    throw refused(url, 'it has a % without two digits behind it; write %25')
+  }
+}
+
+function refused(url: string, reason: string): ConfigError {
+  return new ConfigError('STORE_URL', `the store URL ${JSON.stringify(maskUrl(url))} cannot be used: ${reason}`, {
+    fields: { url: maskUrl(url), reason },
+    hint: 'Use sqlite:PATH, for example sqlite:./millrace.db, with ?durability=normal or ?busy=30s if need be.',
+  })
 }
