@@ -250,6 +250,13 @@ function prepareFile(path: string): void {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EEXIST') return
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+      throw new StoreError('transient', 'STORE_READ_ONLY', `${path} cannot be made: its folder is read-only`, {
+        fields: { path },
+        hint: 'Give this user write permission on the folder.',
+        cause: error,
+      })
+    }
     throw new StoreError('transient', 'STORE_UNREACHABLE', `${path} cannot be made: ${String(code ?? error)}`, {
       fields: { path },
       hint: 'Check that this user may write to the folder.',
