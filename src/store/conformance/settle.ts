@@ -109,6 +109,21 @@ export function settleCases(test: Case): void {
       }
     })
 
+    test('lends an attempt that ended without an error none of those before it', async (f) => {
+      const first = await f.running()
+      await f.settle(first, { to: 'retrying', delayMs: 0, error: bytes('first') })
+      await f.jobs.promote(10)
+      await f.settle(await f.hold(first.id), { to: 'failed', reason: 'discarded', error: null })
+
+      const { error, history, attempts } = await f.row(first.id)
+      expect(error).toEqual(bytes('first'))
+      expect(history.map((attempt) => [attempt.attempt, attempt.outcome, attempt.error])).toEqual([
+        [1, 'retrying', bytes('first')],
+        [2, 'failed', null],
+      ])
+      expect(attempts).toBe(2)
+    })
+
     test('does not count a snoozed attempt, and remembers it', async (f) => {
       const lease = await f.running()
       const now = await f.store.time()

@@ -6,13 +6,15 @@
  */
 import type { Reason } from '../../core/job/state.ts'
 import { BYTES_FIELD, columnsOf, INLINE_BYTES, int, STATE, text } from '../sql/rows.ts'
+import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
 
 export type FinalState = 'completed' | 'failed' | 'cancelled'
 
 /** What the last attempt leaves behind; absent when the job ends without one. */
 export interface LastAttempt {
-  readonly startedAt: number
+  /** Null: the attempt has a row of its own already. */
+  readonly startedAt: number | null
   readonly result: Uint8Array | null
   readonly error: Uint8Array | null
 }
@@ -25,7 +27,9 @@ const ARCHIVE =
   'SELECT id, name, version, queue, priority, ?2, ?3, created_at, run_at, attempts + ?4, attempt_offset, losses, crashes, ' +
   'epoch, CASE WHEN ?4 = 1 THEN worker_id END, ?5, ?6, progress, progress_note, timeout_ms, retry, tags, unique_scope, ' +
   'unique_key, payload, ?7, CASE WHEN ?2 <> 5 THEN coalesce(?8, error) END FROM millrace_job WHERE id = ?1'
-const BONDS = 'SELECT dependents, unique_scope, unique_key, waiting_on FROM millrace_job WHERE id = ?'
+const BONDS =
+  'SELECT dependents, unique_scope, unique_key, waiting_on, error IS NOT NULL, attempts, epoch, worker_id FROM millrace_job ' +
+  'WHERE id = ?'
 export const DELETE_JOB = 'DELETE FROM millrace_job WHERE id = ?'
 const FREE_KEY =
   'DELETE FROM millrace_unique WHERE scope = ? AND key = ? AND job_id = ? AND (until IS NULL OR until <= ?)'
@@ -56,8 +60,12 @@ export function finishLive(
   for (let job = todo.pop(); job !== undefined; job = todo.pop()) {
     const row = c.sql(BONDS).get(job.id)
     if (row === undefined) continue
-    const [dependents, scope, key, waitingOn] = columnsOf(row)
-    archive(c, job.id, job.state, job.reason, now, job.last)
+    const bonds = columnsOf(row)
+    const [dependents, scope, key, waitingOn, hasError] = bonds
+    if (int(hasError) === 1 && job.last?.error === null && job.state !== 'completed') {
+      recordQuietEnd(c, job.id, job.state, bonds, job.last.startedAt, now)
+      archive(c, job.id, job.state, job.reason, now, { ...job.last, startedAt: null })
+    } else archive(c, job.id, job.state, job.reason, now, job.last)
     if (key !== null) c.sql(FREE_KEY).run(text(scope), text(key), job.id, now)
     if (int(waitingOn) > 0) {
       c.sql(LET_PARENTS_GO).run(job.id)
@@ -82,6 +90,22 @@ export function finishLive(
 /** Asks a running job to stop; its worker hears of it at the next exchange or heartbeat. */
 export function requestCancel(c: Connection, id: string): boolean {
   return c.sql(REQUEST_CANCEL).run(id).changes === 1
+}
+
+/**
+ * The last attempt of a job is read from its archive row, whose error is the last that any attempt had. An attempt that
+ * ended badly without one, after others that had, gets a row of its own.
+ */
+function recordQuietEnd(
+  c: Connection,
+  id: string,
+  outcome: FinalState,
+  bonds: ReturnType<typeof columnsOf>,
+  startedAt: number | null,
+  now: number,
+): void {
+  const attempt = { attempt: int(bonds[5]) + 1, workerId: text(bonds[7]), startedAt: startedAt ?? now, endedAt: now }
+  recordAttempt(c, { id, epoch: int(bonds[6]) }, { ...attempt, outcome, error: null })
 }
 
 /** Keeps a value inline when it is small; writes it to the bytes table and returns null when it is not. */
