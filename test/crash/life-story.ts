@@ -1,0 +1,107 @@
+/**
+ * A fixed life of jobs on one SQLite file, in a process that kills itself right before its n-th statement.
+ * Arguments: the store's file, the file of notes, n (0: live on to the end).
+ */
+import { DatabaseSync } from 'node:sqlite'
+import { ManualClock } from '../../src/base/clock.ts'
+import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { trapStatement } from './statement-trap.ts'
+import { Story } from './story.ts'
+
+const [, , path = '', notes = '', at = '0'] = process.argv
+const trap = trapStatement(Number(at))
+// An hour ago, so that everything it leaves behind is due for the workers that come after.
+const clock = new ManualClock(Date.now() - 3_600_000)
+const store = createSqliteStore({ path, durability: 'normal', clock })
+const { jobs, queues } = store
+const story = new Story(store, notes, trap)
+const large = Array.from({ length: 600 }, (_, i) => `word ${i * 7919}`).join(' ')
+const bytes = Buffer.from(large)
+
+await store.open()
+await story.step('migrate', () => store.migrate())
+
+const plain = await story.insert('insert', [{}, {}, { priority: 50 }, { delayMs: 60_000 }, { expiresInMs: 60_000 }])
+await story.insert(
+  'insert alike',
+  Array.from({ length: 23 }, () => ({ queue: 'alike' })),
+)
+const [parent = '', uncle = ''] = await story.insert('parents', [{ value: large, priority: 90 }, { delayMs: 50_000 }])
+const [cancelled = '', , failed = ''] = await story.insert('children', [
+  { parents: [[parent, 'cancel']] },
+  { parents: [[parent, 'proceed']] },
+  { parents: [[parent, 'fail']] },
+  {
+    parents: [
+      [parent, 'proceed'],
+      [uncle, 'proceed'],
+    ],
+  },
+])
+await story.insert('grandchildren', [{ parents: [[cancelled, 'fail']] }, { parents: [[failed, 'proceed']] }])
+const key = { scope: 's', key: 'k', onConflict: 'existing' } as const
+const [holder = ''] = await story.insert('unique', [{ unique: key }, { unique: { ...key, key: 'w', withinMs: 7e6 } }])
+await story.insert('child of the holder', [{ parents: [[holder, 'cancel']] }, { unique: key }])
+await story.insert('replace', [{ unique: { ...key, onConflict: 'replace' } }])
+await story.step('within a transaction', insertWithOrder)
+
+const first = await story.claim('w1', 7)
+await story.step('start, report, extend', async () => {
+  for (const job of first.slice(0, 2)) await jobs.start('w1', job)
+  const logs = [1, 2, 3].map((seq) => ({ seq, level: 'info' as const, message: Buffer.from(`line ${seq}`) }))
+  await jobs.report(
+    'w1',
+    first.map(({ id, epoch }) => ({ id, epoch, progress: 0.5, logs })),
+  )
+  await jobs.extend('w1', first, 30_000)
+})
+const ends = [
+  { to: 'completed', result: null },
+  { to: 'completed', result: bytes },
+  { to: 'retrying', delayMs: 1_000, error: bytes },
+  { to: 'failed', reason: 'exhausted', error: bytes },
+  { to: 'scheduled', delayMs: 5_000 },
+  { to: 'blocked', reason: 'key', on: 'k1' },
+] as const
+await story.settle('w1', first, ends)
+await story.step('cancel', () => jobs.cancel([uncle, ...plain.slice(3)]))
+await story.step('retry', () => jobs.retry(first.map((job) => job.id)))
+const second = await story.claim('w2', 8)
+await story.step('cancel running', () => jobs.cancel(second.slice(0, 3).map((job) => job.id)))
+await story.settle('w2', second, [ends[2], { to: 'pending' }, { to: 'cancelled', reason: 'requested', error: null }])
+clock.advance(30_001)
+await story.step('reclaim', () => jobs.reclaim(100))
+clock.advance(60_000)
+await story.step('expire', () => jobs.expire(100))
+await story.step('promote', () => jobs.promote(100))
+await story.step('unblock', () => jobs.unblock(['k1'], 100))
+const third = await story.claim('w3', 100)
+const others = third.filter((job) => job.id !== parent)
+await story.settle(
+  'w3',
+  third.filter((job) => job.id === parent),
+  [ends[3]],
+)
+await story.settle('w3', others, [...ends.slice(0, 4), ...ends.slice(0, 4), ...ends.slice(0, 4)])
+await story.step('retry what ended', () => jobs.retry(story.ids.slice(0, 12)))
+await story.step('update', () => jobs.update(story.ids.slice(0, 20), { priority: 7, queue: 'moved' }))
+await story.step('reseal', () => jobs.reseal(null, 10, (row) => row.fields))
+await story.step('remove', () => jobs.remove(story.ids.slice(0, 4)), true)
+await story.step('pause', () => queues.pause('alike', 'story', 'to be cleared'))
+await story.step('clear', () => queues.clear('alike', ['pending'], 5), true)
+clock.advance(200_000)
+await story.step('prune', () => jobs.prune({ completedMs: 0, failedMs: 0, cancelledMs: 0 }, 10), true)
+story.note({ statements: trap.count(), commits: trap.commits })
+await store.close()
+
+/** An order of the app's own and its job in one transaction: both are there or neither is. */
+async function insertWithOrder(): Promise<void> {
+  const db = new DatabaseSync(path, { timeout: 1_000 })
+  db.exec('CREATE TABLE IF NOT EXISTS app_order (job_id TEXT NOT NULL) STRICT')
+  db.exec('BEGIN IMMEDIATE')
+  const job = story.job({ unique: { ...key, key: 'order' } })
+  db.prepare('INSERT INTO app_order (job_id) VALUES (?)').run(job.id)
+  await jobs.insertWithin(db, [job])
+  db.exec('COMMIT')
+  db.close()
+}

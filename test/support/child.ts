@@ -1,0 +1,87 @@
+/** Processes of a test's own: TypeScript files run by this Node, killed when the test has finished, however it ends. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { onTestFinished } from 'vitest'
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stderr: string
+}
+
+export interface Child {
+  readonly pid: number
+  /** The lines that it has written to stdout so far. */
+  readonly lines: readonly string[]
+  /** Resolves when it has ended, with how. */
+  readonly ended: Promise<Ended>
+  /** Resolves with the first line that begins so; rejects when the process ends without one. */
+  line(start: string): Promise<string>
+  /** Writes a line to its stdin. */
+  tell(line: string): void
+  signal(signal: NodeJS.Signals): void
+  /** SIGKILL, and waits until it is gone. */
+  kill(): Promise<Ended>
+}
+
+const running = new Set<ChildProcess>()
+// A test run that is itself stopped leaves nothing behind.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Starts a file with arguments. Call it inside a test. */
+export function startChild(file: string, args: readonly string[] = []): Child {
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  running.add(child)
+  const lines: string[] = []
+  const waiters = new Set<() => void>()
+  let stderr = ''
+  let rest = ''
+  let isOver = false
+  child.stdout.on('data', (chunk) => {
+    const parts = `${rest}${chunk}`.split('\n')
+    rest = parts.pop() ?? ''
+    lines.push(...parts)
+    for (const look of [...waiters]) look()
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  // A process that was killed hears nothing any more.
+  child.stdin.on('error', () => {})
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code, signal) => {
+      running.delete(child)
+      isOver = true
+      resolve({ code, signal, stderr })
+      for (const look of [...waiters]) look()
+    })
+  })
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  return {
+    pid: child.pid ?? -1,
+    lines,
+    ended,
+    line: (start) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = lines.find((line) => line.startsWith(start))
+          if (found === undefined && !isOver) return
+          waiters.delete(look)
+          if (found !== undefined) resolve(found)
+          else reject(new Error(`${file} ended without saying "${start}": ${stderr}`))
+        }
+        waiters.add(look)
+        look()
+      }),
+    tell: (line) => child.stdin.write(`${line}\n`),
+    signal: (signal) => child.kill(signal),
+    kill: () => {
+      child.kill('SIGKILL')
+      return ended
+    },
+  }
+}
