@@ -1,5 +1,6 @@
 /** Queues: what waits where, pausing, clearing, figures. */
 import { describe, expect } from 'vitest'
+import { newId } from '../../base/id.ts'
 import { type Case, nth } from './fixture.ts'
 
 export function queueCases(test: Case): void {
@@ -120,6 +121,23 @@ export function queueCases(test: Case): void {
         expect((await f.row(id)).state).toBe(state)
       }
       expect(await f.store.queues.clear('q', [], 100)).toBe(0)
+    })
+
+    test('clears in the order of ids, whatever the order of insertion', async (f) => {
+      const [low, high] = [newId(), newId()]
+      await f.add({ id: high })
+      await f.add({ id: low })
+      const child = await f.add({
+        queue: 'other',
+        dependsOn: [
+          { parentId: low, policy: 'fail' },
+          { parentId: high, policy: 'cancel' },
+        ],
+      })
+
+      await f.store.queues.clear('q', ['pending'], 10)
+
+      expect((await f.row(child)).state).toBe('failed')
     })
 
     test('clearing a queue ends the dependents of what it removes', async (f) => {

@@ -84,7 +84,9 @@ export function resumeQueue(c: Connection, queue: string): void {
 export function clearQueue(c: Connection, queue: string, states: readonly JobState[], limit: number): number {
   const waiting = states.filter((state) => STATE[state] <= STATE.retrying && state !== 'processing')
   const rows = c.sql(CLEARABLE).all(queue, JSON.stringify(waiting.map((state) => STATE[state])), limit)
-  return rows.filter((row) => remove(c, text(columnsOf(row)[0])) === 'removed').length
+  // In the order of their ids, since what becomes of dependents may hang on who goes first.
+  const ids = rows.map((row) => text(columnsOf(row)[0])).sort()
+  return ids.filter((id) => remove(c, id) === 'removed').length
 }
 
 function countFinished(c: Connection, queue: string, state: JobState): number {
