@@ -1,157 +1,93 @@
 /**
- * `npm run bench -- --store sqlite [--quick] [--only a,d] [--repeat N] [--json FILE]`: Millrace beside plainjob on SQLite.
+ * `npm run bench -- --store sqlite [--quick] [--only a,d] [--repeat N] [--json FILE] [--report FILE.jsonl]`: Millrace beside
+ * plainjob and Sidequest on SQLite. Progress goes to stderr; the table, the verdicts and the JSON lines to stdout.
  *
- * Every measurement is a process of its own on a fresh file. The two sides take turns, so that whatever else the machine does
- * hits both; the table shows medians with the smallest and largest run, and their ratio. See bench/README.md.
+ * Every measurement is a process of its own on a fresh file. The sides take turns, and who begins changes from round to
+ * round, so that whatever else the machine does hits all. See bench/README.md.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { appendFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { type Args, argsOf } from './args.ts'
+import { abandon, measure } from './measure.ts'
+import { peerVersions, preparePeers } from './peers.ts'
+import { type Figures, readRecords, type ScenarioRecord, type SideRecord } from './record.ts'
+import type { Line, Scenario, Side } from './scenario.ts'
+import { scenarios } from './scenarios.ts'
+import { report } from './table.ts'
 
-interface Scenario {
-  readonly key: string
-  readonly title: string
-  readonly scenario: string
-  readonly unit: string
-  readonly settings: Readonly<Record<string, unknown>>
-  /** Only Millrace, measured against another setting of its own. */
-  readonly against?: { readonly name: string; readonly settings: Readonly<Record<string, unknown>> }
-}
-
-type Figures = Readonly<Record<string, number | null>>
-
-const { values } = parseArgs({
-  options: {
-    store: { type: 'string', default: 'sqlite' },
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    repeat: { type: 'string' },
-    json: { type: 'string' },
-  },
-})
-if (values.store !== 'sqlite') {
-  console.error(`--store ${values.store}: only sqlite is measured yet`)
-  process.exit(2)
-}
-const quick = values.quick
-const repeat = Number(values.repeat ?? (quick ? 3 : 5))
-const jobs = quick ? 20_000 : 100_000
-const seconds = quick ? 6 : 20
-const peerNode = nodeFor('better-sqlite3')
-const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
-
-const SCENARIOS: readonly Scenario[] = [
-  { key: 'a', title: 'enqueue, one by one', scenario: 'a', unit: '/s', settings: { count: jobs / 4 } },
-  { key: 'b', title: 'enqueue, 100 calls in flight', scenario: 'b', unit: '/s', settings: { count: jobs } },
-  { key: 'c', title: 'enqueue by 1,000', scenario: 'c', unit: '/s', settings: { count: jobs } },
-  ...[1, 10, 100].map((concurrency) => ({
-    key: 'd',
-    title: `process ${jobs.toLocaleString('en')}, concurrency ${concurrency}`,
-    scenario: 'd',
-    unit: 'jobs/s',
-    settings: { count: jobs, concurrency },
-  })),
-  {
-    key: 'f',
-    title: `process, concurrency 100, fsync at each commit against none`,
-    scenario: 'd',
-    unit: 'jobs/s',
-    settings: { count: jobs, concurrency: 100, durability: 'full' },
-    against: { name: 'Millrace, normal', settings: { count: jobs, concurrency: 100 } },
-  },
-  {
-    key: 'h',
-    title: `producer and worker at once, ${seconds} s`,
-    scenario: 'h',
-    unit: 'jobs/s',
-    settings: { seconds },
-  },
-]
-
-const only = values.only?.split(',')
-try {
-  main()
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
-
-function main(): void {
-  const machine = `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, peer's Node ${versionOf(peerNode)}`
-  console.log(`${machine}\n${repeat} runs of each, taking turns; median (smallest–largest)\n`)
-  console.log('| | Millrace | plainjob 0.0.14 | ratio |\n|---|---|---|---|')
-  for (const scenario of SCENARIOS.filter(({ key }) => only === undefined || only.includes(key))) {
-    const ours: Figures[] = []
-    const theirs: Figures[] = []
-    for (let i = 0; i < repeat; i++) {
-      ours.push(measure('millrace', scenario.scenario, scenario.settings))
-      theirs.push(
-        scenario.against === undefined
-          ? measure('plainjob', scenario.scenario, scenario.settings)
-          : measure('millrace', scenario.scenario, scenario.against.settings),
-      )
-    }
-    const ratio = median(ours, 'perSecond') / median(theirs, 'perSecond')
-    const peer = scenario.against === undefined ? '' : `${scenario.against.name}: `
-    console.log(
-      `| ${scenario.title} | ${shown(ours, scenario.unit)} | ${peer}${shown(theirs, scenario.unit)} | ${ratio.toFixed(1)} × |`,
-    )
-    if (values.json !== undefined) {
-      const line = {
-        at: new Date().toISOString(),
-        machine,
-        ...scenario,
-        ours,
-        theirs,
-        ratio,
-        command: process.argv.slice(2).join(' '),
-      }
-      appendFileSync(values.json, `${JSON.stringify(line)}\n`)
-    }
-  }
-}
-
-function measure(
-  side: 'millrace' | 'plainjob',
-  scenario: string,
-  settings: Readonly<Record<string, unknown>>,
-): Figures {
-  const run = mkdtempSync(join(folder, 'run-'))
-  const options = JSON.stringify({ scenario, path: join(run, 'jobs.db'), durability: 'normal', ...settings })
-  const node = side === 'millrace' ? process.execPath : peerNode
-  const script = join(import.meta.dirname, 'sides', `${side}.js`)
-  const { status, stdout, stderr } = spawnSync(node, [script, options], { encoding: 'utf8', maxBuffer: 1 << 24 })
-  rmSync(run, { recursive: true, force: true })
-  if (status !== 0) throw new Error(`${side} ${scenario} ended with ${status}: ${stderr}`)
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}')
-}
-
-function median(runs: readonly Figures[], figure: string): number {
-  const sorted = runs.map((run) => run[figure] ?? Number.NaN).sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
-function shown(runs: readonly Figures[], unit: string): string {
-  const all = runs.map((run) => run.perSecond ?? Number.NaN)
-  const number = (value: number) => Math.round(value).toLocaleString('en')
-  const p99 = median(runs, 'p99')
-  const latency = Number.isNaN(p99) ? '' : `, p99 ${number(p99)} ms`
-  return `${number(median(runs, 'perSecond'))} ${unit} (${number(Math.min(...all))}–${number(Math.max(...all))})${latency}`
-}
-
-/** A Node that can load the peer's native module: this one, or another on the PATH that it was built for. */
-function nodeFor(module: string): string {
-  const found = (process.env.PATH ?? '').split(delimiter).map((each) => join(each, 'node'))
-  for (const node of [process.execPath, ...found]) {
-    const { status } = spawnSync(node, ['-e', `new (require(${JSON.stringify(module)}))(':memory:')`], {
-      cwd: import.meta.dirname,
+const args = argsOf(process.argv.slice(2))
+if (typeof args === 'string') {
+  console.error(args)
+  process.exitCode = 2
+} else if (args.report !== undefined) print(args.report)
+else {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => {
+      abandon()
+      process.exit(code)
     })
-    if (status === 0) return node
   }
-  throw new Error(`no Node on the PATH can load ${module}; run: npm --prefix bench rebuild`)
+  await measureAll(args)
 }
 
-function versionOf(node: string): string {
-  return execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
+function print(path: string): void {
+  try {
+    console.log(report(readRecords(path)))
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
+    process.exitCode = 2
+  }
+}
+
+async function measureAll({ quick, only, repeat, json }: Args): Promise<void> {
+  const { absent, said } = preparePeers()
+  if (said !== undefined) console.error(said)
+  const machine = `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; ${peerVersions()}`
+  const command = ['npm run bench --', ...process.argv.slice(2)].join(' ')
+  const records: ScenarioRecord[] = []
+  for (const scenario of scenarios(quick)) {
+    if (only !== undefined && !only.includes(scenario.key) && !only.includes(scenario.id)) continue
+    const sides = await takeTurns(scenario, repeat, absent)
+    const { key, id, lines } = scenario
+    const record = { at: new Date().toISOString(), machine, command, key, id, lines, sides }
+    records.push(record)
+    if (json !== undefined) appendFileSync(json, `${JSON.stringify(record)}\n`)
+  }
+  console.log(report(records))
+  console.log(`\n${records.map((record) => JSON.stringify(record)).join('\n')}`)
+}
+
+async function takeTurns({ id, sides, lines }: Scenario, repeat: number, absent: ReadonlySet<string>) {
+  const taken = sides.map((side) => ({ side, runs: [] as Figures[], failed: absenceOf(side, absent) }))
+  for (let round = 0; round < repeat; round++) {
+    const first = round % taken.length
+    for (const each of [...taken.slice(first), ...taken.slice(0, first)]) {
+      if (each.failed !== undefined) continue
+      process.stderr.write(`${id} ${round + 1}/${repeat} ${each.side.name}: `)
+      try {
+        const figures = await measure(each.side)
+        each.runs.push(figures)
+        process.stderr.write(`${brief(lines, figures)}\n`)
+      } catch (error) {
+        each.failed = error instanceof Error ? error.message : String(error)
+        process.exitCode = 1
+        process.stderr.write(`failed: ${each.failed}\n`)
+      }
+    }
+  }
+  return taken.map(({ side: { name, settings }, runs, failed }): SideRecord => {
+    return { name, settings, runs, ...(failed !== undefined && { failed }) }
+  })
+}
+
+function absenceOf({ script, settings }: Side, absent: ReadonlySet<string>): string | undefined {
+  return absent.has(script) || absent.has(String(settings.side)) ? 'it could not be installed' : undefined
+}
+
+function brief(lines: readonly Line[], figures: Figures): string {
+  return lines.map(({ figure, unit }) => `${Number((figures[figure] ?? Number.NaN).toPrecision(4))} ${unit}`).join(', ')
 }

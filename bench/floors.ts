@@ -1,0 +1,66 @@
+/** What each line must reach (floor) and what we are after (goal), as data. */
+
+export interface Bound {
+  /** The line's id in bench/scenarios.ts. */
+  readonly line: string
+  /** Whether the ratio to the line's second side is bound, or the value itself. */
+  readonly of: 'ratio' | 'value'
+  /** Whether it must be at least the floor or at most. */
+  readonly sense: 'least' | 'most'
+  readonly floor: number
+  /** Equal to the floor where there is nothing beyond it. */
+  readonly goal: number
+}
+
+/** How a figure stands to its bound. */
+export type Verdict = 'goal' | 'floor' | 'missed' | 'unknown'
+
+export const FLOORS: readonly Bound[] = [
+  ratio('a', 0.5, 0.8),
+  ratio('b', 3, 5),
+  ratio('c', 0.8, 1.2),
+  ratio('d1', 4, 8),
+  ratio('d10', 4, 8),
+  ratio('d100', 5, 10),
+  ratio('full', 0.5),
+  most('e.p50', 2.5, 1.2),
+  most('e.p99', 10, 5),
+  most('e.cpu', 0.5),
+  most('e-full.p50', 2.5, 1.2),
+  most('e-full.p99', 10, 5),
+  most('e-full.cpu', 0.5),
+  ratio('h', 3, 5),
+  { line: 'h.p99', of: 'ratio', sense: 'most', floor: 1, goal: 1 },
+  most('f-library', 200, 120),
+  most('f-work', 400, 250),
+  most('f-memory.idle', 10, 6),
+  most('f-memory.after', 30, 20),
+  ratio('i-waiting', 0.8),
+  ratio('i-kept', 0.8),
+  most('busy.p99', 10),
+  most('crowd.p99', 60),
+  most('crowd.longest', 500),
+  // A wait is any wait: that of the producer for its answer, and that of the job for its handler.
+  most('crowd.pickup.p99', 60),
+  most('crowd.pickup.longest', 500),
+  most('crowd.errors', 0),
+  // "No process starved": the slowest has at least a tenth of what the mean has.
+  { line: 'crowd.share', of: 'value', sense: 'least', floor: 0.1, goal: 0.1 },
+  most('payload.delay', 50),
+]
+
+/** How a figure stands to its bound. */
+export function verdictOf(bound: Bound, figure: number): Verdict {
+  if (Number.isNaN(figure)) return 'unknown'
+  const reaches = (limit: number) => (bound.sense === 'least' ? figure >= limit : figure <= limit)
+  if (reaches(bound.goal)) return 'goal'
+  return reaches(bound.floor) ? 'floor' : 'missed'
+}
+
+function ratio(line: string, floor: number, goal = floor): Bound {
+  return { line, of: 'ratio', sense: 'least', floor, goal }
+}
+
+function most(line: string, floor: number, goal = floor): Bound {
+  return { line, of: 'value', sense: 'most', floor, goal }
+}

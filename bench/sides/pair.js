@@ -1,0 +1,55 @@
+/** Measurements of a worker and an enqueuer in two processes of one side, and of a worker's memory beside bare Node. */
+import { end, ended, role, run, told } from './processes.js'
+import { finish, options, pssOf, wait } from './timing.js'
+
+const { scenario, count, idleMs } = options
+
+const SCENARIOS = {
+  /** What an idle worker costs, then one job each 50 ms: from the call of enqueue to the start of the handler. */
+  async pickup() {
+    const worker = role('worker', { expect: count })
+    await told(worker, 'ready')
+    await wait(1000)
+    const idle = told(worker, 'idleCpu')
+    worker.send({ ask: 'idleCpu', ms: idleMs })
+    const idleCpu = await idle
+    const figures = told(worker, 'figures')
+    const pulse = role('pulse')
+    const { p50, p99 } = await figures
+    await ended(pulse)
+    await end(worker)
+    return { p50, p99, idleCpu }
+  },
+  /** A producer at full speed beside one worker, `seconds` from the first job on. */
+  async mixed() {
+    const worker = role('worker')
+    const figures = told(worker, 'figures')
+    await told(worker, 'ready')
+    const producer = role('producer')
+    const { done, p50, p99 } = await figures
+    await Promise.all([end(producer), end(worker)])
+    return { perSecond: done / options.seconds, p50, p99 }
+  },
+  /** PSS above that of a bare Node that runs beside it: of an idle worker, and after `count` jobs. */
+  async memory() {
+    const bare = run(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'])
+    const worker = role('worker', { expect: count })
+    await told(worker, 'ready')
+    await wait(2000)
+    const above = () => {
+      const [mine, its] = [pssOf(worker.pid), pssOf(bare.pid)]
+      return mine === null || its === null ? null : mine - its
+    }
+    const idle = above()
+    const figures = told(worker, 'figures')
+    await ended(role('fill'))
+    await figures
+    await wait(1000)
+    const after = above()
+    const bareMiB = pssOf(bare.pid)
+    await Promise.all([end(bare), end(worker)])
+    return { idle, after, bareMiB }
+  },
+}
+
+finish(await SCENARIOS[scenario]())
