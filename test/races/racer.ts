@@ -1,0 +1,146 @@
+/**
+ * One process of a race on an SQLite file. It opens the store, says `ready`, begins at the line `go`, and says `done` with
+ * what it saw. A line `stop` ends a role that goes on until it is told. Arguments: the file, the role, its part as JSON.
+ */
+import { createInterface } from 'node:readline'
+import { newId } from '../../src/base/id.ts'
+import type { EdgePolicy, NewJob } from '../../src/store/contract/index.ts'
+import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { generator } from '../support/random.ts'
+import type { Parts } from './roles.ts'
+
+const [, , path = '', role = '', json = '{}'] = process.argv
+const store = createSqliteStore({ path, durability: 'normal', busyDeadlineMs: 60_000 })
+const { jobs } = store
+let isStopped = false
+
+const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<Parts[R]['saw']> } = {
+  migrate: async () => ({ applied: await store.migrate(), version: (await store.schemaVersion()).current }),
+
+  async adopt({ parentIds }) {
+    const children: Parts['adopt']['saw']['children'][number][] = []
+    for (const [i, parentId] of parentIds.entries()) {
+      const policy: EdgePolicy = (['cancel', 'proceed', 'fail'] as const)[i % 3] ?? 'cancel'
+      const [result] = await jobs.insert([newJob({ queue: 'children', dependsOn: [{ parentId, policy }] })])
+      if (result !== undefined) children.push({ id: result.id, status: result.status, born: stateOf(result) })
+    }
+    return { children }
+  },
+
+  async end({ how, parentIds }) {
+    for (const [i, id] of parentIds.entries()) {
+      if (how === 'cancel') await jobs.cancel([id])
+      else if (how === 'expire') await jobs.expire(1)
+      else if (how === 'reclaim') await jobs.reclaim(1)
+      else if (how === 'prune') await jobs.prune({ completedMs: 0, failedMs: 0, cancelledMs: 0 }, 1)
+      else {
+        const lease = { id, epoch: 1, runMs: 1 }
+        const failed = { ...lease, to: 'failed', reason: 'exhausted', error: null } as const
+        const completed = { ...lease, to: 'completed', result: null } as const
+        await jobs.exchange({ workerId: 'w', settle: [i % 2 === 0 ? completed : failed] })
+      }
+    }
+    return {}
+  },
+
+  async unique({ keys }) {
+    const answers: [string, string][] = []
+    for (const key of keys) {
+      const [result] = await jobs.insert([newJob({ unique: { scope: 's', key, onConflict: 'existing' } })])
+      if (result !== undefined) answers.push([result.status, result.id])
+    }
+    return { answers }
+  },
+
+  async produce({ count, seed }) {
+    const random = generator(seed)
+    const created: string[] = []
+    while (created.length < count) {
+      const parents = Array.from({ length: Math.floor(random() * 3) }, () => {
+        return created.at(-1 - Math.floor(random() * Math.min(created.length, 20)))
+      }).filter((id) => id !== undefined)
+      const policy = (['cancel', 'proceed', 'fail'] as const)[Math.floor(random() * 3)] ?? 'cancel'
+      const unique = { scope: 's', key: `k${Math.floor(random() * 5)}`, onConflict: 'replace' } as const
+      const job = newJob({
+        priority: Math.floor(random() * 10),
+        dependsOn: parents.map((parentId) => ({ parentId, policy })),
+        ...(random() < 0.1 ? { unique } : {}),
+        ...(random() < 0.1 ? { expiresInMs: 20 } : {}),
+        ...(random() < 0.1 ? { delayMs: 20 } : {}),
+      })
+      const [result] = await jobs.insert([job])
+      if (result?.status === 'created' || result?.status === 'replaced') created.push(job.id)
+    }
+    return { created }
+  },
+
+  async work({ workerId, seed }) {
+    const random = generator(seed)
+    const completed: string[] = []
+    while (!isStopped) {
+      const claim = { workerId, queues: 'all' as const, names: ['job'], limit: 5, leaseMs: 50 }
+      const { claimed } = await jobs.exchange({ workerId, settle: [], claim })
+      // One in ten leases is left to run out, and every settlement comes a turn of the loop later.
+      await pause()
+      const kept = claimed.filter(() => random() < 0.9)
+      const settle = kept.map(({ id, epoch }) => {
+        const fails = random() < 0.2
+        return fails
+          ? ({ id, epoch, runMs: 1, to: 'retrying', delayMs: 5, error: null } as const)
+          : ({ id, epoch, runMs: 1, to: 'completed', result: null } as const)
+      })
+      const { settled } = await jobs.exchange({ workerId, settle })
+      settle.forEach(({ id, to }, i) => {
+        if (to === 'completed' && settled[i] === 'settled') completed.push(id)
+      })
+    }
+    return { completed }
+  },
+
+  async tidy({ seed }) {
+    const random = generator(seed)
+    let cancelled = 0
+    while (!isStopped) {
+      await jobs.promote(50)
+      await jobs.expire(50)
+      await jobs.reclaim(50)
+      const { rows } = await jobs.list({ filter: { queues: ['q'] }, limit: 50 })
+      const victim = rows[Math.floor(random() * rows.length)]
+      if (victim !== undefined && random() < 0.3) {
+        const [answer] = await jobs.cancel([victim.id])
+        if (answer === 'cancelled') cancelled++
+      }
+      await jobs.prune({ completedMs: 0, failedMs: 0, cancelledMs: 0 }, 10)
+      await pause()
+    }
+    return { cancelled }
+  },
+}
+
+await store.open()
+const begun = new Promise<void>((go) => {
+  createInterface({ input: process.stdin }).on('line', (line) => {
+    if (line === 'go') go()
+    if (line === 'stop') isStopped = true
+  })
+})
+console.log('ready')
+await begun
+// The test that starts this process gives each role its own part.
+const saw = await ROLES[role as keyof Parts](JSON.parse(json) as never)
+console.log(`done ${JSON.stringify(saw)}`)
+await store.close()
+process.exit(0)
+
+function newJob(parts: Partial<NewJob>): NewJob {
+  return { id: newId(), name: 'job', version: 1, queue: 'q', priority: 5, payload: Buffer.from('{}'), ...parts }
+}
+
+function stateOf(result: { readonly status: string }): string {
+  return 'state' in result ? String(result.state) : ''
+}
+
+/** Others get their turn. */
+function pause(): Promise<void> {
+  return new Promise((go) => setTimeout(go, 1))
+}

@@ -1,0 +1,65 @@
+/** What the processes of a race can be, what each is told and what it has seen in the end. */
+import { join } from 'node:path'
+import { type Child, startChild } from '../support/child.ts'
+
+export type EndKind = 'settle' | 'cancel' | 'expire' | 'reclaim' | 'prune'
+
+export interface Parts {
+  /** Makes the tables. */
+  readonly migrate: {
+    readonly part: Record<string, never>
+    readonly saw: { readonly applied: readonly number[]; readonly version: number }
+  }
+  /** Inserts a child of each parent. */
+  readonly adopt: {
+    readonly part: { readonly parentIds: readonly string[] }
+    readonly saw: {
+      readonly children: readonly { readonly id: string; readonly status: string; readonly born: string }[]
+    }
+  }
+  /** Ends each parent, or deletes it where it has ended. */
+  readonly end: {
+    readonly part: { readonly how: EndKind; readonly parentIds: readonly string[] }
+    readonly saw: Record<string, never>
+  }
+  /** Inserts a job with each key. */
+  readonly unique: {
+    readonly part: { readonly keys: readonly string[] }
+    readonly saw: { readonly answers: readonly (readonly [status: string, id: string])[] }
+  }
+  /** Inserts jobs of every kind, children of its own earlier ones among them. */
+  readonly produce: {
+    readonly part: { readonly count: number; readonly seed: number }
+    readonly saw: { readonly created: readonly string[] }
+  }
+  /** Claims and settles until it is told to stop; lets some leases run out. */
+  readonly work: {
+    readonly part: { readonly workerId: string; readonly seed: number }
+    readonly saw: { readonly completed: readonly string[] }
+  }
+  /** Promotes, expires, reclaims, cancels and prunes until it is told to stop. */
+  readonly tidy: { readonly part: { readonly seed: number }; readonly saw: { readonly cancelled: number } }
+}
+
+export interface Racer<R extends keyof Parts> {
+  readonly child: Child
+  /** What it saw, when it is done. */
+  done(): Promise<Parts[R]['saw']>
+}
+
+/** Starts a process that waits for `go`. */
+export async function startRacer<R extends keyof Parts>(
+  path: string,
+  role: R,
+  part: Parts[R]['part'],
+): Promise<Racer<R>> {
+  const child = startChild(join(import.meta.dirname, 'racer.ts'), [path, role, JSON.stringify(part)])
+  await child.line('ready')
+  // racer.ts writes the line for the role that it was given.
+  return { child, done: async () => JSON.parse((await child.line('done ')).slice('done '.length)) as Parts[R]['saw'] }
+}
+
+/** Lets all of them begin at once. */
+export function go(racers: readonly Racer<keyof Parts>[]): void {
+  for (const { child } of racers) child.tell('go')
+}
