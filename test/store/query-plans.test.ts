@@ -5,9 +5,10 @@
 import { expect, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
+import { CLAIM_STATEMENTS } from '../../src/store/sqlite/claim.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sqlite/control.ts'
 import { DUE_STATEMENTS } from '../../src/store/sqlite/due.ts'
-import { HOT_STATEMENTS } from '../../src/store/sqlite/exchange.ts'
+import { SETTLE_STATEMENTS } from '../../src/store/sqlite/exchange.ts'
 import { connectionOf, createSqliteStore } from '../../src/store/sqlite/store.ts'
 import { tempStorePath } from '../support/temp-store.ts'
 
@@ -31,7 +32,7 @@ test(`no statement scans or sorts a growing table of ${ROWS} rows`, async () => 
   const connection = connectionOf(store)
   connection.db.exec('ANALYZE')
 
-  const statements = { ...HOT_STATEMENTS, ...DUE_STATEMENTS, ...CONTROL_STATEMENTS }
+  const statements = { ...CLAIM_STATEMENTS, ...SETTLE_STATEMENTS, ...DUE_STATEMENTS, ...CONTROL_STATEMENTS }
   const faults = Object.entries(statements).flatMap(([name, sql]) =>
     connection.db
       .prepare(`EXPLAIN QUERY PLAN ${sql}`)

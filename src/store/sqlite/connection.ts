@@ -6,12 +6,12 @@
  * the end of this connection's line, and the head of the line tries again after 0.5–2 ms of jitter until its deadline.
  * Every write is `BEGIN IMMEDIATE`: a deferred transaction that turns into a write fails at once with BUSY_SNAPSHOT.
  */
-import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { statSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
 import { MillraceError, StoreError } from '../../core/errors.ts'
 import { isBusy, translateError } from './errors.ts'
+import { prepareFile } from './file.ts'
 import { Turns } from './turns.ts'
 
 export interface ConnectionOptions {
@@ -218,51 +218,6 @@ function columnOf(row: unknown): unknown {
 /** The error of every call on a closed store. */
 function closedError(path: string): StoreError {
   return new StoreError('closed', 'STORE_CLOSED', `the store ${path} is closed`, { fields: { path } })
-}
-
-/** Makes the file readable by its owner only before SQLite opens it; the WAL files take the same mode. */
-function prepareFile(path: string): void {
-  const folder = dirname(path)
-  const found = statSync(folder, { throwIfNoEntry: false })
-  if (found === undefined) {
-    throw new StoreError(
-      'transient',
-      'STORE_UNREACHABLE',
-      `${path} cannot be opened: the folder ${folder} does not exist`,
-      {
-        fields: { path },
-        hint: `Make it: mkdir -p ${folder}`,
-      },
-    )
-  }
-  const worldWritable = (found.mode & 0o002) !== 0
-  const sticky = (found.mode & 0o1000) !== 0
-  if (process.platform !== 'win32' && worldWritable && !sticky) {
-    throw new StoreError('schema', 'STORE_UNSAFE', `${path} is in a folder that every user may write to`, {
-      fields: { path },
-      hint: `Take the permission away: chmod o-w ${folder}`,
-    })
-  }
-  if (existsSync(path)) return
-  try {
-    closeSync(openSync(path, 'wx', 0o600))
-    chmodSync(path, 0o600)
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EEXIST') return
-    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-      throw new StoreError('transient', 'STORE_READ_ONLY', `${path} cannot be made: its folder is read-only`, {
-        fields: { path },
-        hint: 'Give this user write permission on the folder.',
-        cause: error,
-      })
-    }
-    throw new StoreError('transient', 'STORE_UNREACHABLE', `${path} cannot be made: ${String(code ?? error)}`, {
-      fields: { path },
-      hint: 'Check that this user may write to the folder.',
-      cause: error,
-    })
-  }
 }
 
 /** Repeats a statement that answers BUSY without SQLite's own waiting. Only for opening: it holds the loop for milliseconds. */

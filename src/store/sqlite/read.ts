@@ -2,8 +2,8 @@
 import type { EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
 import { ARCHIVE_COLUMNS, columnsOf, int, LIVE_COLUMNS, STATE, text, toJobRow } from '../sql/rows.ts'
 import { attemptsOf } from './attempts.ts'
+import { READ_BYTES } from './claim.ts'
 import type { Connection } from './connection.ts'
-import { READ_BYTES } from './exchange.ts'
 
 const LIVE_BY_ID = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id = ?`
 const ARCHIVED_BY_ID = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id = ?`
