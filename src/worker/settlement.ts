@@ -5,7 +5,7 @@ import type { Settlement } from '../store/contract/index.ts'
 import type { Ended } from './executor.ts'
 import type { RunningJob } from './running-job.ts'
 
-const policies = new Map<string, RetryPolicy>()
+const policies = new Map<string, RetryPolicy | null>()
 const MAX_POLICIES = 1000
 
 /** The settlement of an ended attempt. `random` is in [0, 1) and spreads the back-off. */
@@ -32,16 +32,36 @@ export function settlementOf(job: RunningJob, ended: Ended, runMs: number, rando
   }
 }
 
-/** The job's own policy when it was enqueued with one, else its definition's. */
+/** The job's own policy when it was enqueued with one that can be read, else its definition's. */
 function policyOf(job: RunningJob): RetryPolicy {
   const text = job.claimed.retry
   if (text === null) return job.handler.definition.retry
   let policy = policies.get(text)
   if (policy === undefined) {
-    // Written by `enqueue` from a checked policy.
-    policy = JSON.parse(text) as RetryPolicy
+    policy = readPolicy(text)
     if (policies.size >= MAX_POLICIES) policies.clear()
     policies.set(text, policy)
   }
-  return policy
+  return policy ?? job.handler.definition.retry
+}
+
+/** The policy that a text holds; null when it holds none, in a row that was damaged or not written by `enqueue`. */
+function readPolicy(text: string): RetryPolicy | null {
+  try {
+    // Each part is looked at before it is believed.
+    const given = JSON.parse(text) as Partial<Record<keyof RetryPolicy, unknown>> | null
+    if (typeof given !== 'object' || given === null) return null
+    const { attempts, backoff, delayMs, maxDelayMs, jitter, neverRetry } = given
+    const isWhole =
+      [attempts, delayMs, maxDelayMs].every((part) => Number.isFinite(part)) &&
+      (Array.isArray(backoff)
+        ? backoff.every(Number.isFinite)
+        : backoff === 'fixed' || backoff === 'linear' || backoff === 'exponential') &&
+      typeof jitter === 'string' &&
+      Array.isArray(neverRetry)
+    return isWhole ? (given as RetryPolicy) : null
+  } catch {
+    // Not JSON at all: no policy either.
+    return null
+  }
 }

@@ -1,4 +1,5 @@
 /** How an attempt may end, and what becomes of its job. */
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { ManualClock } from '../../src/base/clock.ts'
@@ -155,3 +156,44 @@ describe('jobs that were lost twice', () => {
     expect(running).toBe(3)
   })
 })
+
+describe('rows that another hand wrote', () => {
+  test('one that cannot be read is failed, the rest is done, and a draining worker ends', async () => {
+    const { mill, write } = await openFile()
+    const ok = defineJob({ name: 'ok', run: () => {} })
+    const jobs = [await mill.enqueue(ok), await mill.enqueue(ok), await mill.enqueue(ok)]
+    write("UPDATE millrace_job SET version = 9223372036854775807, tags = '{' WHERE id = ?", jobs[0]?.id)
+
+    await mill.work([ok], { drain: true }).done
+
+    const states = await Promise.all(jobs.map(async ({ id }) => (await mill.get(id))?.state))
+    expect(states).toEqual(['failed', 'completed', 'completed'])
+    expect((await mill.list({})).jobs).toHaveLength(3)
+  })
+
+  test.each(['', 'null', '{', '{"attempts":"many"}', '{"attempts":9,"backoff":"warp","delayMs":1}'])(
+    'a retry policy of %j leaves the policy to the definition',
+    async (retry) => {
+      const { mill, write } = await openFile()
+      const fails = defineJob({ name: 'fails', retry: false, run: () => Promise.reject(new Error('no')) })
+      const job = await mill.enqueue(fails, undefined, { retry: 3 })
+      write('UPDATE millrace_job SET retry = ? WHERE id = ?', retry, job.id)
+
+      await mill.work([fails], { drain: true }).done
+
+      expect(await mill.get(job.id)).toMatchObject({ state: 'failed', reason: 'exhausted', attempts: 1 })
+    },
+  )
+})
+
+/** A mill, and a way to write past it. */
+async function openFile() {
+  const path = tempStorePath()
+  const mill = await openMill({ store: `sqlite:${path}?durability=normal` })
+  const write = (sql: string, ...params: readonly (string | undefined)[]) => {
+    const db = new DatabaseSync(path)
+    db.prepare(sql).run(...params.map((param) => param ?? null))
+    db.close()
+  }
+  return { mill, write }
+}

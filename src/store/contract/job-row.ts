@@ -23,7 +23,10 @@ export interface AttemptRecord {
   readonly error: Uint8Array | null
 }
 
-/** A job as it stands, live or finished. */
+/**
+ * A job as it stands, live or finished. What a damaged row holds is shown as well as can be: a number that is too large as
+ * the nearest instant, one that is none as 0, a live state that nobody knows as `blocked`. Reading never throws for it.
+ */
 export interface JobRow {
   readonly id: string
   readonly name: string

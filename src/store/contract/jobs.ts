@@ -59,7 +59,8 @@ export interface JobsFacet {
 
   /**
    * Settles outcomes, then claims. The worker's one hot operation. A settled parent releases or ends its dependents, and
-   * a unique key is let go, in the same transaction. Paused queues give nothing; expired jobs are not given.
+   * a unique key is let go, in the same transaction. Paused queues give nothing; expired jobs are not given. A job whose row
+   * cannot be read, since it was damaged or written by another hand, is failed (reason `unreadable`) instead of given.
    */
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
 

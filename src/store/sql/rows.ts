@@ -1,5 +1,5 @@
 /** The one place that knows both the columns' names and the fields': rows of the SQL stores as the contract's objects. */
-import { JOB_STATES, type JobState } from '../../core/job/state.ts'
+import { isFinal, JOB_STATES, type JobState } from '../../core/job/state.ts'
 import type { AttemptRecord, JobRow } from '../contract/index.ts'
 
 /** Bytes above this many live in a table of their own, so that an update never rewrites a large row. */
@@ -32,8 +32,8 @@ export const ARCHIVE_COLUMNS =
   'losses, crashes, epoch, worker_id, NULL, NULL, 0, progress, progress_note, timeout_ms, retry, ' +
   'tags, unique_key, 0, 0, payload, result, error, started_at'
 
-/** A row as an array of columns. */
-export type Columns = readonly (string | number | Uint8Array | null)[]
+/** A row as an array of columns. A bigint is an integer beyond what a number can hold. */
+export type Columns = readonly (string | number | bigint | Uint8Array | null)[]
 
 /** A driver's row, known to be an array: every statement is prepared with its rows as arrays. */
 export function columnsOf(row: unknown): Columns {
@@ -43,11 +43,22 @@ export function columnsOf(row: unknown): Columns {
 
 const NO_TAGS: readonly string[] = []
 
-/** The state that an integer stands for. */
-export function stateOf(value: unknown): JobState {
-  const state = JOB_STATES[Number(value)]
-  if (state === undefined) throw new RangeError(`no state has the number ${String(value)}`)
-  return state
+/** The last instant that a Date can hold, in milliseconds since the epoch (ECMA-262, 21.4.1.1); below 2^53. */
+const LAST_INSTANT = 8_640_000_000_000_000
+
+/**
+ * The state of a row in the hot table. In a damaged row the integer may stand for none: such a job reads as `blocked`, since
+ * it lives and nobody will ever claim it, and can be cancelled or removed like one.
+ */
+export function liveState(value: unknown): JobState {
+  const state = typeof value === 'number' ? JOB_STATES[value] : undefined
+  return state === undefined || isFinal(state) ? 'blocked' : state
+}
+
+/** The state of a row in the archive; `failed` when the integer stands for none. */
+export function endedState(value: unknown): JobState {
+  const state = typeof value === 'number' ? JOB_STATES[value] : undefined
+  return state !== undefined && isFinal(state) ? state : 'failed'
 }
 
 /** Tags as stored: JSON text, null when there are none. */
@@ -55,8 +66,21 @@ export function tagsText(tags: readonly string[] | undefined): string | null {
   return tags === undefined || tags.length === 0 ? null : JSON.stringify(tags)
 }
 
-export function tagsOf(text: unknown): readonly string[] {
-  return typeof text === 'string' ? JSON.parse(text) : NO_TAGS
+/** Tags as they were stored; null when they are not a list of texts, in a damaged row. */
+export function tagsOrNull(text: unknown): readonly string[] | null {
+  return text === null || text === undefined ? NO_TAGS : listOrNull(text)
+}
+
+/** A list of texts that is stored as JSON; null when it is not one. */
+export function listOrNull(text: unknown): readonly string[] | null {
+  if (typeof text !== 'string') return null
+  try {
+    const list: unknown = JSON.parse(text)
+    return Array.isArray(list) && list.every((one) => typeof one === 'string') ? list : null
+  } catch {
+    // Not JSON at all: the same as JSON that is no list.
+    return null
+  }
 }
 
 /**
@@ -69,11 +93,11 @@ export function toJobRow(
   history: (id: string) => readonly AttemptRecord[],
 ): JobRow {
   const id = text(row[0])
-  const state = stateOf(row[5])
   const epoch = int(row[15])
   const workerId = textOrNull(row[16])
   const attempts = int(row[11])
   const finishedAt = intOrNull(row[10])
+  const state = finishedAt === null ? liveState(row[5]) : endedState(row[5])
   const isDone = finishedAt !== null
   const error =
     blob(row[30]) ?? (state === 'failed' || state === 'retrying' || isDone ? bytes(id, BYTES_FIELD.error) : null)
@@ -112,7 +136,7 @@ export function toJobRow(
     progressNote: blob(row[21]),
     timeoutMs: intOrNull(row[22]),
     retry: textOrNull(row[23]),
-    tags: tagsOf(row[24]),
+    tags: tagsOrNull(row[24]) ?? NO_TAGS,
     uniqueKey: textOrNull(row[25]),
     waitingOn: int(row[26]),
     dependents: int(row[27]),
@@ -131,8 +155,24 @@ export function text(value: unknown): string {
   return String(value)
 }
 
+/**
+ * A column as a number, also in a damaged row: one beyond ±`LAST_INSTANT` reads as that, and what is no number as 0. So
+ * whatever a row holds, its numbers can be counted with, shown, and made instants.
+ */
 export function int(value: unknown): number {
-  return Number(value)
+  if (typeof value === 'number' && value <= LAST_INSTANT && value >= -LAST_INSTANT) return value
+  return clamped(value)
+}
+
+/** Tells whether a column holds a whole number that `int` gives as it is. */
+export function isInt(value: unknown): value is number {
+  return Number.isInteger(value) && int(value) === value
+}
+
+function clamped(value: unknown): number {
+  const number = typeof value === 'bigint' ? Number(value) : value
+  if (typeof number !== 'number' || Number.isNaN(number)) return 0
+  return Math.min(LAST_INSTANT, Math.max(-LAST_INSTANT, number))
 }
 
 function textOrNull(value: unknown): string | null {
@@ -140,7 +180,7 @@ function textOrNull(value: unknown): string | null {
 }
 
 function intOrNull(value: unknown): number | null {
-  return value === null || value === undefined ? null : Number(value)
+  return value === null || value === undefined ? null : int(value)
 }
 
 function blob(value: unknown): Uint8Array | null {

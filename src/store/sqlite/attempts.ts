@@ -1,6 +1,6 @@
 /** Rows of attempts that ended without finishing their job: retried ones and lost ones. The last 25 of a job are kept. */
 import type { AttemptRecord, Lease } from '../contract/index.ts'
-import { columnsOf, int, text } from '../sql/rows.ts'
+import { int, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 
 const KEPT = 25
@@ -22,18 +22,14 @@ export function recordAttempt(c: Connection, lease: Lease, record: Omit<AttemptR
 
 /** The recorded attempts of a job, oldest first. */
 export function attemptsOf(c: Connection, id: string): readonly AttemptRecord[] {
-  return c
-    .sql(OF_JOB)
-    .all(id)
-    .map(columnsOf)
-    .map((row) => ({
-      attempt: int(row[0]),
-      epoch: int(row[1]),
-      workerId: text(row[2]),
-      startedAt: int(row[3]),
-      endedAt: int(row[4]),
-      // Only recordAttempt writes this column.
-      outcome: text(row[5]) as AttemptRecord['outcome'],
-      error: row[6] instanceof Uint8Array ? row[6] : null,
-    }))
+  return c.all(OF_JOB, id).map((row) => ({
+    attempt: int(row[0]),
+    epoch: int(row[1]),
+    workerId: text(row[2]),
+    startedAt: int(row[3]),
+    endedAt: int(row[4]),
+    // Only recordAttempt writes this column.
+    outcome: text(row[5]) as AttemptRecord['outcome'],
+    error: row[6] instanceof Uint8Array ? row[6] : null,
+  }))
 }

@@ -6,8 +6,10 @@
  */
 import { isSuspect } from '../../core/job/decide.ts'
 import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../contract/index.ts'
-import { BYTES_FIELD, columnsOf, int, tagsOf, text } from '../sql/rows.ts'
+import { BYTES_FIELD, type Columns, int, isInt, tagsOrNull, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
+import { isConstraint } from './errors.ts'
+import { areInts, setAside } from './unreadable.ts'
 
 export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'>
 
@@ -16,7 +18,7 @@ const MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 const CLAIM_COLUMNS =
   'id, name, version, queue, priority, payload, attempts, attempt_offset, losses, crashes, epoch, created_at, run_at, ' +
-  'timeout_ms, retry, tags'
+  'timeout_ms, retry, tags, rowid'
 const CANDIDATES =
   `SELECT ${CLAIM_COLUMNS} FROM millrace_job WHERE state = 2 AND queue = ?1 ` +
   'AND (expires_at IS NULL OR expires_at > ?2) ORDER BY priority DESC, run_at, id LIMIT ?3'
@@ -41,6 +43,7 @@ export function claim(c: Connection, request: ClaimRequest, now: number): Claime
   const taken: ClaimedJob[] = []
   const unfinished = new Set<string>()
   let bytes = 0
+  let aside = 0
   const names = JSON.stringify(request.names)
   const handled = new Set(request.names)
   for (const share of shares(c, request)) {
@@ -59,16 +62,30 @@ export function claim(c: Connection, request: ClaimRequest, now: number): Claime
       const payload = payloadOf(c, row)
       bytes += payload.byteLength
       if (taken.length > 0 && bytes > MAX_BATCH_BYTES) return { claimed: taken, more: true }
-      c.sql(TAKE).run(text(row[0]), request.workerId, now, now + request.leaseMs)
-      taken.push(claimedJob(row, payload))
+      const job = claimedJob(row, payload)
+      if (job === null || !take(c, job.id, request, now)) {
+        setAside(c, row[16], text(row[0]), now)
+        aside++
+        unfinished.add(share.queue)
+        continue
+      }
+      taken.push(job)
       if (suspect) return { claimed: taken, more: true }
     }
   }
   const isFull = taken.length >= request.limit
-  return { claimed: taken, more: taken.length > 0 && (isFull || unfinished.size > 0) }
+  return { claimed: taken, more: taken.length + aside > 0 && (isFull || unfinished.size > 0) }
 }
 
-type Row = ReturnType<typeof columnsOf>
+/** False when the row takes no change, or its id does not name it. */
+function take(c: Connection, id: string, request: ClaimRequest, now: number): boolean {
+  try {
+    return c.sql(TAKE).run(id, request.workerId, now, now + request.leaseMs).changes === 1
+  } catch (error) {
+    if (isConstraint(error)) return false
+    throw error
+  }
+}
 
 function candidates(
   c: Connection,
@@ -77,11 +94,11 @@ function candidates(
   handled: ReadonlySet<string>,
   max: number,
   now: number,
-): readonly Row[] {
-  const rows = c.sql(CANDIDATES).all(queue, now, max).map(columnsOf)
+): readonly Columns[] {
+  const rows = c.all(CANDIDATES, queue, now, max)
   // The name filter costs a set-up per statement; a queue whose jobs all have handlers never pays it.
   if (rows.every((row) => handled.has(text(row[1])))) return rows
-  return c.sql(CANDIDATES_NAMED).all(queue, now, max, names).map(columnsOf)
+  return c.all(CANDIDATES_NAMED, queue, now, max, names)
 }
 
 /** Tells whether a claim would find anything; only reads. */
@@ -96,18 +113,10 @@ function hasCandidate(c: Connection, request: ClaimRequest, share: QueueShare): 
 /** The queues to serve, paused ones left out. `all` shares the limit evenly and begins with another queue each time. */
 function shares(c: Connection, request: ClaimRequest): readonly QueueShare[] {
   if (request.queues !== 'all') {
-    const paused = new Set(
-      c
-        .sql(PAUSED_QUEUES)
-        .all()
-        .map((row) => text(columnsOf(row)[0])),
-    )
+    const paused = new Set(c.all(PAUSED_QUEUES).map((row) => text(row[0])))
     return paused.size === 0 ? request.queues : request.queues.filter((share) => !paused.has(share.queue))
   }
-  const names = c
-    .sql(PENDING_QUEUES)
-    .all()
-    .map((row) => text(columnsOf(row)[0]))
+  const names = c.all(PENDING_QUEUES).map((row) => text(row[0]))
   if (names.length <= 1) return names.map((queue) => ({ queue, max: request.limit }))
   const start = c.turn++ % names.length
   const order = [...names.slice(start), ...names.slice(0, start)]
@@ -116,14 +125,18 @@ function shares(c: Connection, request: ClaimRequest): readonly QueueShare[] {
   return [...order.map((queue) => ({ queue, max: even })), ...order.map((queue) => ({ queue, max: request.limit }))]
 }
 
-function payloadOf(c: Connection, row: Row): Uint8Array {
+function payloadOf(c: Connection, row: Columns): Uint8Array {
   if (row[5] instanceof Uint8Array) return row[5]
-  const stored = c.sql(READ_BYTES).get(text(row[0]), BYTES_FIELD.payload)
-  const data = stored === undefined ? undefined : columnsOf(stored)[0]
+  const data = c.first(READ_BYTES, text(row[0]), BYTES_FIELD.payload)
   return data instanceof Uint8Array ? data : new Uint8Array(0)
 }
 
-function claimedJob(row: Row, payload: Uint8Array): ClaimedJob {
+/** The row as a job; null when it cannot be read. */
+function claimedJob(row: Columns, payload: Uint8Array): ClaimedJob | null {
+  const tags = tagsOrNull(row[15])
+  const hasText = typeof row[0] === 'string' && (row[14] === null || typeof row[14] === 'string')
+  const hasNumbers = isInt(row[2]) && isInt(row[4]) && areInts(row, 6, 12) && (row[13] === null || isInt(row[13]))
+  if (tags === null || !hasText || !hasNumbers) return null
   return {
     id: text(row[0]),
     name: text(row[1]),
@@ -140,6 +153,6 @@ function claimedJob(row: Row, payload: Uint8Array): ClaimedJob {
     runAt: int(row[12]),
     timeoutMs: row[13] === null ? null : int(row[13]),
     retry: row[14] === null ? null : text(row[14]),
-    tags: tagsOf(row[15]),
+    tags,
   }
 }

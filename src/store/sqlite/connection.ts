@@ -7,10 +7,11 @@
  * Every write is `BEGIN IMMEDIATE`: a deferred transaction that turns into a write fails at once with BUSY_SNAPSHOT.
  */
 import { statSync } from 'node:fs'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
 import { MillraceError, StoreError } from '../../core/errors.ts'
-import { isBusy, translateError } from './errors.ts'
+import { type Columns, columnsOf } from '../sql/rows.ts'
+import { isBusy, isOutOfRange, translateError } from './errors.ts'
 import { prepareFile } from './file.ts'
 import { Turns } from './turns.ts'
 
@@ -34,6 +35,8 @@ export class Connection {
   readonly path: string
   readonly #options: ConnectionOptions
   readonly #statements = new Map<string, StatementSync>()
+  /** The same statements for rows with integers beyond 2^53, which are rare: they read every integer as a bigint. */
+  readonly #exact = new Map<string, StatementSync>()
   readonly #line: Waiting[] = []
   #retry: NodeJS.Timeout | undefined
   #db: DatabaseSync | undefined
@@ -105,6 +108,7 @@ export class Connection {
     this.#retry = undefined
     for (const waiting of this.#line.splice(0)) waiting.reject(closedError(this.path))
     this.#statements.clear()
+    this.#exact.clear()
     this.#begin = undefined
     this.#commit = undefined
     this.#version = undefined
@@ -119,6 +123,46 @@ export class Connection {
     const statement = this.db.prepare(text)
     statement.setReturnArrays(true)
     this.#statements.set(text, statement)
+    return statement
+  }
+
+  /** Every row of a statement. An integer that no number can hold comes as a bigint, which `int` makes the nearest number. */
+  all(text: string, ...params: readonly SQLInputValue[]): readonly Columns[] {
+    try {
+      // True of every statement that `sql` prepares: its rows are arrays.
+      return this.sql(text).all(...params) as readonly unknown[] as readonly Columns[]
+    } catch (error) {
+      if (!isOutOfRange(error)) throw error
+      return this.#exactly(text)
+        .all(...params)
+        .map(withNumbers)
+    }
+  }
+
+  /** The first row of a statement, as `all` gives it; undefined when there is none. */
+  get(text: string, ...params: readonly SQLInputValue[]): Columns | undefined {
+    try {
+      const row = this.sql(text).get(...params)
+      return row === undefined ? undefined : columnsOf(row)
+    } catch (error) {
+      if (!isOutOfRange(error)) throw error
+      const row = this.#exactly(text).get(...params)
+      return row === undefined ? undefined : withNumbers(row)
+    }
+  }
+
+  /** The first column of the first row; undefined when there is none. */
+  first(text: string, ...params: readonly SQLInputValue[]): Columns[number] | undefined {
+    return this.get(text, ...params)?.[0]
+  }
+
+  #exactly(text: string): StatementSync {
+    const known = this.#exact.get(text)
+    if (known !== undefined) return known
+    const statement = this.db.prepare(text)
+    statement.setReturnArrays(true)
+    statement.setReadBigInts(true)
+    this.#exact.set(text, statement)
     return statement
   }
 
@@ -213,6 +257,15 @@ export class Connection {
 /** The one column of a row that a statement returned as an array. */
 function columnOf(row: unknown): unknown {
   return Array.isArray(row) ? row[0] : undefined
+}
+
+/** A row read with bigints, those turned back into numbers that can be. */
+function withNumbers(row: unknown): Columns {
+  return columnsOf(row).map((value) => {
+    if (typeof value !== 'bigint') return value
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : value
+  })
 }
 
 /** The error of every call on a closed store. */

@@ -1,6 +1,6 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. All inside the caller's write transaction. */
 import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/index.ts'
-import { columnsOf, STATE, text } from '../sql/rows.ts'
+import { STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
 import { finishLive, requestCancel } from './finish.ts'
@@ -94,8 +94,8 @@ export function remove(c: Connection, id: string): RemoveResult {
   if (state === null) return 'missing'
   if (state === 'processing') return 'processing'
   if (!isFinalState(state)) finishLive(c, id, 'cancelled', 'requested', c.now())
-  const key = columnsOf(c.sql(KEY_OF).get(id))
-  if (key[1] !== null) c.sql(DROP_KEY).run(text(key[0]), text(key[1]), id)
+  const [scope, key] = c.get(KEY_OF, id) ?? []
+  if (typeof scope === 'string' && typeof key === 'string') c.sql(DROP_KEY).run(scope, key, id)
   dropArchived(c, id)
   return 'removed'
 }
@@ -108,15 +108,12 @@ export function prune(c: Connection, retention: Retention, limit: number): numbe
     [STATE.cancelled, retention.cancelledMs],
   ] as const
   let pruned = 0
-  for (const queue of c
-    .sql(ARCHIVED_QUEUES)
-    .all()
-    .map((row) => text(columnsOf(row)[0]))) {
+  for (const queue of c.all(ARCHIVED_QUEUES).map((row) => text(row[0]))) {
     for (const [state, keptMs] of kept) {
       if (pruned >= limit) break
       const before = now - Math.max(keptMs, ID_MEMORY_MS)
-      const rows = c.sql(TOO_OLD).all(queue, state, before, limit - pruned, now)
-      for (const row of rows) dropArchived(c, text(columnsOf(row)[0]))
+      const rows = c.all(TOO_OLD, queue, state, before, limit - pruned, now)
+      for (const row of rows) dropArchived(c, text(row[0]))
       pruned += rows.length
     }
   }
@@ -126,7 +123,7 @@ export function prune(c: Connection, retention: Retention, limit: number): numbe
 
 /** A job that lives again holds its key again, unless another has it by now. */
 function takeKeyBack(c: Connection, id: string): void {
-  const [scope, key] = columnsOf(c.sql(KEY_OF).get(id))
+  const [scope, key] = c.get(KEY_OF, id) ?? []
   if (typeof scope !== 'string' || typeof key !== 'string') return
   if (liveHolder(c, { scope, key }, c.now()) === null) c.sql(TAKE_KEY).run(scope, key, id, null)
 }

@@ -28,6 +28,11 @@ export function isConstraint(error: unknown): boolean {
   return resultCode(error) === CONSTRAINT
 }
 
+/** A column holds an integer that JavaScript has no exact number for: node:sqlite refuses to read the row. */
+export function isOutOfRange(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_OUT_OF_RANGE'
+}
+
 /** Says what SQLite's error means for a caller. Errors that are not SQLite's come back as they are. */
 export function translateError(error: unknown, path: string): unknown {
   if (error instanceof StoreError) return error

@@ -7,10 +7,11 @@
  * else takes the slow road through `finishLive`.
  */
 import type { ExchangeRequest, ExchangeResult, Lease, Settlement, SettleResult } from '../contract/index.ts'
-import { columnsOf, INLINE_BYTES, int, STATE, text } from '../sql/rows.ts'
+import { INLINE_BYTES, int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import { type Claimed, claim, hasClaimable } from './claim.ts'
 import type { Connection } from './connection.ts'
+import { isConstraint } from './errors.ts'
 import { DELETE_JOB, finishLive } from './finish.ts'
 
 const COMPLETE_PLAIN =
@@ -50,20 +51,32 @@ export function idleExchange(c: Connection, request: ExchangeRequest): ExchangeR
 
 function settleOne(c: Connection, workerId: string, settlement: Settlement, now: number): SettleResult {
   if (settlement.to === 'completed' && (settlement.result === null || settlement.result.byteLength <= INLINE_BYTES)) {
-    const startedAt = now - settlement.runMs
-    const { changes } = c
-      .sql(COMPLETE_PLAIN)
-      .run(settlement.id, settlement.epoch, Math.floor(startedAt), now, settlement.result, workerId)
-    if (changes === 1) {
+    if (completePlain(c, workerId, settlement, settlement.result, now)) {
       c.sql(DELETE_JOB).run(settlement.id)
       return 'settled'
     }
   }
-  const held = c.sql(HELD).get(settlement.id)
+  const held = c.get(HELD, settlement.id)
   if (held === undefined) return 'lost'
-  const [epoch, isCancelling, attempts, holder] = columnsOf(held)
+  const [epoch, isCancelling, attempts, holder] = held
   if (int(epoch) !== settlement.epoch || holder !== workerId) return 'lost'
   return settleHeld(c, settlement, int(isCancelling) === 1, int(attempts), workerId, now)
+}
+
+/** False when the job has to go the slow road: it has bonds, is another's, or its row is damaged and has to be mended. */
+function completePlain(
+  c: Connection,
+  workerId: string,
+  s: Lease & { runMs: number },
+  result: Uint8Array | null,
+  now: number,
+): boolean {
+  try {
+    return c.sql(COMPLETE_PLAIN).run(s.id, s.epoch, Math.floor(now - s.runMs), now, result, workerId).changes === 1
+  } catch (error) {
+    if (isConstraint(error)) return false
+    throw error
+  }
 }
 
 function settleHeld(
@@ -130,7 +143,7 @@ function giveBack(c: Connection, s: GivenBack, now: number): void {
 }
 
 function cancelling(c: Connection, workerId: string): readonly Lease[] {
-  const rows = c.sql(CANCELLING).all(workerId)
+  const rows = c.all(CANCELLING, workerId)
   if (rows.length === 0) return NOTHING
-  return rows.map(columnsOf).map((row) => ({ id: text(row[0]), epoch: int(row[1]) }))
+  return rows.map((row) => ({ id: text(row[0]), epoch: int(row[1]) }))
 }

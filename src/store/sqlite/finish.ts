@@ -5,9 +5,11 @@
  * recursion: a chain may be as long as it likes.
  */
 import type { Reason } from '../../core/job/state.ts'
-import { BYTES_FIELD, columnsOf, INLINE_BYTES, int, STATE, text } from '../sql/rows.ts'
+import { BYTES_FIELD, type Columns, INLINE_BYTES, int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
+import { isConstraint } from './errors.ts'
+import { mendForArchive } from './mend.ts'
 
 export type FinalState = 'completed' | 'failed' | 'cancelled'
 
@@ -57,29 +59,37 @@ export function finishLive(
   const todo: { id: string; state: FinalState; reason: Reason | null; last: LastAttempt | undefined }[] = [
     { id, state, reason, last },
   ]
+  const end = (childId: string, childState: FinalState, why: Reason) => {
+    todo.push({ id: childId, state: childState, reason: why, last: undefined })
+    ended.push(childId)
+  }
   for (let job = todo.pop(); job !== undefined; job = todo.pop()) {
-    const row = c.sql(BONDS).get(job.id)
+    const row = c.get(BONDS, job.id)
     if (row === undefined) continue
-    const bonds = columnsOf(row)
-    const [dependents, scope, key, waitingOn, hasError] = bonds
+    const [dependents, scope, key, waitingOn, hasError] = row
     if (int(hasError) === 1 && job.last?.error === null && job.state !== 'completed') {
-      recordQuietEnd(c, job.id, job.state, bonds, job.last.startedAt, now)
+      recordQuietEnd(c, job.id, job.state, row, job.last.startedAt, now)
       archive(c, job.id, job.state, job.reason, now, { ...job.last, startedAt: null })
     } else archive(c, job.id, job.state, job.reason, now, job.last)
     if (key !== null) c.sql(FREE_KEY).run(text(scope), text(key), job.id, now)
     if (int(waitingOn) > 0) {
-      c.sql(LET_PARENTS_GO).run(job.id)
+      // A count of dependents that is too high costs a parent the fast road, and no more.
+      unlessDamaged(
+        () => c.sql(LET_PARENTS_GO).run(job.id),
+        () => {},
+      )
       c.sql(DROP_PARENTS).run(job.id)
     }
     if (int(dependents) === 0) continue
-    for (const edge of c.sql(CHILDREN).all(job.id)) {
-      const [childId, policy] = columnsOf(edge)
+    for (const edge of c.all(CHILDREN, job.id)) {
+      const [childId, policy] = edge
       if (job.state === 'completed' || policy === 'proceed') {
-        c.sql(RELEASE_CHILD).run(text(childId), now)
+        unlessDamaged(
+          () => c.sql(RELEASE_CHILD).run(text(childId), now),
+          () => end(text(childId), 'failed', 'unreadable'),
+        )
       } else {
-        const child: FinalState = policy === 'fail' ? 'failed' : 'cancelled'
-        todo.push({ id: text(childId), state: child, reason: 'parent', last: undefined })
-        ended.push(text(childId))
+        end(text(childId), policy === 'fail' ? 'failed' : 'cancelled', 'parent')
       }
     }
     c.sql(DROP_CHILDREN).run(job.id)
@@ -100,12 +110,22 @@ function recordQuietEnd(
   c: Connection,
   id: string,
   outcome: FinalState,
-  bonds: ReturnType<typeof columnsOf>,
+  bonds: Columns,
   startedAt: number | null,
   now: number,
 ): void {
   const attempt = { attempt: int(bonds[5]) + 1, workerId: text(bonds[7]), startedAt: startedAt ?? now, endedAt: now }
   recordAttempt(c, { id, epoch: int(bonds[6]) }, { ...attempt, outcome, error: null })
+}
+
+/** Runs a write; a row that takes no change, since it is damaged, is left to `otherwise`. */
+function unlessDamaged(write: () => unknown, otherwise: () => unknown): void {
+  try {
+    write()
+  } catch (error) {
+    if (!isConstraint(error)) throw error
+    otherwise()
+  }
 }
 
 /** Keeps a value inline when it is small; writes it to the bytes table and returns null when it is not. */
@@ -125,6 +145,11 @@ function archive(
 ): void {
   const result = inlineOrStore(c, id, BYTES_FIELD.result, last?.result ?? null)
   const error = inlineOrStore(c, id, BYTES_FIELD.error, last?.error ?? null)
-  c.sql(ARCHIVE).run(id, STATE[state], reason, last === undefined ? 0 : 1, last?.startedAt ?? null, now, result, error)
+  const counted = last === undefined ? 0 : 1
+  const write = () => c.sql(ARCHIVE).run(id, STATE[state], reason, counted, last?.startedAt ?? null, now, result, error)
+  unlessDamaged(write, () => {
+    mendForArchive(c, id)
+    write()
+  })
   c.sql(DELETE_JOB).run(id)
 }

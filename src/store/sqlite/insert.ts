@@ -1,7 +1,7 @@
 /** New jobs: rows, unique keys and edges, all inside the caller's write transaction. */
 import type { JobState } from '../../core/job/state.ts'
 import type { InsertResult, NewEdge, NewJob, NewUnique } from '../contract/index.ts'
-import { BYTES_FIELD, columnsOf, INLINE_BYTES, int, STATE, stateOf, tagsText, text } from '../sql/rows.ts'
+import { BYTES_FIELD, endedState, INLINE_BYTES, int, liveState, STATE, tagsText, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
 import { finishLive, INSERT_BYTES, requestCancel } from './finish.ts'
@@ -22,7 +22,7 @@ const INSERT_ALIKE =
   ALIKE_ROWS
 const NEWEST_ARCHIVED = 'SELECT max(id) FROM millrace_archive'
 const STATE_OF =
-  'SELECT state FROM millrace_job WHERE id = ?1 UNION ALL SELECT state FROM millrace_archive WHERE id = ?1'
+  'SELECT state, 0 FROM millrace_job WHERE id = ?1 UNION ALL SELECT state, 1 FROM millrace_archive WHERE id = ?1'
 const KEY_HOLDER = 'SELECT job_id, until FROM millrace_unique WHERE scope = ? AND key = ?'
 export const TAKE_KEY =
   'INSERT INTO millrace_unique (scope, key, job_id, until) VALUES (?, ?, ?, ?) ' +
@@ -34,7 +34,7 @@ const INSERT_EDGE = 'INSERT INTO millrace_edge (parent_id, child_id, policy) VAL
 export function insertJobs(c: Connection, jobs: readonly NewJob[]): readonly InsertResult[] {
   const now = c.now()
   const results: InsertResult[] = []
-  const newestEnded = jobs.length < ALIKE ? undefined : text(columnsOf(c.sql(NEWEST_ARCHIVED).get())[0] ?? '')
+  const newestEnded = jobs.length < ALIKE ? undefined : text(c.first(NEWEST_ARCHIVED) ?? '')
   for (let i = 0; i < jobs.length; ) {
     if (newestEnded !== undefined && insertAlike(c, jobs, i, newestEnded, now)) {
       for (let k = 0; k < ALIKE; k++) results.push({ status: 'created', id: jobs[i + k]?.id ?? '', state: 'pending' })
@@ -102,7 +102,7 @@ function insertPlain(c: Connection, job: NewJob, now: number): InsertResult {
   const runAt = runTime(job, now)
   const state = runAt > now ? STATE.scheduled : STATE.pending
   if (!writeRow(c, job, now, runAt, state, null, 0)) return existing(c, job.id)
-  return { status: 'created', id: job.id, state: stateOf(state) }
+  return { status: 'created', id: job.id, state: liveState(state) }
 }
 
 /** A job with a unique key, parents, or both. */
@@ -148,7 +148,7 @@ function writeBound(c: Connection, job: NewJob, parents: readonly NewEdge[], now
       c.sql(INSERT_EDGE).run(edge.parentId, job.id, edge.policy)
     }
   }
-  if (doomedBy === undefined) return stateOf(state)
+  if (doomedBy === undefined) return liveState(state)
   const born = doomedBy.policy === 'fail' ? 'failed' : 'cancelled'
   finishLive(c, job.id, born, 'parent', now)
   return born
@@ -210,9 +210,9 @@ export interface Holder {
 
 /** Who holds a key now: its job lives, or its window lasts. */
 export function liveHolder(c: Connection, unique: Pick<NewUnique, 'scope' | 'key'>, now: number): Holder | null {
-  const row = c.sql(KEY_HOLDER).get(unique.scope, unique.key)
+  const row = c.get(KEY_HOLDER, unique.scope, unique.key)
   if (row === undefined) return null
-  const [id, until] = columnsOf(row)
+  const [id, until] = row
   const state = stateById(c, text(id))
   if (state === null) return null
   const isHeld = !isEnded(state) || (until !== null && int(until) > now)
@@ -230,8 +230,9 @@ function existing(c: Connection, id: string): InsertResult {
 
 /** The state of a job, live or archived; null when no job has the id. */
 export function stateById(c: Connection, id: string): JobState | null {
-  const row = c.sql(STATE_OF).get(id)
-  return row === undefined ? null : stateOf(columnsOf(row)[0])
+  const row = c.get(STATE_OF, id)
+  if (row === undefined) return null
+  return row[1] === 0 ? liveState(row[0]) : endedState(row[0])
 }
 
 function runTime(job: NewJob, now: number): number {

@@ -1,10 +1,12 @@
 /** Writes about running attempts between claim and settle, each fenced by `(id, epoch, worker)`, and what becomes of lost leases. */
 import { decideLoss } from '../../core/job/decide.ts'
 import type { ExtendResult, JobReport, Lease, ReclaimedJob, ReportResult } from '../contract/index.ts'
-import { columnsOf, int, STATE, text } from '../sql/rows.ts'
+import { int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
+import { isConstraint } from './errors.ts'
 import { finishLive } from './finish.ts'
+import { changeOrSetAside } from './unreadable.ts'
 
 const EXTEND =
   'UPDATE millrace_job SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND worker_id = ?4 AND state = 3 RETURNING cancelling'
@@ -34,24 +36,35 @@ export function extend(
 ): readonly ExtendResult[] {
   const until = c.now() + leaseMs
   return leases.map((lease) => {
-    const row = c.sql(EXTEND).get(lease.id, lease.epoch, until, workerId)
+    const row = orLost(() => c.get(EXTEND, lease.id, lease.epoch, until, workerId))
     if (row === undefined) return 'lost'
-    return int(columnsOf(row)[0]) === 1 ? 'cancelling' : 'held'
+    return int(row[0]) === 1 ? 'cancelling' : 'held'
   })
 }
 
 export function start(c: Connection, workerId: string, lease: Lease): ReportResult {
-  return c.sql(START).run(lease.id, lease.epoch, c.now(), workerId).changes === 1 ? 'written' : 'lost'
+  const written = orLost(() => c.sql(START).run(lease.id, lease.epoch, c.now(), workerId))
+  return written?.changes === 1 ? 'written' : 'lost'
 }
 
 export function report(c: Connection, workerId: string, reports: readonly JobReport[]): readonly ReportResult[] {
   const now = c.now()
   return reports.map((news) => {
-    const row = c.sql(REPORT).get(news.id, news.epoch, news.progress ?? null, news.note ?? null, workerId)
+    const row = orLost(() => c.get(REPORT, news.id, news.epoch, news.progress ?? null, news.note ?? null, workerId))
     if (row === undefined) return 'lost'
-    writeLogs(c, news, int(columnsOf(row)[0]) + 1, now)
+    writeLogs(c, news, int(row[0]) + 1, now)
     return 'written'
   })
+}
+
+/** A damaged row takes no change: nobody holds it any more, and it is set aside when its lease has ended. */
+function orLost<T>(write: () => T): T | undefined {
+  try {
+    return write()
+  } catch (error) {
+    if (isConstraint(error)) return undefined
+    throw error
+  }
 }
 
 /** Sequence numbers come from the caller and grow over the attempts of a job. */
@@ -63,7 +76,7 @@ function writeLogs(c: Connection, news: JobReport, attempt: number, now: number)
 
 export function reclaim(c: Connection, limit: number): readonly ReclaimedJob[] {
   const now = c.now()
-  const rows = c.sql(EXPIRED_LEASES).all(now, limit).map(columnsOf)
+  const rows = c.all(EXPIRED_LEASES, now, limit)
   return rows.map((row) => {
     const id = text(row[0])
     const epoch = int(row[3])
@@ -71,14 +84,19 @@ export function reclaim(c: Connection, limit: number): readonly ReclaimedJob[] {
     const isCancelling = int(row[10]) === 1
     const to = isCancelling ? 'cancelled' : decided.to
     const startedAt = int(row[9] ?? row[8] ?? now)
+    const lost = { id, name: text(row[1]), queue: text(row[2]), losses: decided.losses, crashes: decided.crashes }
     recordAttempt(
       c,
       { id, epoch },
       { attempt: int(row[6]) + 1, workerId: text(row[7]), startedAt, endedAt: now, outcome: 'lost', error: null },
     )
-    c.sql(COUNT_LOSS).run(id, decided.losses, decided.crashes, to === 'pending' ? STATE.pending : STATE.processing)
+    const state = to === 'pending' ? STATE.pending : STATE.processing
+    const counted = changeOrSetAside(c, id, now, () =>
+      c.sql(COUNT_LOSS).run(id, decided.losses, decided.crashes, state),
+    )
+    if (counted === undefined) return { ...lost, to: 'failed' }
     if (to === 'failed') finishLive(c, id, 'failed', 'quarantined', now)
     else if (to === 'cancelled') finishLive(c, id, 'cancelled', 'requested', now)
-    return { id, name: text(row[1]), queue: text(row[2]), to, losses: decided.losses, crashes: decided.crashes }
+    return { ...lost, to }
   })
 }

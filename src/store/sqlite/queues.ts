@@ -1,7 +1,7 @@
 /** Queues: what waits in each, pausing, clearing, figures of what finished. */
 import type { JobState } from '../../core/job/state.ts'
 import type { Percentiles, QueueInfo, QueueStats } from '../contract/store.ts'
-import { columnsOf, int, STATE, stateOf, text } from '../sql/rows.ts'
+import { int, liveState, STATE, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 import { remove } from './control.ts'
 
@@ -20,23 +20,17 @@ const NEWEST_TIMES =
 
 export function listQueues(c: Connection): readonly QueueInfo[] {
   const counts = new Map<string, Partial<Record<JobState, number>>>()
-  for (const row of c.sql(COUNTS).all().map(columnsOf)) {
+  for (const row of c.all(COUNTS)) {
     const name = text(row[0])
     const known = counts.get(name) ?? {}
-    known[stateOf(row[1])] = int(row[2])
+    known[liveState(row[1])] = int(row[2])
     counts.set(name, known)
   }
-  const settings = new Map(
-    c
-      .sql(SETTINGS)
-      .all()
-      .map(columnsOf)
-      .map((row) => [text(row[0]), row]),
-  )
+  const settings = new Map(c.all(SETTINGS).map((row) => [text(row[0]), row]))
   const names = [...new Set([...counts.keys(), ...settings.keys()])].sort()
   return names.map((name) => {
     const setting = settings.get(name)
-    const oldest = columnsOf(c.sql(OLDEST).get(name))[0]
+    const oldest = c.first(OLDEST, name)
     return {
       name,
       counts: counts.get(name) ?? {},
@@ -56,7 +50,7 @@ export function queueStats(c: Connection, queue: string): QueueStats | null {
   }
   const live = listQueues(c).find((info) => info.name === queue)
   if (live === undefined && finished.completed + finished.failed + finished.cancelled === 0) return null
-  const times = c.sql(NEWEST_TIMES).all(queue).map(columnsOf)
+  const times = c.all(NEWEST_TIMES, queue)
   const info = live ?? {
     name: queue,
     counts: {},
@@ -83,14 +77,14 @@ export function resumeQueue(c: Connection, queue: string): void {
 
 export function clearQueue(c: Connection, queue: string, states: readonly JobState[], limit: number): number {
   const waiting = states.filter((state) => STATE[state] <= STATE.retrying && state !== 'processing')
-  const rows = c.sql(CLEARABLE).all(queue, JSON.stringify(waiting.map((state) => STATE[state])), limit)
+  const rows = c.all(CLEARABLE, queue, JSON.stringify(waiting.map((state) => STATE[state])), limit)
   // In the order of their ids, since what becomes of dependents may hang on who goes first.
-  const ids = rows.map((row) => text(columnsOf(row)[0])).sort()
+  const ids = rows.map((row) => text(row[0])).sort()
   return ids.filter((id) => remove(c, id) === 'removed').length
 }
 
 function countFinished(c: Connection, queue: string, state: JobState): number {
-  return int(columnsOf(c.sql(FINISHED).get(queue, STATE[state]))[0])
+  return int(c.first(FINISHED, queue, STATE[state]))
 }
 
 /** Nearest-rank percentiles. */

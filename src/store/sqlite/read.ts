@@ -1,6 +1,6 @@
 /** Reads: one job, pages of jobs, counts, logs, edges. They take no lock. */
 import type { EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
-import { ARCHIVE_COLUMNS, columnsOf, int, LIVE_COLUMNS, STATE, text, toJobRow } from '../sql/rows.ts'
+import { ARCHIVE_COLUMNS, type Columns, int, LIVE_COLUMNS, STATE, text, toJobRow } from '../sql/rows.ts'
 import { attemptsOf } from './attempts.ts'
 import { READ_BYTES } from './claim.ts'
 import type { Connection } from './connection.ts'
@@ -11,7 +11,7 @@ const ARCHIVED_BY_ID = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id
 const MATCHES =
   '(?1 IS NULL OR state IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR queue IN (SELECT value FROM json_each(?2))) ' +
   'AND (?3 IS NULL OR name IN (SELECT value FROM json_each(?3))) ' +
-  'AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?4)) ' +
+  'AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tags) THEN tags END) WHERE value = ?4)) ' +
   'AND (?5 IS NULL OR created_at > ?5) AND (?6 IS NULL OR created_at < ?6)'
 const LIST_LIVE_DOWN = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8`
 const LIST_LIVE_UP = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8`
@@ -32,13 +32,13 @@ const EDGES =
 const ABOVE_ALL = '~'
 
 export function jobById(c: Connection, id: string): JobRow | null {
-  const row = c.sql(LIVE_BY_ID).get(id) ?? c.sql(ARCHIVED_BY_ID).get(id)
+  const row = c.get(LIVE_BY_ID, id) ?? c.get(ARCHIVED_BY_ID, id)
   return row === undefined ? null : rowToJob(c, row)
 }
 
 export function finishedJobs(c: Connection, ids: readonly string[]): readonly JobRow[] {
   return ids.flatMap((id) => {
-    const row = c.sql(ARCHIVED_BY_ID).get(id)
+    const row = c.get(ARCHIVED_BY_ID, id)
     return row === undefined ? [] : [rowToJob(c, row)]
   })
 }
@@ -73,52 +73,42 @@ export function countJobs(
   const params = filterParams(filter)
   let count = 0
   for (const sql of [COUNT_LIVE, COUNT_ARCHIVE]) {
-    if (count <= cap) count += int(columnsOf(c.sql(sql).get(...params, cap + 1 - count))[0])
+    if (count <= cap) count += int(c.first(sql, ...params, cap + 1 - count))
   }
   return { count: Math.min(count, cap), capped: count > cap }
 }
 
 export function logLines(c: Connection, id: string, afterSeq: number, limit: number): readonly LogLine[] {
-  return c
-    .sql(LOGS)
-    .all(id, afterSeq, limit)
-    .map(columnsOf)
-    .map((row) => ({
-      attempt: int(row[0]),
-      seq: int(row[1]),
-      at: int(row[2]),
-      // Only `report` writes this column.
-      level: text(row[3]) as LogLine['level'],
-      message: row[4] instanceof Uint8Array ? row[4] : new Uint8Array(0),
-    }))
+  return c.all(LOGS, id, afterSeq, limit).map((row) => ({
+    attempt: int(row[0]),
+    seq: int(row[1]),
+    at: int(row[2]),
+    // Only `report` writes this column.
+    level: text(row[3]) as LogLine['level'],
+    message: row[4] instanceof Uint8Array ? row[4] : new Uint8Array(0),
+  }))
 }
 
 export function edgesOf(c: Connection, id: string): readonly EdgeRow[] {
   return c
-    .sql(EDGES)
-    .all(id)
-    .map(columnsOf)
+    .all(EDGES, id)
     .map((row) => ({ parentId: text(row[0]), childId: text(row[1]), policy: text(row[2]) as EdgeRow['policy'] }))
 }
 
 function pages(c: Connection, sql: string, params: readonly (string | number | null)[]): readonly JobRow[] {
-  return c
-    .sql(sql)
-    .all(...params)
-    .map((row) => rowToJob(c, row))
+  return c.all(sql, ...params).map((row) => rowToJob(c, row))
 }
 
-function rowToJob(c: Connection, row: unknown): JobRow {
+function rowToJob(c: Connection, row: Columns): JobRow {
   return toJobRow(
-    columnsOf(row),
+    row,
     (id, field) => bytesOf(c, id, field),
     (id) => attemptsOf(c, id),
   )
 }
 
 export function bytesOf(c: Connection, id: string, field: number): Uint8Array | null {
-  const row = c.sql(READ_BYTES).get(id, field)
-  const data = row === undefined ? null : columnsOf(row)[0]
+  const data = c.first(READ_BYTES, id, field)
   return data instanceof Uint8Array ? data : null
 }
 

@@ -1,6 +1,6 @@
 /** Walks every job that carries sealed bytes, so that they can be sealed anew under another key. */
 import type { ResealResult, SealedBytes, SealedRow } from '../contract/index.ts'
-import { BYTES_FIELD, columnsOf, INLINE_BYTES, int, text } from '../sql/rows.ts'
+import { BYTES_FIELD, INLINE_BYTES, int, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 import { INSERT_BYTES } from './finish.ts'
 import { bytesOf } from './read.ts'
@@ -49,30 +49,26 @@ export async function reseal(
 }
 
 function readPage(c: Connection, cursor: string | null, limit: number): Page {
-  const rows = c
-    .sql(PAGE)
-    .all(cursor ?? '', limit)
-    .map(columnsOf)
-    .map((row) => {
-      const id = text(row[0])
-      const epoch = int(row[2])
-      const fields: SealedBytes[] = []
-      const add = (field: SealedBytes['field'], bytes: unknown) => {
-        if (bytes instanceof Uint8Array) fields.push({ field, epoch, bytes })
-      }
-      add('payload', row[4] ?? bytesOf(c, id, BYTES_FIELD.payload))
-      add('result', row[5] ?? bytesOf(c, id, BYTES_FIELD.result))
-      add('error', row[6] ?? bytesOf(c, id, BYTES_FIELD.error))
-      add('progress', row[7])
-      for (const attempt of c.sql(ATTEMPT_ERRORS).all(id).map(columnsOf)) add(`history:${int(attempt[0])}`, attempt[1])
-      for (const line of c.sql(LOG_MESSAGES).all(id).map(columnsOf)) add(`log:${int(line[0])}`, line[1])
-      return { id, name: text(row[1]), epoch, isArchived: int(row[3]) === 1, fields }
-    })
+  const rows = c.all(PAGE, cursor ?? '', limit).map((row) => {
+    const id = text(row[0])
+    const epoch = int(row[2])
+    const fields: SealedBytes[] = []
+    const add = (field: SealedBytes['field'], bytes: unknown) => {
+      if (bytes instanceof Uint8Array) fields.push({ field, epoch, bytes })
+    }
+    add('payload', row[4] ?? bytesOf(c, id, BYTES_FIELD.payload))
+    add('result', row[5] ?? bytesOf(c, id, BYTES_FIELD.result))
+    add('error', row[6] ?? bytesOf(c, id, BYTES_FIELD.error))
+    add('progress', row[7])
+    for (const attempt of c.all(ATTEMPT_ERRORS, id)) add(`history:${int(attempt[0])}`, attempt[1])
+    for (const line of c.all(LOG_MESSAGES, id)) add(`log:${int(line[0])}`, line[1])
+    return { id, name: text(row[1]), epoch, isArchived: int(row[3]) === 1, fields }
+  })
   return { rows, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null) }
 }
 
 function writeBack(c: Connection, row: Page['rows'][number], fields: readonly SealedBytes[]): boolean {
-  if (c.sql(SAME).get(row.id, row.epoch) === undefined) return false
+  if (c.get(SAME, row.id, row.epoch) === undefined) return false
   for (const { field, bytes } of fields) {
     const [kind, number] = field.split(':')
     if (kind === 'history') c.sql(SET_ATTEMPT).run(row.id, Number(number), bytes)

@@ -1,6 +1,6 @@
 /** What processes share beside jobs: small values with compare-and-set, and who is alive. */
 import type { NodeRow } from '../contract/store.ts'
-import { columnsOf, int, text } from '../sql/rows.ts'
+import { int, listOrNull, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 
 const GET = 'SELECT value, version FROM millrace_state WHERE key = ?'
@@ -21,9 +21,9 @@ const FORGET = 'DELETE FROM millrace_node WHERE seen_at < ?'
 const FORGET_AFTER_MS = 86_400_000
 
 export function getState(c: Connection, key: string): { readonly value: string; readonly version: number } | null {
-  const row = c.sql(GET).get(key)
+  const row = c.get(GET, key)
   if (row === undefined) return null
-  const [value, version] = columnsOf(row)
+  const [value, version] = row
   return { value: text(value), version: int(version) }
 }
 
@@ -38,7 +38,7 @@ export function listState(
   limit: number,
 ): readonly { readonly key: string; readonly value: string; readonly version: number }[] {
   // Keys compare as bytes; U+10FFFF stands above whatever may follow the prefix.
-  const rows = c.sql(LIST).all(prefix, `${prefix}\u{10ffff}`, limit).map(columnsOf)
+  const rows = c.all(LIST, prefix, `${prefix}\u{10ffff}`, limit)
   return rows.map((row) => ({ key: text(row[0]), value: text(row[1]), version: int(row[2]) }))
 }
 
@@ -60,17 +60,14 @@ export function beat(c: Connection, node: Omit<NodeRow, 'seenAt' | 'startedAt'>)
 }
 
 export function nodes(c: Connection, withinMs: number): readonly NodeRow[] {
-  const rows = c
-    .sql(NODES)
-    .all(c.now() - withinMs)
-    .map(columnsOf)
+  const rows = c.all(NODES, c.now() - withinMs)
   return rows.map((row) => ({
     id: text(row[0]),
     host: text(row[1]),
     pid: int(row[2]),
     version: text(row[3]),
-    names: JSON.parse(text(row[4])),
-    queues: row[5] === null ? null : JSON.parse(text(row[5])),
+    names: listOrNull(row[4]) ?? [],
+    queues: row[5] === null ? null : (listOrNull(row[5]) ?? []),
     concurrency: int(row[6]),
     running: int(row[7]),
     startedAt: int(row[8]),
