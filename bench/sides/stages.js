@@ -11,12 +11,12 @@ import './processes.js'
 import { finish, inFlight, options, payload } from './timing.js'
 
 const { path, durability, count, concurrency } = options
-/** What a statement's text says it is for, in the order they are tried. */
+/** What a statement's text says it is for, in the order they are tried. The duties' few looks at jobs count as claims. */
 const RULES = [
-  [/^\s*(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)/i, 'commit'],
-  [/INSERT INTO millrace_job\b/i, 'insert'],
-  [/millrace_archive|DELETE FROM millrace_job\b/i, 'settle'],
-  [/(?:SELECT|UPDATE)[\s\S]*millrace_job\b/i, 'claim'],
+  [/^\s*(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b/i, 'commit'],
+  [/^\s*INSERT (?:OR \w+ )?INTO millrace_job\b/i, 'insert'],
+  [/^\s*(?:INSERT (?:OR \w+ )?INTO millrace_archive|DELETE FROM millrace_job)\b/i, 'settle'],
+  [/^\s*(?:SELECT|UPDATE|WITH)\b[\s\S]*\bmillrace_job\b/i, 'claim'],
 ]
 const STAGES = new Map()
 const spent = {}
