@@ -69,7 +69,7 @@ function processing({ jobs, fewJobs }: Sizes): Scenario[] {
       key: 'zod',
       id: 'zod',
       sides: [{ name: 'Millrace', script: 'millrace', settings: { ...NORMAL, ...d, handler: 'zod' } }, plain],
-      lines: [rate('zod', 'the same at 100 with a zod schema')],
+      lines: [rate('zod', `process ${shown}, concurrency 100, zod schema`)],
     },
     {
       key: 'ts',
@@ -78,7 +78,7 @@ function processing({ jobs, fewJobs }: Sizes): Scenario[] {
         { name: 'Millrace', script: 'millrace', settings: { ...NORMAL, ...d, handler: 'ts' } },
         { ...plain, name: 'compiled' },
       ],
-      lines: [rate('ts', 'the same at 100 with a .ts handler file')],
+      lines: [rate('ts', `process ${shown}, concurrency 100, .ts handler file`)],
     },
     {
       key: 'full',
@@ -87,7 +87,7 @@ function processing({ jobs, fewJobs }: Sizes): Scenario[] {
         { name: 'Millrace', script: 'millrace', settings: { ...FULL, ...d } },
         { ...plain, name: 'normal' },
       ],
-      lines: [rate('full', 'the same at 100, fsync at each commit')],
+      lines: [rate('full', `process ${shown}, concurrency 100, fsync at each commit`)],
     },
     {
       key: 'g',
@@ -132,8 +132,8 @@ function latency({ pulses, idleMs, seconds }: Sizes): Scenario[] {
       ),
       lines: [
         rate('h', `producer and worker at once, ${seconds} s`),
-        { id: 'h.p50', title: 'the same, end to end, p50', figure: 'p50', unit: 'ms' },
-        { id: 'h.p99', title: 'the same, end to end, p99', figure: 'p99', unit: 'ms' },
+        { id: 'h.p50', title: 'producer and worker at once, end to end, p50', figure: 'p50', unit: 'ms' },
+        { id: 'h.p99', title: 'producer and worker at once, end to end, p99', figure: 'p99', unit: 'ms' },
       ],
     },
   ]
@@ -215,7 +215,7 @@ function pressure({ rows, busySeconds, crowdSeconds }: Sizes): Scenario[] {
         { id: 'busy.p50', title: 'enqueue beside a busy worker, p50', figure: 'p50', unit: 'ms' },
         { id: 'busy.p99', title: 'enqueue beside a busy worker, p99', figure: 'p99', unit: 'ms' },
         { id: 'busy.longest', title: 'enqueue beside a busy worker, longest', figure: 'longest', unit: 'ms' },
-        rate('busy', 'that worker meanwhile'),
+        rate('busy', 'the busy worker meanwhile'),
       ],
     },
     {
