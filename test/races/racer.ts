@@ -17,9 +17,10 @@ let isStopped = false
 const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<Parts[R]['saw']> } = {
   migrate: async () => ({ applied: await store.migrate(), version: (await store.schemaVersion()).current }),
 
-  async adopt({ parentIds }) {
+  async adopt({ parentIds, seed }) {
+    const random = generator(seed)
     const children: Parts['adopt']['saw']['children'][number][] = []
-    for (const [i, parentId] of parentIds.entries()) {
+    for (const [i, parentId] of shuffled(parentIds, random).entries()) {
       const policy: EdgePolicy = (['cancel', 'proceed', 'fail'] as const)[i % 3] ?? 'cancel'
       const [result] = await jobs.insert([newJob({ queue: 'children', dependsOn: [{ parentId, policy }] })])
       if (result !== undefined) children.push({ id: result.id, status: result.status, born: stateOf(result) })
@@ -27,7 +28,8 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<
     return { children }
   },
 
-  async end({ how, parentIds }) {
+  async end({ how, parentIds, seed }) {
+    const random = generator(seed)
     for (const [i, id] of parentIds.entries()) {
       if (how === 'cancel') await jobs.cancel([id])
       else if (how === 'expire') await jobs.expire(1)
@@ -39,6 +41,8 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<
         const completed = { ...lease, to: 'completed', result: null } as const
         await jobs.exchange({ workerId: 'w', settle: [i % 2 === 0 ? completed : failed] })
       }
+      // Ending is quicker than inserting: with rests, about half of the children find their parent alive.
+      if (random() < 0.5) await pause()
     }
     return {}
   },
@@ -138,6 +142,13 @@ function newJob(parts: Partial<NewJob>): NewJob {
 
 function stateOf(result: { readonly status: string }): string {
   return 'state' in result ? String(result.state) : ''
+}
+
+function shuffled<T>(list: readonly T[], random: () => number): readonly T[] {
+  return list
+    .map((item) => ({ item, place: random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
 }
 
 /** Others get their turn. */

@@ -24,9 +24,10 @@ describe('children inserted by two processes while two others end their parents'
       async () => {
         const path = tempStorePath()
         const store = await openStore(path)
+        const seed = seedOf(7)
         const parentIds = await makeParents(store, path, how, CHILDREN / 2)
-        const adopters = await Promise.all([1, 2].map(() => startRacer(path, 'adopt', { parentIds })))
-        const enders = await Promise.all([1, 2].map(() => startRacer(path, 'end', { how, parentIds })))
+        const adopters = await Promise.all([1, 2].map((n) => startRacer(path, 'adopt', { parentIds, seed: seed + n })))
+        const enders = await Promise.all([3, 4].map((n) => startRacer(path, 'end', { how, parentIds, seed: seed + n })))
 
         go([...adopters, ...enders])
         const children = (await Promise.all(adopters.map((racer) => racer.done()))).flatMap((saw) => saw.children)

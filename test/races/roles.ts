@@ -10,16 +10,16 @@ export interface Parts {
     readonly part: Record<string, never>
     readonly saw: { readonly applied: readonly number[]; readonly version: number }
   }
-  /** Inserts a child of each parent. */
+  /** Inserts a child of each parent, in an order of its own. */
   readonly adopt: {
-    readonly part: { readonly parentIds: readonly string[] }
+    readonly part: { readonly parentIds: readonly string[]; readonly seed: number }
     readonly saw: {
       readonly children: readonly { readonly id: string; readonly status: string; readonly born: string }[]
     }
   }
   /** Ends each parent, or deletes it where it has ended. */
   readonly end: {
-    readonly part: { readonly how: EndKind; readonly parentIds: readonly string[] }
+    readonly part: { readonly how: EndKind; readonly parentIds: readonly string[]; readonly seed: number }
     readonly saw: Record<string, never>
   }
   /** Inserts a job with each key. */
