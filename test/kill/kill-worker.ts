@@ -1,0 +1,23 @@
+/**
+ * A worker process for the kill tests: works until it is killed. Each handler writes a line at its start and its end to a
+ * log of this process. Arguments: the store, the folder of the logs.
+ */
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { defineJob, Millrace } from '../../src/index.ts'
+
+const [, , store = '', folder = ''] = process.argv
+const log = join(folder, `${process.pid}.log`)
+const mill = await Millrace.open({ store })
+const noted = defineJob({
+  name: 'noted',
+  retry: false,
+  run: async (ms: number, job) => {
+    // One write to a file opened for appending: it is whole, and it outlives this process.
+    appendFileSync(log, `start ${job.id} ${job.fence}\n`)
+    if (ms > 0) await new Promise((done) => setTimeout(done, ms))
+    appendFileSync(log, `end ${job.id} ${job.fence}\n`)
+  },
+})
+mill.work([noted], { concurrency: 10, lease: '1s', heartbeat: '200ms', poll: '20ms' })
+console.log('ready')
