@@ -79,6 +79,8 @@ export class Leases {
   #heard(job: RunningJob, result: ExtendResult, sentAt: number): void {
     if (job.isOver) return
     if (result === 'lost') {
+      // Its own clock may have said so already.
+      if (job.aborted === 'lease-lost') return
       this.abort(job, 'lease-lost')
       this.#options.onLost(job)
       return

@@ -98,6 +98,10 @@ test(
 
     await worker.stop()
     await stale.kill()
+    expect(
+      stale.lines.filter((line) => line.startsWith('lost ')),
+      'each loss is told once',
+    ).toHaveLength(JOBS)
     for (const id of ids) {
       const info = await mill.get(id)
       expect(info).toMatchObject({ state: 'completed', result: 'current', progressNote: null, losses: 1 })
