@@ -30,7 +30,7 @@ test(
       : Array.from({ length: PLACES }, (_, i) => (commits[Math.floor((i * commits.length) / PLACES)] ?? 1) - (i % 4))
     for (const at of places) {
       const life = await live(at)
-      expect(life.ended.signal, `killed before statement ${at}`).toBe('SIGKILL')
+      expect(life.ended, `killed before statement ${at}`).toMatchObject({ signal: 'SIGKILL', stderr: '' })
       await expectSound(life, `killed before statement ${at}`)
     }
     if (LONG) console.log(`${places.length} kills`)
