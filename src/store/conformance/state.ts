@@ -55,7 +55,7 @@ export function stateCases(test: Case): void {
       expect((await f.store.state.get('n'))?.value).toBe('30')
     })
 
-    test('lists by prefix in order, every character meaning itself', async (f) => {
+    test('Q3: lists by prefix in order, every character meaning itself', async (f) => {
       const keys = ['a', 'a%', 'a%1', 'a_', 'a_1', 'aX1', 'A%', 'b', 'a\u{10ffff}', 'aé', 'a%\\']
       for (const key of keys) await f.store.state.put(key, `v:${key}`, null)
       const list = async (prefix: string, limit = 100) =>
