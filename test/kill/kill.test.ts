@@ -15,8 +15,8 @@ const RUNS = LONG ? 20 : 1
 const JOBS = LONG ? 5_000 : 300
 const KILLS = LONG ? 50 : 6
 const WORKERS = 4
-/** Bytes of a line of the logs, about. */
-const LINE = 45
+/** Bytes of a job's two lines in the logs, at least. */
+const BOTH_LINES = 88
 
 const noted = defineJob({ name: 'noted', retry: false, run: (_: number) => undefined })
 
@@ -59,7 +59,7 @@ async function runOnce(seed: number): Promise<{ kills: number; losses: number; s
     const inputs = Array.from({ length: count }, () => Math.floor(random() * 6))
     ids.push(...(await mill.enqueueMany(noted, inputs)).map((job) => job.id))
     // Somewhere between the first start of the wave and its last end.
-    const wanted = before + Math.floor(random() * count) * LINE * 2
+    const wanted = before + Math.floor(random() * count) * BOTH_LINES
     await expect.poll(() => logBytes(logs) >= wanted, { timeout: 60_000, interval: 1 }).toBe(true)
     const [victim] = workers.splice(Math.floor(random() * workers.length), 1)
     await victim?.line('ready')
