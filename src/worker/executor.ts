@@ -23,6 +23,16 @@ export interface Ended {
 }
 
 const RETURNED: AttemptEnd = { kind: 'returned' }
+const NOTHING_RETURNED: Ended = { end: RETURNED, result: null, error: null }
+
+/** An attempt that goes back as if it had not been. */
+export const RELEASED: Ended = { end: { kind: 'released' }, result: null, error: null }
+
+/** Who is told how an attempt goes on. */
+export interface Steps {
+  readonly onStart: (job: RunningJob) => void
+  readonly onEnd: (job: RunningJob, ended: Ended) => void
+}
 
 /** Runs attempts; one per worker. */
 export class Executor {
@@ -34,23 +44,39 @@ export class Executor {
     this.#middleware = middleware
   }
 
-  /** Runs the attempt to its end. Never rejects. `onStart` is called when the payload is ready and the handler begins. */
-  async run(job: RunningJob, onStart: (job: RunningJob) => void): Promise<Ended> {
+  /** Runs the attempt to its end. Calls `onStart` when the payload is ready and the handler begins, and `onEnd` once; never throws. */
+  run(job: RunningJob, steps: Steps): void {
     let input: unknown
     try {
-      const opened = this.#input(job)
-      input = opened instanceof Promise ? await opened : opened
+      input = this.#input(job)
     } catch (error) {
-      return this.#inputFailed(job, error)
+      end(job, this.#inputFailed(job, error), steps)
+      return
     }
-    onStart(job)
+    if (!(input instanceof Promise)) this.#handle(job, input, steps)
+    else
+      void input.then(
+        (opened) => this.#handle(job, opened, steps),
+        (error) => end(job, this.#inputFailed(job, error), steps),
+      )
+  }
+
+  #handle(job: RunningJob, input: unknown, steps: Steps): void {
+    job.dropPayload()
+    steps.onStart(job)
+    let value: unknown
     try {
-      const value = this.#middleware.length === 0 ? job.handler.run(input, job) : this.#through(job, input)
-      // A handler that is not asynchronous costs no turn of the microtask queue.
-      return await this.#returned(job, isThenable(value) ? await value : value)
+      value = this.#middleware.length === 0 ? job.handler.run(input, job) : this.#through(job, input)
     } catch (error) {
-      return this.#threw(job, error)
+      end(job, this.#threw(job, error), steps)
+      return
     }
+    if (!isThenable(value)) end(job, this.#returned(job, value), steps)
+    else
+      void Promise.resolve(value).then(
+        (result) => end(job, this.#returned(job, result), steps),
+        (error) => end(job, this.#threw(job, error), steps),
+      )
   }
 
   #input(job: RunningJob): unknown | Promise<unknown> {
@@ -89,24 +115,38 @@ export class Executor {
     return at(0)
   }
 
-  async #returned(job: RunningJob, value: unknown): Promise<Ended> {
+  #returned(job: RunningJob, value: unknown): Ended | Promise<Ended> {
     const { definition } = job.handler
+    if (definition.output === undefined && value === undefined) return NOTHING_RETURNED
     try {
-      if (definition.output !== undefined) await validate(definition.output, value, 'RESULT_INVALID', definition.name)
-      if (value === undefined) return { end: RETURNED, result: null, error: null }
-      const field = { jobId: job.id, jobName: job.name, field: 'result', epoch: job.claimed.epoch } as const
-      const sealed = this.#codec.encode(field, value)
-      return { end: RETURNED, result: sealed instanceof Promise ? await sealed : sealed, error: null }
+      const checked = validate(definition.output, value, 'RESULT_INVALID', definition.name)
+      if (checked instanceof Promise) {
+        return checked
+          .then(() => this.#sealed(job, value))
+          .catch((error) => this.#failed(job, { kind: 'resultInvalid' }, error))
+      }
+      const sealed = this.#sealed(job, value)
+      return sealed instanceof Promise
+        ? sealed.catch((error) => this.#failed(job, { kind: 'resultInvalid' }, error))
+        : sealed
     } catch (error) {
       return this.#failed(job, { kind: 'resultInvalid' }, error)
     }
+  }
+
+  #sealed(job: RunningJob, value: unknown): Ended | Promise<Ended> {
+    if (value === undefined) return NOTHING_RETURNED
+    const field = { jobId: job.id, jobName: job.name, field: 'result', epoch: job.claimed.epoch } as const
+    const sealed = this.#codec.encode(field, value)
+    if (!(sealed instanceof Promise)) return { end: RETURNED, result: sealed, error: null }
+    return sealed.then((result) => ({ end: RETURNED, result, error: null }))
   }
 
   #threw(job: RunningJob, error: unknown): Promise<Ended> | Ended {
     if (error instanceof Snooze) return { end: { kind: 'snoozed', delayMs: error.delayMs }, result: null, error: null }
     if (job.aborted === 'cancelled') return this.#failed(job, { kind: 'cancelled' }, error)
     if (job.aborted === 'timeout') return this.#failed(job, { kind: 'timedOut' }, error)
-    if (job.aborted === 'stopping') return { end: { kind: 'released' }, result: null, error: null }
+    if (job.aborted === 'stopping') return RELEASED
     if (error instanceof Discard) return this.#failed(job, { kind: 'discarded' }, error)
     const { name, code } = errorText(error)
     const threw = { kind: 'threw', errorName: name, ...(code !== undefined && { errorCode: code }) } as const
@@ -141,6 +181,11 @@ export class Executor {
       return { error: null, errorLine }
     }
   }
+}
+
+function end(job: RunningJob, ended: Ended | Promise<Ended>, steps: Steps): void {
+  if (ended instanceof Promise) void ended.then((late) => steps.onEnd(job, late))
+  else steps.onEnd(job, ended)
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -29,7 +29,7 @@ export interface WorkerOptions {
   readonly stopWithin?: Duration
   /** The longest a worker sleeps without asking the store, default 250 ms. */
   readonly poll?: Duration
-  /** Jobs fetched ahead of free slots at most, default 256; 0 turns it off. */
+  /** Jobs fetched ahead of free slots at most, default 192 less `concurrency`, and 32 at least; 0 turns it off. */
   readonly maxPrefetch?: number
   /** The longest an attempt may run here, also when its job allows more. */
   readonly timeout?: Duration
@@ -85,8 +85,9 @@ export function workerSettings(options: WorkerOptions): WorkerSettings {
       hint: 'Make the lease at least twice the heartbeat.',
     })
   }
+  const concurrency = count(options.concurrency, 'concurrency', 10, 1, 10_000)
   return {
-    concurrency: count(options.concurrency, 'concurrency', 10, 1, 10_000),
+    concurrency,
     queues: queueSettings(options.queues),
     middleware: options.middleware ?? [],
     leaseMs,
@@ -94,7 +95,7 @@ export function workerSettings(options: WorkerOptions): WorkerSettings {
     graceMs: duration(options.grace, 'grace', 5_000, 0),
     stopWithinMs: duration(options.stopWithin, 'stopWithin', 20_000, 0),
     pollMs: duration(options.poll, 'poll', 250, 1),
-    maxPrefetch: count(options.maxPrefetch, 'maxPrefetch', 256, 0, 10_000),
+    maxPrefetch: count(options.maxPrefetch, 'maxPrefetch', defaultPrefetch(concurrency), 0, 10_000),
     maxTimeoutMs: options.timeout === undefined ? Number.POSITIVE_INFINITY : duration(options.timeout, 'timeout', 0, 1),
     maxJobs:
       options.maxJobs === undefined
@@ -103,6 +104,14 @@ export function workerSettings(options: WorkerOptions): WorkerSettings {
     drain: options.drain === true,
     restart: options.restart === true,
   }
+}
+
+/**
+ * Running and fetched together about 192: enough to keep one exchange of the fastest store busy (256 were no faster on SQLite),
+ * and few enough that V8's young generation stays small: after 100,000 jobs a worker held 15 MiB less than with 356.
+ */
+function defaultPrefetch(concurrency: number): number {
+  return Math.max(32, 192 - concurrency)
 }
 
 function queueSettings(queues: WorkerOptions['queues']): WorkerSettings['queues'] {

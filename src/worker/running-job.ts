@@ -86,6 +86,13 @@ export class RunningJob implements JobContext {
     return this.#controller.signal
   }
 
+  /** Lets the stored bytes go once the handler has its input: at full speed they are a third of what V8 copies at a scavenge. */
+  dropPayload(): void {
+    // The claimed job is this attempt's alone, and its bytes are read once.
+    const claimed: { payload: Uint8Array } = this.claimed
+    claimed.payload = NO_BYTES
+  }
+
   progress(fraction: number, note?: string): void {
     if (!this.isOver) this.#outlet.progress(this, fraction, note)
   }
@@ -106,6 +113,8 @@ export class RunningJob implements JobContext {
     this.#controller?.abort(reasonOf(why))
   }
 }
+
+const NO_BYTES = new Uint8Array(0)
 
 function reasonOf(why: AbortWhy): Error {
   return new DOMException(ABORT_TEXT[why], why === 'timeout' ? 'TimeoutError' : 'AbortError')

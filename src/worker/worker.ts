@@ -14,14 +14,12 @@ import type { Codec } from '../codec/codec.ts'
 import { StoreError } from '../core/errors.ts'
 import type { Registry } from '../job/registry.ts'
 import type { ExchangeResult, Lease, Store } from '../store/contract/index.ts'
+import { Attempts } from './attempts.ts'
 import { Contact } from './contact.ts'
-import { type Ended, Executor } from './executor.ts'
-import { type Fetched, Fetcher, needsStartRecord } from './fetcher.ts'
-import { Leases } from './leases.ts'
+import { Executor } from './executor.ts'
+import { Fetcher } from './fetcher.ts'
 import type { WorkerSettings } from './options.ts'
 import { Reporter } from './reporter.ts'
-import { RunningJob } from './running-job.ts'
-import { settlementOf } from './settlement.ts'
 import { answers, type Outcome, Settler } from './settler.ts'
 import { Slots } from './slots.ts'
 import { tellSettled } from './tell.ts'
@@ -45,11 +43,9 @@ export class Worker implements Service {
   readonly #slots: Slots
   readonly #fetcher: Fetcher
   readonly #settler = new Settler()
-  readonly #executor: Executor
   readonly #reporter: Reporter
-  readonly #leases: Leases
+  readonly #attempts: Attempts
   readonly #contact: Contact
-  readonly #maxUnsettled: number
   #isScheduled = false
   #isInFlight = false
   /** The last claim left something, or a hint came since: there may be more. */
@@ -62,28 +58,29 @@ export class Worker implements Service {
   #drainWaiters: (() => void)[] = []
   /** The last claim found nothing at all. */
   #foundNothing = false
-  /** Attempts that ended here, whatever became of them. */
-  jobsDone = 0
-
   constructor(parts: WorkerParts) {
     const { settings, store, clock, codec, telemetry } = parts
     this.#parts = parts
     this.#slots = new Slots(settings.concurrency, settings.queues !== 'all')
     this.#fetcher = new Fetcher(settings, this.#slots, parts.id, parts.registry.names)
-    this.#executor = new Executor(codec, settings.middleware)
     this.#reporter = new Reporter(parts.id, store, codec, clock, telemetry)
-    this.#maxUnsettled = settings.maxPrefetch + settings.concurrency
-    this.#leases = new Leases({
-      workerId: parts.id,
-      store,
-      clock,
-      slots: this.#slots,
-      leaseMs: settings.leaseMs,
-      graceMs: settings.graceMs,
-      onIgnored: (job) => this.#giveUp(job),
-      onLost: (job) => this.#lost(job),
-    })
     this.#contact = new Contact(clock, telemetry, settings.leaseMs * 3)
+    this.#attempts = new Attempts({
+      ...parts,
+      workerId: parts.id,
+      executor: new Executor(codec, settings.middleware),
+      reporter: this.#reporter,
+      slots: this.#slots,
+      fetcher: this.#fetcher,
+      settler: this.#settler,
+      onChange: () => this.#schedule(),
+      onStoreFailed: (operation, error) => this.#contact.failed(operation, error),
+    })
+  }
+
+  /** Attempts that ended here, whatever became of them. */
+  get jobsDone(): number {
+    return this.#attempts.done
   }
 
   get running(): number {
@@ -114,7 +111,7 @@ export class Worker implements Service {
 
   pause(): void {
     this.#isClaiming = false
-    this.#giveBack(Number.POSITIVE_INFINITY)
+    this.#attempts.giveBack(Number.POSITIVE_INFINITY)
     this.#schedule()
   }
 
@@ -127,15 +124,15 @@ export class Worker implements Service {
   /** Extends leases, gives back what waited too long, and checks that the store still answers. */
   async heartbeat(): Promise<void> {
     const { clock, settings } = this.#parts
-    this.#giveBack(clock.monotonic() + settings.leaseMs / 2)
+    this.#attempts.giveBack(clock.monotonic() + settings.leaseMs / 2)
     try {
-      await this.#leases.heartbeat()
+      await this.#attempts.leases.heartbeat()
       if (this.#slots.running.size > 0) this.#contact.succeeded('heartbeat')
     } catch (error) {
       this.#contact.failed('heartbeat', error)
     }
     if (this.#contact.isLost && !this.#isStopped) {
-      for (const job of this.#slots.running) this.#leases.abort(job, 'lease-lost')
+      for (const job of this.#slots.running) this.#attempts.leases.abort(job, 'lease-lost')
       this.#parts.onFatal(this.#contact.lostError(this.#parts.store.description))
     }
     this.#schedule()
@@ -153,12 +150,12 @@ export class Worker implements Service {
 
   /** Aborts every handler that still runs; their attempts go back uncounted. */
   abortAll(): void {
-    for (const job of [...this.#slots.running]) this.#leases.abort(job, 'stopping')
+    for (const job of [...this.#slots.running]) this.#attempts.leases.abort(job, 'stopping')
   }
 
   /** Gives back the leases of handlers that did not heed their signal. */
   abandonAll(): void {
-    for (const job of [...this.#slots.running]) this.#giveUp(job)
+    for (const job of [...this.#slots.running]) this.#attempts.giveUp(job)
   }
 
   /** Ends for good. What is unsettled stays in the store under its lease. */
@@ -168,7 +165,7 @@ export class Worker implements Service {
     this.#cancelPoll?.()
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
-    this.#leases.stop()
+    this.#attempts.leases.stop()
     await this.#reporter.flush()
     for (const resolve of this.#idleWaiters.splice(0)) resolve()
   }
@@ -182,7 +179,7 @@ export class Worker implements Service {
   readonly #pump = (): void => {
     this.#isScheduled = false
     if (this.#isStopped) return
-    this.#startReady()
+    this.#attempts.startReady()
     if (this.#isInFlight || !this.#contact.mayTry) return
     const settle = this.#settler.take()
     const claim = this.#isClaiming && (this.#mayHaveMore || settle.length > 0) ? this.#fetcher.request() : undefined
@@ -210,9 +207,9 @@ export class Worker implements Service {
       this.#took(batch, result)
       if (result.more) this.#mayHaveMore = true
       if (claim !== undefined) this.#foundNothing = result.claimed.length === 0
-      this.#fetcher.add(result.claimed, this.#leases.endOf(sentAt))
+      this.#fetcher.add(result.claimed, this.#attempts.leases.endOf(sentAt))
       this.#heard(result.cancelling)
-      this.#startReady()
+      this.#attempts.startReady()
     } catch (error) {
       this.#refused(batch, error)
     } finally {
@@ -250,116 +247,7 @@ export class Worker implements Service {
     if (cancelling.length === 0) return
     for (const job of this.#slots.running) {
       if (cancelling.some((lease) => lease.id === job.id && lease.epoch === job.claimed.epoch))
-        this.#leases.abort(job, 'cancelled')
-    }
-  }
-
-  #startReady(): void {
-    while (this.#slots.free > 0 && this.#settler.waiting < this.#maxUnsettled) {
-      const fetched = this.#fetcher.next()
-      if (fetched === undefined) return
-      this.#start(fetched)
-    }
-  }
-
-  #start({ job: claimed, leaseEnd }: Fetched): void {
-    const { registry, telemetry, settings } = this.#parts
-    const handler = registry.get(claimed.name)
-    // Only handled names are claimed; a registry does not shrink.
-    if (handler === undefined) return
-    const job = new RunningJob(claimed, handler, leaseEnd, this.#reporter, settings.maxTimeoutMs)
-    this.#slots.take(job)
-    if (telemetry.has('job.claimed'))
-      telemetry.emit('job.claimed', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
-    if (needsStartRecord(claimed)) void this.#startOnRecord(job)
-    else void this.#run(job)
-  }
-
-  /** A job that was lost before is written down as started first: if it takes this process with it, that is on record. */
-  async #startOnRecord(job: RunningJob): Promise<void> {
-    try {
-      const { store, id } = this.#parts
-      if ((await store.jobs.start(id, job.claimed)) === 'written') return await this.#run(job)
-    } catch (error) {
-      this.#contact.failed('start', error)
-    }
-    this.#leave(job)
-  }
-
-  async #run(job: RunningJob): Promise<void> {
-    const ended = await this.#executor.run(job, this.#began)
-    if (job.isOver) return
-    if (this.#reporter.has(job)) await this.#reporter.flush()
-    if (!job.isOver) this.#end(job, ended)
-  }
-
-  readonly #began = (job: RunningJob): void => {
-    const now = this.#parts.clock.monotonic()
-    job.startedAt = now
-    job.deadline = now + job.timeoutMs
-    this.#leases.watch(job)
-    const { telemetry } = this.#parts
-    if (telemetry.has('job.started'))
-      telemetry.emit('job.started', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
-  }
-
-  #end(job: RunningJob, ended: Ended): void {
-    const { clock, random } = this.#parts
-    const runMs = job.startedAt === 0 ? 0 : clock.monotonic() - job.startedAt
-    this.#fetcher.sawRun(runMs)
-    this.#leave(job)
-    if (job.aborted === 'lease-lost') return
-    const settlement = settlementOf(job, ended, runMs, random())
-    this.#settler.add(
-      ended.errorLine === undefined ? { job, settlement } : { job, settlement, errorLine: ended.errorLine },
-    )
-    this.jobsDone++
-  }
-
-  #leave(job: RunningJob): void {
-    job.isOver = true
-    this.#slots.give(job)
-    this.#startReady()
-    this.#schedule()
-  }
-
-  /** The handler ignored its signal for the whole grace: its attempt ends without it, its slot is free. */
-  #giveUp(job: RunningJob): void {
-    if (job.isOver) return
-    const why = job.aborted ?? 'stopping'
-    this.#parts.telemetry.emit('job.abandoned', { jobId: job.id, name: job.name, queue: job.queue, why })
-    if (why === 'lease-lost') {
-      this.#leave(job)
-      return
-    }
-    if (why === 'stopping') {
-      this.#end(job, { end: { kind: 'released' }, result: null, error: null })
-      return
-    }
-    const text =
-      why === 'timeout'
-        ? `ran longer than its timeout of ${job.timeoutMs} ms and ignored its signal`
-        : 'was cancelled and ignored its signal'
-    const kind = why === 'timeout' ? 'timedOut' : 'cancelled'
-    // Marked first: a handler that returns while the error is being sealed comes too late.
-    job.isOver = true
-    const error = new DOMException(`the job ${text}`, 'TimeoutError')
-    void this.#executor
-      .sealError(job, error)
-      .then((sealed) => this.#end(job, { end: { kind }, result: null, ...sealed }))
-  }
-
-  #lost(job: RunningJob): void {
-    this.#parts.telemetry.emit('lease.lost', { jobId: job.id, name: job.name, queue: job.queue })
-  }
-
-  #giveBack(before: number): void {
-    for (const job of this.#fetcher.takeBack(before)) {
-      const handler = this.#parts.registry.get(job.name)
-      if (handler === undefined) continue
-      const running = new RunningJob(job, handler, 0, this.#reporter)
-      running.isOver = true
-      this.#settler.add({ job: running, settlement: { id: job.id, epoch: job.epoch, runMs: 0, to: 'pending' } })
+        this.#attempts.leases.abort(job, 'cancelled')
     }
   }
 

@@ -82,7 +82,7 @@ export class Connection {
       retryNow(() => db.exec('PRAGMA journal_mode = WAL'), this.#options.busyDeadlineMs)
       db.exec(`PRAGMA synchronous = ${full ? 'FULL' : 'NORMAL'}`)
       db.exec(
-        'PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON',
+        'PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON',
       )
       this.#begin = db.prepare('BEGIN IMMEDIATE')
       this.#commit = db.prepare('COMMIT')
