@@ -1,5 +1,6 @@
 /** Every reason why a job is not running, in words and as data. */
 import { formatDuration } from '../core/duration.ts'
+import { COUNTED_TO } from '../core/job/limits.ts'
 import type { JobRow, Store } from '../store/contract/index.ts'
 import { notFound } from './waiter.ts'
 
@@ -116,7 +117,11 @@ async function queueReasons(store: Store, row: JobRow, now: number): Promise<rea
       reasons.push(why('busy', `All ${able.length} workers that handle it are busy.`, { workers: able.length }))
     else if (waiting > 1)
       reasons.push(
-        why('behind', `It waits its turn among ${waiting} pending jobs of ${row.queue}.`, { pending: waiting }),
+        why(
+          'behind',
+          `It waits its turn among ${waiting}${waiting < COUNTED_TO ? '' : ' or more'} pending jobs of ${row.queue}.`,
+          { pending: waiting },
+        ),
       )
   }
   return reasons

@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { defineJob } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
+import { openMill } from '../support/mill.ts'
 
 async function app(): Promise<(line: string) => ReturnType<typeof runIn>> {
   const folder = appFolder()
@@ -151,6 +153,15 @@ describe('millrace job', () => {
 })
 
 describe('millrace queue', () => {
+  test('says of a long queue that it holds 10,000 or more', async () => {
+    const folder = appFolder()
+    const mill = await openMill({ store: `sqlite:${join(folder, 'millrace.db')}?durability=normal` })
+    await mill.enqueueMany(defineJob({ name: 'many', queue: 'long' }), new Array(10_001).fill(undefined))
+
+    expect((await runIn(folder, 'millrace queue list')).stdout).toMatch(/^long\t10,000\+\t/)
+    expect((await runIn(folder, 'millrace queue stats long')).stdout).toContain('long\tpending\t10,000+\n')
+  })
+
   test('pauses, resumes, tells and clears', async () => {
     const run = await app()
     await idOf(run, 'millrace job add one --queue media')

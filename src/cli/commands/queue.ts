@@ -1,6 +1,7 @@
 /** `millrace queue list | show | stats | pause | resume | clear`. */
 
 import { formatDuration } from '../../core/duration.ts'
+import { COUNTED_TO } from '../../core/job/limits.ts'
 import { JOB_STATES } from '../../core/job/state.ts'
 import type { QueueInfo, QueueStats } from '../../store/contract/index.ts'
 import type { Context } from '../context.ts'
@@ -70,7 +71,7 @@ async function list(context: Context): Promise<ExitCode> {
 const HEAD = ['queue', 'pending', 'oldest', 'processing', 'scheduled', 'retrying', 'blocked', 'paused']
 
 function rowOf(context: Context, queue: QueueInfo): readonly string[] {
-  const count = (state: (typeof JOB_STATES)[number]) => String(queue.counts[state] ?? 0)
+  const count = (state: (typeof JOB_STATES)[number]) => countText(queue.counts[state] ?? 0)
   const oldest = queue.oldestPendingAt === null ? null : new Date(queue.oldestPendingAt)
   return [
     queue.name,
@@ -82,6 +83,11 @@ function rowOf(context: Context, queue: QueueInfo): readonly string[] {
     count('blocked'),
     queue.pausedAt === null ? '' : pausedText(queue),
   ]
+}
+
+/** Stores count no further. */
+function countText(count: number): string {
+  return count >= COUNTED_TO ? `${COUNTED_TO.toLocaleString('en')}+` : String(count)
 }
 
 function pausedText(queue: QueueInfo): string {
@@ -113,7 +119,7 @@ function printStats(context: Context, queue: QueueStats): void {
   for (const state of JOB_STATES) {
     const ended = state === 'completed' || state === 'failed' || state === 'cancelled'
     const count = ended ? queue.finished[state] : (queue.counts[state] ?? 0)
-    line(state, `${count}${ended && count >= 10_000 ? '+' : ''}`)
+    line(state, countText(count))
   }
   for (const [name, times] of [
     ['wait', queue.waitMs],

@@ -4,6 +4,9 @@ import { ConfigError } from '../errors.ts'
 /** Most characters (UTF-16 code units) of each, and most tags of a job. */
 export const LIMITS = { name: 128, queue: 64, tags: 32, tag: 64, uniqueKey: 512 } as const
 
+/** Jobs of one queue in one state are counted no further than this: a larger number is told as "10,000 or more". */
+export const COUNTED_TO = 10_000
+
 /** Control characters, lone surrogates and direction overrides: they break stores, logs and terminals. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/u
 const QUEUE = /^[A-Za-z0-9_.:-]+$/

@@ -1,7 +1,7 @@
 /** Queues: what waits where, pausing, clearing, figures. */
 import { describe, expect } from 'vitest'
 import { newId } from '../../base/id.ts'
-import { type Case, nth } from './fixture.ts'
+import { type Case, type JobParts, newJob, nth } from './fixture.ts'
 
 export function queueCases(test: Case): void {
   describe('queues', () => {
@@ -99,6 +99,38 @@ export function queueCases(test: Case): void {
 
       expect(await f.store.queues.list()).toEqual([])
       expect(await f.store.queues.stats('q')).toBeNull()
+    })
+
+    test('counts no further than 10,000 in each state', async (f) => {
+      const some = (parts: JobParts) => Array.from({ length: 10_010 }, () => newJob(parts))
+      for (const parts of [{}, { delayMs: 1_000 }, { queue: 'few', priority: 0 }]) {
+        const jobs = some(parts)
+        while (jobs.length > 0) await f.jobs.insert(jobs.splice(0, 1_000))
+      }
+      await f.store.queues.clear('few', ['pending'], 10_007)
+
+      const counts = { pending: 10_000, scheduled: 10_000 }
+      expect((await f.store.queues.list()).map((info) => [info.name, info.counts])).toEqual([
+        ['few', { pending: 3 }],
+        ['q', counts],
+      ])
+      expect(await f.store.queues.stats('q')).toMatchObject({ counts })
+    }, 60_000)
+
+    test('names the oldest of any priority, and counts every live state', async (f) => {
+      const now = await f.store.time()
+      const failing = await f.running({ runAt: now - 1_000 })
+      await f.settle(failing, { to: 'retrying', delayMs: 1_000, error: null })
+      await f.running({ runAt: now - 900 })
+      const agos = [5, 700, 300, 600]
+      for (const [i, ago] of agos.entries()) await f.add({ priority: 100 - i * 30, runAt: now - ago })
+      const parent = await f.add({ delayMs: 1_000 })
+      await f.child(parent)
+
+      const counts = { pending: 4, processing: 1, scheduled: 1, blocked: 1, retrying: 1 }
+      const info = { name: 'q', counts, oldestPendingAt: now - 700 }
+      expect(await f.store.queues.list()).toMatchObject([info])
+      expect(await f.store.queues.stats('q')).toMatchObject(info)
     })
 
     test('clears waiting jobs in the states named, no more than asked', async (f) => {

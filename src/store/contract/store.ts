@@ -29,7 +29,7 @@ export interface SchemaVersion {
 
 export interface QueueInfo {
   readonly name: string
-  /** Live jobs by state. */
+  /** Live jobs by state, counted no further than 10,000 (`COUNTED_TO`) each. */
   readonly counts: Readonly<Partial<Record<JobState, number>>>
   /** When the longest waiting pending job became due; null: none waits. */
   readonly oldestPendingAt: number | null
@@ -53,7 +53,7 @@ export interface Percentiles {
 }
 
 export interface QueuesFacet {
-  /** Every queue that has live jobs or settings, by name. */
+  /** Every queue that has live jobs or settings, by name. Cost: that of counting, for each queue and state; never the whole store. */
   list(): Promise<readonly QueueInfo[]>
   /** Null when neither live nor kept jobs nor settings name this queue. */
   stats(queue: string): Promise<QueueStats | null>

@@ -1,4 +1,5 @@
 /** Queues: what waits in each, pausing, clearing, figures of what finished. */
+import { COUNTED_TO } from '../../core/job/limits.ts'
 import type { JobState } from '../../core/job/state.ts'
 import type { Percentiles, QueueInfo, QueueStats } from '../contract/store.ts'
 import { remove } from './control.ts'
@@ -6,8 +7,6 @@ import { isEnded, type Job } from './job.ts'
 import { byText } from './sorted-set.ts'
 import type { Tables } from './tables.ts'
 
-/** Ended jobs are counted no further than this. */
-const COUNTED = 10_000
 /** The percentiles are those of this many newest completed jobs. */
 const SAMPLED = 1_000
 
@@ -17,7 +16,7 @@ export function listQueues(tables: Tables): readonly QueueInfo[] {
   for (const job of tables.jobs.values()) {
     if (isEnded(job.state)) continue
     const known = counts.get(job.queue) ?? {}
-    known[job.state] = (known[job.state] ?? 0) + 1
+    known[job.state] = Math.min(COUNTED_TO, (known[job.state] ?? 0) + 1)
     counts.set(job.queue, known)
   }
   const names = new Set([...counts.keys(), ...tables.paused.keys()])
@@ -28,7 +27,7 @@ export function queueStats(tables: Tables, queue: string): QueueStats | null {
   const ended = [...tables.ended.reversed()].filter((job) => job.queue === queue)
   const live = listQueues(tables).find((info) => info.name === queue)
   if (live === undefined && ended.length === 0) return null
-  const countOf = (state: JobState) => Math.min(COUNTED, ended.filter((job) => job.state === state).length)
+  const countOf = (state: JobState) => Math.min(COUNTED_TO, ended.filter((job) => job.state === state).length)
   const sample = ended.filter((job) => job.state === 'completed').slice(0, SAMPLED)
   return {
     ...(live ?? { ...settingsOf(tables, queue), counts: {} }),
