@@ -1,0 +1,144 @@
+/** Writes about running attempts between claim and settle, each fenced by `(id, epoch, worker)`, and what becomes of lost leases. */
+import { decideLoss } from '../../core/job/decide.ts'
+import type { ExtendResult, JobReport, Lease, ReclaimedJob, ReportResult } from '../contract/index.ts'
+import { finish } from './finish.ts'
+import { Ledger } from './ledger.ts'
+import { dropLease, intOrNull, type LiveJob } from './live-job.ts'
+import { type Columns, int, STATE, text } from './rows.ts'
+import { type RowsStatement, rowsJson, type SqlValue, type Transaction } from './session.ts'
+import { writeLedger } from './write.ts'
+
+const LOCK_HELD =
+  'SELECT id, epoch, cancelling, attempts, progress, progress_note FROM millrace_job WHERE id IN LIST($1 text) ' +
+  'AND worker_id = $2 AND state = 3 ORDER BY id FOR UPDATE'
+const EXTEND = 'UPDATE millrace_job SET lease_until = $1 WHERE id IN LIST($2 text)'
+const START = 'UPDATE millrace_job SET started_at = $1 WHERE id = $2 AND epoch = $3 AND worker_id = $4 AND state = 3'
+const REPORT: RowsStatement = {
+  write: 'update',
+  table: 'job',
+  key: { id: 'text' },
+  set: { progress: 'real', progress_note: 'bytes' },
+}
+const LOG: RowsStatement = {
+  write: 'insert',
+  table: 'log',
+  columns: { job_id: 'text', seq: 'int', attempt: 'int', at: 'int', level: 'text', message: 'bytes' },
+  key: ['job_id', 'seq'],
+  onTaken: 'skip',
+}
+const DROP_OLD_LOGS =
+  'DELETE FROM millrace_log WHERE job_id = $1 AND seq <= (SELECT seq FROM (SELECT seq FROM millrace_log WHERE job_id = $2 ' +
+  'ORDER BY seq DESC LIMIT 1 OFFSET 1000) AS oldest)'
+const EXPIRED_LEASES =
+  'SELECT id FROM millrace_job WHERE state = 3 AND lease_until <= $1 ORDER BY lease_until, id LIMIT $2'
+
+export const LEASE_STATEMENTS = { EXPIRED_LEASES } as const
+
+/** Moves the end of the leases that this worker still holds. */
+export async function extend(
+  tx: Transaction,
+  workerId: string,
+  leases: readonly Lease[],
+  leaseMs: number,
+): Promise<readonly ExtendResult[]> {
+  const held = await lockHeld(tx, workerId, leases)
+  const results = leases.map((lease): ExtendResult => {
+    const row = held.get(lease.id)
+    if (row === undefined || int(row[1]) !== lease.epoch) return 'lost'
+    return int(row[2]) === 1 ? 'cancelling' : 'held'
+  })
+  const ids = leases.flatMap((lease, i) => (results[i] === 'lost' ? [] : [lease.id]))
+  if (ids.length > 0) await tx.query(EXTEND, [Math.floor(tx.now + leaseMs), ids])
+  return results
+}
+
+/** Puts on record that the handler is about to run. */
+export async function start(tx: Transaction, workerId: string, lease: Lease): Promise<ReportResult> {
+  const { changes } = await tx.query(START, [tx.now, lease.id, lease.epoch, workerId])
+  return changes === 1 ? 'written' : 'lost'
+}
+
+/** Writes progress and log lines. Sequence numbers come from the caller and grow over the attempts of a job. */
+export async function report(
+  tx: Transaction,
+  workerId: string,
+  reports: readonly JobReport[],
+): Promise<readonly ReportResult[]> {
+  const held = await lockHeld(tx, workerId, reports)
+  const news = new Map<string, Readonly<Record<string, SqlValue>>>()
+  const lines: Readonly<Record<string, SqlValue>>[] = []
+  const results = reports.map((report): ReportResult => {
+    const row = held.get(report.id)
+    if (row === undefined || int(row[1]) !== report.epoch) return 'lost'
+    const before = news.get(report.id)
+    if (report.progress !== undefined || report.note !== undefined) {
+      news.set(report.id, {
+        id: report.id,
+        progress: report.progress ?? before?.progress ?? intOrNull(row[4]),
+        progress_note: report.note ?? before?.progress_note ?? bytesOrNull(row[5]),
+      })
+    }
+    for (const { seq, level, message } of report.logs ?? []) {
+      lines.push({ job_id: report.id, seq, attempt: int(row[3]) + 1, at: tx.now, level, message })
+    }
+    return 'written'
+  })
+  const writes: Promise<unknown>[] = []
+  if (news.size > 0) writes.push(tx.query(REPORT, [rowsJson([...news.values()])]))
+  if (lines.length > 0) writes.push(tx.query(LOG, [rowsJson(lines)]))
+  for (const id of new Set(lines.map((line) => String(line.job_id)))) writes.push(tx.query(DROP_OLD_LOGS, [id, id]))
+  await Promise.all(writes)
+  return results
+}
+
+async function lockHeld(
+  tx: Transaction,
+  workerId: string,
+  leases: readonly Lease[],
+): Promise<ReadonlyMap<string, Columns>> {
+  const ids = [...new Set(leases.map((lease) => lease.id))].sort()
+  const { rows } = await tx.query(LOCK_HELD, [ids, workerId])
+  return new Map(rows.map((row) => [text(row[0]), row]))
+}
+
+/** Takes back jobs whose lease has ended, the longest lost first. */
+export async function reclaim(tx: Transaction, limit: number): Promise<readonly ReclaimedJob[]> {
+  const { rows } = await tx.query(EXPIRED_LEASES, [tx.now, limit])
+  if (rows.length === 0) return []
+  const ids = rows.map((row) => text(row[0]))
+  const ledger = new Ledger(tx)
+  await ledger.lock(ids, 'end')
+  const lost = ids.flatMap((id) => {
+    const job = ledger.live(id)
+    return job !== undefined && job.state === STATE.processing && (job.leaseUntil ?? 0) <= tx.now ? [job] : []
+  })
+  const reclaimed = lost.map((job) => takeBack(ledger, job))
+  await writeLedger(ledger)
+  return reclaimed
+}
+
+function takeBack(ledger: Ledger, job: LiveJob): ReclaimedJob {
+  const decided = decideLoss({ losses: job.losses, crashes: job.crashes, started: job.startedAt !== null })
+  const to = job.cancelling ? 'cancelled' : decided.to
+  ledger.record(job.id, {
+    attempt: job.attempts + 1,
+    epoch: job.epoch,
+    workerId: job.workerId ?? '',
+    startedAt: job.startedAt ?? job.claimedAt ?? ledger.now,
+    endedAt: ledger.now,
+    outcome: 'lost',
+    error: null,
+  })
+  dropLease(job)
+  job.losses = decided.losses
+  job.crashes = decided.crashes
+  // One that ends passes through `pending` here, seen by nobody.
+  job.state = STATE.pending
+  if (to === 'failed') finish(ledger, job, { state: 'failed', reason: 'quarantined' })
+  if (to === 'cancelled') finish(ledger, job, { state: 'cancelled', reason: 'requested' })
+  return { id: job.id, name: job.name, queue: job.queue, to, losses: decided.losses, crashes: decided.crashes }
+}
+
+function bytesOrNull(value: unknown): Uint8Array | null {
+  return value instanceof Uint8Array ? value : null
+}

@@ -1,0 +1,187 @@
+/** Reads: one job, pages of jobs, counts, logs, edges. They take no lock. */
+import type { AttemptRecord, EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
+import { ARCHIVE_COLUMNS, type Columns, int, LIVE_COLUMNS, STATE, text, toJobRow } from './rows.ts'
+import type { Dialect, Session, SqlValue } from './session.ts'
+
+const LIVE_BY_ID = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id IN LIST($1 text)`
+const ARCHIVED_BY_ID = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id IN LIST($1 text)`
+const ATTEMPTS =
+  'SELECT job_id, attempt, epoch, worker_id, started_at, ended_at, outcome, error FROM millrace_attempt ' +
+  'WHERE job_id IN LIST($1 text) ORDER BY job_id, epoch'
+const BYTES = 'SELECT job_id, field, data FROM millrace_bytes WHERE job_id IN LIST($1 text)'
+const LOGS =
+  'SELECT attempt, seq, at, level, message FROM millrace_log WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3'
+const EDGES =
+  'SELECT parent_id, child_id, policy FROM millrace_edge WHERE parent_id = $1 UNION ALL ' +
+  'SELECT parent_id, child_id, policy FROM millrace_edge WHERE child_id = $2 ORDER BY 1, 2'
+
+/** An id above every UUID, where a list from the newest begins. */
+const ABOVE_ALL = '~'
+
+export async function jobById(session: Session, id: string): Promise<JobRow | null> {
+  const live = (await session.query(LIVE_BY_ID, [[id]])).rows
+  const rows = live.length > 0 ? live : (await session.query(ARCHIVED_BY_ID, [[id]])).rows
+  // It may have been put back by hand between the two.
+  const found = rows.length > 0 ? rows : (await session.query(LIVE_BY_ID, [[id]])).rows
+  return (await toJobRows(session, found))[0] ?? null
+}
+
+export async function finishedJobs(session: Session, ids: readonly string[]): Promise<readonly JobRow[]> {
+  if (ids.length === 0) return []
+  return toJobRows(session, (await session.query(ARCHIVED_BY_ID, [ids])).rows)
+}
+
+export async function listJobs(session: Session, dialect: Dialect, request: ListRequest): Promise<ListResult> {
+  const up = request.oldestFirst === true
+  const from = request.cursor === undefined ? (up ? '' : ABOVE_ALL) : readCursor(request.cursor)
+  const order = up ? 'ORDER BY id' : 'ORDER BY id DESC'
+  const wanted = request.filter.states
+  const page = (columns: string, table: string, more: string) => {
+    const params: SqlValue[] = [from, request.limit + 1]
+    const where = [
+      `id ${up ? '>' : '<'} $1`,
+      ...(more === '' ? [] : [more]),
+      ...conditions(dialect, request.filter, params),
+    ]
+    // allow sql: every part is a constant of this file or a condition of `conditions`
+    return session.query(`SELECT ${columns} FROM ${table} WHERE ${where.join(' AND ')} ${order} LIMIT $2`, params)
+  }
+  const pages: ReturnType<typeof page>[] = []
+  if (wanted === undefined || wanted.some((state) => STATE[state] <= 4)) {
+    pages.push(page(LIVE_COLUMNS, 'millrace_job', ''))
+  }
+  if (wanted === undefined || wanted.includes('completed')) pages.push(page(ARCHIVE_COLUMNS, 'millrace_archive', ''))
+  else {
+    // The rare states have an index of their own: the newest failed job among a million completed is one step away.
+    if (wanted.includes('failed')) pages.push(page(ARCHIVE_COLUMNS, 'millrace_archive', 'state = 6'))
+    if (wanted.includes('cancelled')) pages.push(page(ARCHIVE_COLUMNS, 'millrace_archive', 'state = 7'))
+  }
+  const found = (await Promise.all(pages)).flatMap(({ rows }) => rows)
+  const sorted = found.toSorted((a, b) => (text(a[0]) < text(b[0]) ? -1 : 1) * (up ? 1 : -1))
+  const rows = await toJobRows(session, sorted.slice(0, request.limit))
+  const last = rows.at(-1)
+  return found.length > request.limit && last !== undefined ? { rows, next: writeCursor(last.id) } : { rows }
+}
+
+export async function countJobs(
+  session: Session,
+  dialect: Dialect,
+  filter: JobFilter,
+  cap: number,
+): Promise<{ readonly count: number; readonly capped: boolean }> {
+  let count = 0
+  for (const table of ['millrace_job', 'millrace_archive']) {
+    if (count > cap) break
+    const params: SqlValue[] = [cap + 1 - count]
+    const where = conditions(dialect, filter, params)
+    // allow sql: conditions of `conditions`
+    const all = where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`
+    // allow sql: the two tables above, and conditions
+    const sql = `SELECT count(*) FROM (SELECT 1 FROM ${table}${all} LIMIT $1) AS matching`
+    count += int((await session.query(sql, params)).rows[0]?.[0])
+  }
+  return { count: Math.min(count, cap), capped: count > cap }
+}
+
+export async function logLines(
+  session: Session,
+  id: string,
+  afterSeq: number,
+  limit: number,
+): Promise<readonly LogLine[]> {
+  const { rows } = await session.query(LOGS, [id, afterSeq, limit])
+  return rows.map((row) => ({
+    attempt: int(row[0]),
+    seq: int(row[1]),
+    at: int(row[2]),
+    // Only `report` writes this column.
+    level: text(row[3]) as LogLine['level'],
+    message: row[4] instanceof Uint8Array ? row[4] : new Uint8Array(0),
+  }))
+}
+
+export async function edgesOf(session: Session, id: string): Promise<readonly EdgeRow[]> {
+  const { rows } = await session.query(EDGES, [id, id])
+  // Only inserts write the policy.
+  return rows.map((row) => ({
+    parentId: text(row[0]),
+    childId: text(row[1]),
+    policy: text(row[2]) as EdgeRow['policy'],
+  }))
+}
+
+/** Large values of jobs, by id and field. */
+export async function bytesOfAll(
+  session: Session,
+  ids: readonly string[],
+): Promise<(id: string, field: number) => Uint8Array | null> {
+  if (ids.length === 0) return () => null
+  const { rows } = await session.query(BYTES, [ids])
+  const found = new Map(rows.map((row) => [`${text(row[0])} ${int(row[1])}`, row[2]]))
+  return (id, field) => {
+    const data = found.get(`${id} ${field}`)
+    return data instanceof Uint8Array ? data : null
+  }
+}
+
+async function toJobRows(session: Session, rows: readonly Columns[]): Promise<readonly JobRow[]> {
+  if (rows.length === 0) return []
+  const ids = rows.map((row) => text(row[0]))
+  const isShort = (row: Columns) => row[28] === null || row[29] === null || row[30] === null
+  // A job that was never claimed has no past; nor has one that ended at its first attempt but what its row says.
+  const hasPast = (row: Columns) => int(row[15]) > 1 || (int(row[15]) === 1 && (row[10] === null || row[31] === null))
+  const [bytes, past] = await Promise.all([
+    bytesOfAll(
+      session,
+      ids.filter((_, i) => isShort(rows[i] ?? [])),
+    ),
+    attemptsOf(
+      session,
+      ids.filter((_, i) => hasPast(rows[i] ?? [])),
+    ),
+  ])
+  return rows.map((row) => toJobRow(row, bytes, (id) => past.get(id) ?? []))
+}
+
+/** The recorded attempts of jobs, oldest first. */
+async function attemptsOf(session: Session, ids: readonly string[]): Promise<ReadonlyMap<string, AttemptRecord[]>> {
+  const past = new Map<string, AttemptRecord[]>()
+  if (ids.length === 0) return past
+  for (const row of (await session.query(ATTEMPTS, [ids])).rows) {
+    const id = text(row[0])
+    const records = past.get(id) ?? []
+    records.push({
+      attempt: int(row[1]),
+      epoch: int(row[2]),
+      workerId: text(row[3]),
+      startedAt: int(row[4]),
+      endedAt: int(row[5]),
+      // Only ledgers write this column.
+      outcome: text(row[6]) as AttemptRecord['outcome'],
+      error: row[7] instanceof Uint8Array ? row[7] : null,
+    })
+    past.set(id, records)
+  }
+  return past
+}
+
+/** The conditions of a filter, their values added to `params`. */
+function conditions(dialect: Dialect, filter: JobFilter, params: SqlValue[]): readonly string[] {
+  const where: string[] = []
+  const bind = (value: SqlValue) => `$${params.push(value)}`
+  if (filter.states !== undefined) where.push(`state IN LIST(${bind(filter.states.map((state) => STATE[state]))} int)`)
+  if (filter.queues !== undefined) where.push(`queue IN LIST(${bind(filter.queues)} text)`)
+  if (filter.names !== undefined) where.push(`name IN LIST(${bind(filter.names)} text)`)
+  if (filter.tag !== undefined) where.push(dialect.hasTag(bind(filter.tag)))
+  if (filter.createdAfter !== undefined) where.push(`created_at > ${bind(Math.floor(filter.createdAfter))}`)
+  if (filter.createdBefore !== undefined) where.push(`created_at < ${bind(Math.ceil(filter.createdBefore))}`)
+  return where
+}
+
+function writeCursor(id: string): string {
+  return Buffer.from(id).toString('base64url')
+}
+
+function readCursor(cursor: string): string {
+  return Buffer.from(cursor, 'base64url').toString()
+}

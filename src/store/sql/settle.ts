@@ -1,0 +1,90 @@
+/** Settling on the slow road: whatever does not complete plainly. */
+import type { Settlement, SettleResult } from '../contract/index.ts'
+import { finish } from './finish.ts'
+import { Ledger } from './ledger.ts'
+import { dropLease, type LiveJob, waitUntil } from './live-job.ts'
+import { STATE } from './rows.ts'
+import type { Transaction } from './session.ts'
+import { writeLedger } from './write.ts'
+
+/** Settles attempts in order, inside the caller's transaction. */
+export async function settleAll(
+  tx: Transaction,
+  workerId: string,
+  settlements: readonly Settlement[],
+): Promise<readonly SettleResult[]> {
+  const ledger = new Ledger(tx)
+  const toEnd = new Set(settlements.filter((s) => s.to !== 'completed').map((s) => s.id))
+  await ledger.lock(
+    settlements.map((s) => s.id),
+    (job) => (toEnd.has(job.id) ? 'end' : 'complete'),
+  )
+  const results = settlements.map((s) => settleOne(ledger, workerId, s))
+  await writeLedger(ledger)
+  return results
+}
+
+function settleOne(ledger: Ledger, workerId: string, s: Settlement): SettleResult {
+  const job = ledger.live(s.id)
+  if (job === undefined || job.state !== STATE.processing || job.epoch !== s.epoch || job.workerId !== workerId) {
+    return 'lost'
+  }
+  const startedAt = Math.floor(ledger.now - s.runMs)
+  const record = (outcome: 'retrying' | 'cancelled' | 'scheduled' | 'pending' | 'blocked', error: Uint8Array | null) =>
+    ledger.record(s.id, {
+      attempt: job.attempts + 1,
+      epoch: s.epoch,
+      workerId,
+      startedAt,
+      endedAt: ledger.now,
+      outcome,
+      error,
+    })
+  switch (s.to) {
+    case 'completed':
+      finish(ledger, job, { state: 'completed', reason: null, last: { startedAt, result: s.result, error: null } })
+      return 'settled'
+    case 'failed':
+    case 'cancelled':
+      finish(ledger, job, { state: s.to, reason: s.reason, last: { startedAt, result: null, error: s.error } })
+      return 'settled'
+    case 'retrying':
+      if (job.cancelling) {
+        const last = { startedAt, result: null, error: s.error }
+        finish(ledger, job, { state: 'cancelled', reason: 'requested', last })
+        return 'cancelled'
+      }
+      record('retrying', s.error)
+      ledger.errors.push({ id: s.id, error: s.error })
+      dropLease(job)
+      job.state = STATE.retrying
+      job.attempts++
+      job.runAt = Math.floor(ledger.now + s.delayMs)
+      return 'settled'
+    case 'scheduled':
+    case 'pending':
+    case 'blocked':
+      record(job.cancelling ? 'cancelled' : s.to, null)
+      if (job.cancelling) {
+        finish(ledger, job, { state: 'cancelled', reason: 'requested' })
+        return 'cancelled'
+      }
+      giveBack(job, s, ledger.now)
+      return 'settled'
+    default:
+      return s satisfies never
+  }
+}
+
+type GivenBack = Extract<Settlement, { readonly to: 'scheduled' | 'pending' | 'blocked' }>
+
+function giveBack(job: LiveJob, s: GivenBack, now: number): void {
+  dropLease(job)
+  if (s.to === 'scheduled') waitUntil(job, Math.floor(now + s.delayMs), now)
+  else if (s.to === 'pending') job.state = STATE.pending
+  else {
+    job.state = STATE.blocked
+    job.reason = s.reason
+    job.blockedOn = s.on
+  }
+}

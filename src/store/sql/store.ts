@@ -1,0 +1,108 @@
+/** The facets of a SQL store: the slow road's operations over a `Database`, the hot ones as the driver gives them. */
+import type { ExchangeRequest, ExchangeResult, InsertResult, JobsFacet, NewJob } from '../contract/index.ts'
+import type { ClusterFacet, QueuesFacet, StateFacet } from '../contract/store.ts'
+import { cancel, prune, remove, retry, update } from './control.ts'
+import { expire, nextDue, promote, unblock } from './due.ts'
+import { extend, reclaim, report, start } from './lease.ts'
+import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
+import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
+import { reseal } from './reseal.ts'
+import type { Database } from './session.ts'
+import { beat, getState, listState, nodes, putState, removeNode } from './shared.ts'
+
+/** What each driver writes itself. */
+export interface HotPath {
+  insert(jobs: readonly NewJob[]): Promise<readonly InsertResult[]>
+  insertWithin(tx: unknown, jobs: readonly NewJob[]): Promise<readonly InsertResult[]>
+  exchange(request: ExchangeRequest): Promise<ExchangeResult>
+}
+
+export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
+  /** What may end jobs or make them claimable tells others about it. */
+  const told = async <T>(change: Promise<T>, isNews: (result: T) => boolean): Promise<T> => {
+    const result = await change
+    if (isNews(result)) db.hint()
+    return result
+  }
+  const some = <T>(results: readonly T[]) => results.length > 0
+  const each = async <T>(ids: readonly string[], change: () => Promise<readonly T[]>): Promise<readonly T[]> =>
+    ids.length === 0 ? db.read(async () => []) : told(change(), some)
+  return {
+    insert: hot.insert,
+    insertWithin: hot.insertWithin,
+    exchange: hot.exchange,
+    extend: (workerId, leases, leaseMs) =>
+      leases.length === 0 ? db.read(async () => []) : db.transact((tx) => extend(tx, workerId, leases, leaseMs), true),
+    start: (workerId, lease) => db.transact((tx) => start(tx, workerId, lease), true),
+    report: (workerId, reports) => db.transact((tx) => report(tx, workerId, reports), true),
+    promote: (limit) =>
+      told(
+        db.transact((tx) => promote(tx, limit)),
+        (count) => count > 0,
+      ),
+    expire: (limit) =>
+      told(
+        db.transact((tx) => expire(tx, limit)),
+        (count) => count > 0,
+      ),
+    nextDue: () => db.read(nextDue),
+    reclaim: (limit) =>
+      told(
+        db.transact((tx) => reclaim(tx, limit)),
+        some,
+      ),
+    unblock: (keyIds, limit) =>
+      told(
+        db.transact((tx) => unblock(tx, keyIds, limit)),
+        (count) => count > 0,
+      ),
+    cancel: (ids) => each(ids, () => db.transact((tx) => cancel(tx, ids))),
+    retry: (ids) => each(ids, () => db.transact((tx) => retry(tx, ids))),
+    update: (ids, change) => each(ids, () => db.transact((tx) => update(tx, ids, change))),
+    remove: (ids) => each(ids, () => db.transact((tx) => remove(tx, ids))),
+    prune: (retention, limit) => db.transact((tx) => prune(tx, retention, limit)),
+    get: (id) => db.read((s) => jobById(s, id)),
+    finished: (ids) => db.read((s) => finishedJobs(s, ids)),
+    list: (request) => db.read((s) => listJobs(s, db.dialect, request)),
+    count: (filter, cap) => db.read((s) => countJobs(s, db.dialect, filter, cap)),
+    logs: (id, afterSeq, limit) => db.read((s) => logLines(s, id, afterSeq, limit)),
+    edges: (id) => db.read((s) => edgesOf(s, id)),
+    reseal: (cursor, limit, visit) => reseal(db, cursor, limit, visit),
+  }
+}
+
+export function queuesFacet(db: Database): QueuesFacet {
+  return {
+    list: () => db.read(listQueues),
+    stats: (queue) => db.read((s) => queueStats(s, queue)),
+    pause: (queue, by, reason) => db.transact((tx) => pauseQueue(tx, queue, by, reason)),
+    async resume(queue) {
+      await db.transact((tx) => resumeQueue(tx, queue))
+      db.hint()
+    },
+    async clear(queue, states, limit) {
+      const count = await db.transact((tx) => clearQueue(tx, queue, states, limit))
+      if (count > 0) db.hint()
+      return count
+    },
+  }
+}
+
+export function stateFacet(db: Database): StateFacet {
+  return {
+    get: (key) => db.read((s) => getState(s, key)),
+    put: (key, value, expected) => db.transact((tx) => putState(tx, key, value, expected)),
+    list: (prefix, limit) => db.read((s) => listState(s, prefix, limit)),
+  }
+}
+
+export function clusterFacet(db: Database): ClusterFacet {
+  return {
+    beat: (node) => db.transact((tx) => beat(tx, node), true),
+    nodes: async (withinMs) => {
+      const since = Math.floor((await db.time()) - withinMs)
+      return db.read((s) => nodes(s, since))
+    },
+    remove: (id) => db.transact((tx) => removeNode(tx, id)),
+  }
+}
