@@ -14,8 +14,9 @@ export function storeUrl(given: string | undefined): string {
 }
 
 /**
- * Makes the store that a URL names, not yet open: `sqlite:PATH` (`?durability=full|normal`, `?busy=10s`), `memory:`.
- * Relative paths count from `base` (default: the working directory). Throws `STORE_URL`.
+ * Makes the store that a URL names, not yet open: `sqlite:PATH` (`?durability=full|normal`, `?busy=10s`),
+ * `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (`?schema=millrace`, `?pool=5`, `?deadline=30s`, `?sslmode=verify-full`,
+ * `?pooler=transaction`), `memory:`. Relative paths count from `base` (default: the working directory). Throws `STORE_URL`.
  */
 export async function createStore(url: string, base: string = process.cwd()): Promise<Store> {
   if (typeof url !== 'string') throw refused(String(url), 'it is neither a URL nor a store')
@@ -24,6 +25,11 @@ export async function createStore(url: string, base: string = process.cwd()): Pr
     case 'sqlite': {
       const { createSqliteStore } = await import('../store/sqlite/store.ts')
       return createSqliteStore(sqliteOptions(url, base))
+    }
+    case 'postgres':
+    case 'postgresql': {
+      const { createPostgresStore } = await import('../store/postgres/store.ts')
+      return createPostgresStore({ url })
     }
     case 'memory': {
       const { createMemoryStore } = await import('../store/memory/store.ts')
@@ -34,9 +40,9 @@ export async function createStore(url: string, base: string = process.cwd()): Pr
   }
 }
 
-/** A store's URL for people: without user and password. */
-export function maskUrl(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//•••@')
+/** Text with store URLs for people: without user and password, also where a password holds what it should not. */
+export function maskUrl(text: string): string {
+  return text.replace(/\b(postgres(?:ql)?|mysql|mariadb):\/\/\S*@/g, '$1://•••@').replace(/\/\/[^/@]*@/, '//•••@')
 }
 
 function sqliteOptions(url: string, base: string) {
@@ -67,6 +73,6 @@ function decoded(url: string, path: string): string {
 function refused(url: string, reason: string): ConfigError {
   return new ConfigError('STORE_URL', `the store URL ${JSON.stringify(maskUrl(url))} cannot be used: ${reason}`, {
     fields: { url: maskUrl(url), reason },
-    hint: 'Use sqlite:PATH, for example sqlite:./millrace.db, with ?durability=normal or ?busy=30s if need be.',
+    hint: 'Use sqlite:PATH, for example sqlite:./millrace.db, or postgres://USER:PASSWORD@HOST:PORT/DATABASE.',
   })
 }

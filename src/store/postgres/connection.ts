@@ -1,0 +1,189 @@
+/** One connection to the server: statements in, rows as arrays out, destroyed when it is past its deadline. */
+import type { Client, ClientConfig, QueryArrayConfig } from 'pg'
+import { ConfigError } from '../../core/errors.ts'
+import type { Columns } from '../sql/rows.ts'
+import type { SqlResult } from '../sql/session.ts'
+import type { PostgresSettings, PostgresTarget } from './options.ts'
+
+type Value = string | number | null | Uint8Array | readonly string[] | readonly number[]
+
+/** Statements that are prepared under a name on one connection; those beyond are sent whole each time. */
+const MAX_NAMED = 500
+/** How long the server waits for more of an open transaction; a worker that was stopped holds locks no longer. */
+const IDLE_IN_TRANSACTION_MS = 60_000
+
+export class Connection {
+  readonly #client: Client
+  readonly #names: Map<string, string> | undefined
+  #isBroken = false
+
+  private constructor(client: Client, isNaming: boolean) {
+    this.#client = client
+    this.#names = isNaming ? new Map() : undefined
+    // A connection that fails while nobody waits for it tells it here; unheard, the event would end the process.
+    client.on('error', () => this.destroy())
+    client.on('end', () => {
+      this.#isBroken = true
+    })
+  }
+
+  /** Connects. Fails after `timeoutMs`. */
+  static async open(settings: PostgresSettings, timeoutMs: number): Promise<Connection> {
+    const { Client } = await loadPg()
+    const client = new Client(configOf(settings, timeoutMs))
+    const connection = new Connection(client, settings.pooler === 'none')
+    try {
+      await client.connect()
+    } catch (error) {
+      connection.destroy()
+      throw error
+    }
+    return connection
+  }
+
+  /** Whether it is of no more use. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
+  /** Calls `onMessage` for each notification. */
+  onNotification(onMessage: (payload: string) => void): void {
+    this.#client.on('notification', (message) => onMessage(message.payload ?? ''))
+  }
+
+  onEnd(onEnd: () => void): void {
+    this.#client.on('end', onEnd)
+  }
+
+  /** Runs one statement. Calls that are not awaited in between travel together and run in order. */
+  async query(text: string, values: readonly Value[] = []): Promise<SqlResult> {
+    // The driver takes any array; it only reads it.
+    const config: QueryArrayConfig<unknown[]> = { text, values: values as unknown[], rowMode: 'array' }
+    const name = this.#nameOf(text)
+    if (name !== undefined) config.name = name
+    const result = await this.#client.query(config)
+    // Rows are arrays of what `parsers` give, which are columns.
+    return { rows: result.rows as readonly unknown[] as readonly Columns[], changes: result.rowCount ?? 0 }
+  }
+
+  /** Runs constant text without parameters, several statements too. */
+  async run(text: string): Promise<void> {
+    await this.#client.query(text)
+  }
+
+  #nameOf(text: string): string | undefined {
+    if (this.#names === undefined) return undefined
+    const known = this.#names.get(text)
+    if (known !== undefined || this.#names.size >= MAX_NAMED) return known
+    const name = `m${this.#names.size}`
+    this.#names.set(text, name)
+    return name
+  }
+
+  /** Says goodbye to the server. */
+  async close(): Promise<void> {
+    this.#isBroken = true
+    await this.#client.end().catch(() => this.destroy())
+  }
+
+  /** Ends it at once; whatever waits on it fails. */
+  destroy(): void {
+    this.#isBroken = true
+    // The driver has no public way to drop a connection whose server does not answer.
+    const inner = this.#client as unknown as { readonly connection?: { readonly stream?: { destroy(): void } } }
+    inner.connection?.stream?.destroy()
+  }
+}
+
+/** Loads the driver, which is the user's to install. */
+export async function loadPg(): Promise<typeof import('pg').default> {
+  try {
+    return (await import('pg')).default
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    throw new ConfigError('CONFIG_INVALID', 'a postgres store needs the package pg, which is not installed', {
+      hint: 'Install it: npm i pg',
+      cause: error,
+    })
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
+}
+
+function configOf(settings: PostgresSettings, timeoutMs: number): ClientConfig {
+  const { target, deadlineMs, pooler } = settings
+  const config: ClientConfig & { pipeline: boolean } = {
+    host: target.host,
+    port: target.port,
+    ssl: sslOf(target),
+    application_name: 'millrace',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: Math.max(1, timeoutMs),
+    pipeline: true,
+    types: { getTypeParser: parserOf },
+  }
+  if (target.user !== undefined) config.user = target.user
+  if (target.password !== undefined) config.password = target.password
+  if (target.database !== undefined) config.database = target.database
+  // A pooler in transaction mode hands sessions around: what is set on one would belong to a stranger.
+  if (pooler === 'none') config.options = sessionOptions(deadlineMs)
+  return config
+}
+
+/**
+ * Every statement here is meant to be served by an index, whatever the statistics of a table that was empty a moment ago
+ * say; planned once, since planning the exchange costs more than running it; at READ COMMITTED, which the locks rely on.
+ */
+function sessionOptions(deadlineMs: number): string {
+  const options = {
+    statement_timeout: Math.ceil(deadlineMs),
+    lock_timeout: Math.ceil(deadlineMs),
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    default_transaction_isolation: 'read\\ committed',
+    plan_cache_mode: 'force_generic_plan',
+    enable_seqscan: 'off',
+    jit: 'off',
+  }
+  const ours = Object.entries(options).map(([name, value]) => `-c ${name}=${value}`)
+  // What an operator sets for every client is heard, as it is by the other tools of PostgreSQL.
+  return [process.env.PGOPTIONS ?? '', ...ours].join(' ').trim()
+}
+
+function sslOf({ sslmode, host }: PostgresTarget): ClientConfig['ssl'] {
+  switch (sslmode) {
+    case 'disable':
+      return false
+    case 'require':
+      return { rejectUnauthorized: false }
+    case 'verify-ca':
+      return { rejectUnauthorized: true, checkServerIdentity: () => undefined }
+    case 'verify-full':
+      return { rejectUnauthorized: true, ...(host.startsWith('/') ? {} : { servername: host }) }
+    default:
+      return sslmode satisfies never
+  }
+}
+
+/** Numbers as numbers, beyond 2^53 as bigints; bytes as bytes; everything else as text. */
+export function parserOf(oid: number): (value: string) => unknown {
+  switch (oid) {
+    case 20:
+      return (value) => {
+        const number = Number(value)
+        return Number.isSafeInteger(number) ? number : BigInt(value)
+      }
+    case 16:
+      return (value) => (value === 't' ? 1 : 0)
+    case 21:
+    case 23:
+    case 701:
+      return Number
+    case 17:
+      return (value) => new Uint8Array(Buffer.from(value.slice(2), 'hex'))
+    default:
+      return String
+  }
+}

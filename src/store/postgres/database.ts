@@ -1,0 +1,164 @@
+/** Transactions and time over the pool: what the shared slow road and the hot path stand on. */
+import type { Clock } from '../../base/clock.ts'
+import { int } from '../sql/rows.ts'
+import {
+  type Database,
+  Restart,
+  type Session,
+  type SqlValue,
+  type Statement,
+  type Transaction,
+} from '../sql/session.ts'
+import type { Connection } from './connection.ts'
+import { PostgresDialect } from './dialect.ts'
+import { isConflict } from './errors.ts'
+import type { PostgresSettings } from './options.ts'
+import { Pool } from './pool.ts'
+
+/** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
+const SERVER_NOW = 'greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
+const ASK_TIME = 'SELECT ' + SERVER_NOW
+/** Begun again this often before a conflict is the caller's. */
+const MAX_CONFLICTS = 8
+const MAX_RESTARTS = 50
+
+export class PostgresDatabase implements Database {
+  readonly pool: Pool
+  readonly dialect: PostgresDialect
+  readonly settings: PostgresSettings
+  /** The store's time as SQL, with `nowParam` as `$1`. */
+  readonly nowSql: string
+  readonly #clock: Clock | undefined
+  readonly #onHint: () => void
+  readonly #timed = new Map<string, string>()
+  #lastNow = 0
+
+  /** `clock`: for tests, instead of the server's. */
+  constructor(settings: PostgresSettings, clock: Clock | undefined, onHint: () => void) {
+    this.settings = settings
+    this.pool = new Pool(settings)
+    this.dialect = new PostgresDialect(settings.schema)
+    this.nowSql = clock === undefined ? SERVER_NOW : '$1::bigint'
+    this.#clock = clock
+    this.#onHint = onHint
+  }
+
+  hint(): void {
+    this.#onHint()
+  }
+
+  /** What `nowSql` takes: the latest time seen, or a test's own. */
+  nowParam(): number {
+    return this.#clock === undefined ? this.#lastNow : this.saw(this.#clock.now())
+  }
+
+  /** Remembers a time that the server told. */
+  saw(now: number): number {
+    this.#lastNow = Math.max(this.#lastNow, now)
+    return this.#lastNow
+  }
+
+  time(): Promise<number> {
+    return this.pool.use((connection) => this.nowOn(connection))
+  }
+
+  /** The store's time, asked on this connection. */
+  async nowOn(connection: Pick<Connection, 'query'>): Promise<number> {
+    const param = this.nowParam()
+    if (this.#clock !== undefined) {
+      await connection.query('SELECT 1')
+      return param
+    }
+    const { rows } = await connection.query(ASK_TIME, [param])
+    return this.saw(int(rows[0]?.[0]))
+  }
+
+  read<T>(fn: (session: Session) => Promise<T>): Promise<T> {
+    return this.pool.use((connection) => fn(this.sessionOn(connection)))
+  }
+
+  /** A statement of the hot path as the server takes it, `NOW_SQL` in it replaced by the store's time. */
+  timed(text: string): string {
+    const known = this.#timed.get(text)
+    if (known !== undefined) return known
+    const compiled = this.dialect.compile(text.replace('NOW_SQL', this.nowSql))
+    this.#timed.set(text, compiled)
+    return compiled
+  }
+
+  /** Runs one statement, which `timed` made, by itself. A conflict, which left nothing behind, is met by running it again. */
+  async statement(text: string, values: readonly SqlValue[], isUrgent: boolean) {
+    for (let tries = 1; ; tries++) {
+      const result = await this.pool.use(async (connection) => {
+        try {
+          return await connection.query(text, values)
+        } catch (error) {
+          if (isConflict(error) && tries < MAX_CONFLICTS) return null
+          throw error
+        }
+      }, isUrgent)
+      if (result !== null) return result
+      await backOff(tries)
+    }
+  }
+
+  async transact<T>(fn: (tx: Transaction) => Promise<T>, isUrgent = false): Promise<T> {
+    const known = new Set<string>()
+    let conflicts = 0
+    for (let restarts = 0; ; restarts++) {
+      const outcome = await this.pool.use(
+        (c) => this.#attempt(c, fn, known, restarts, conflicts < MAX_CONFLICTS),
+        isUrgent,
+      )
+      if ('value' in outcome) return outcome.value
+      if (outcome.again === 'conflict') {
+        conflicts++
+        await backOff(conflicts)
+      }
+    }
+  }
+
+  async #attempt<T>(
+    connection: Connection,
+    fn: (tx: Transaction) => Promise<T>,
+    known: Set<string>,
+    restarts: number,
+    mayRepeat: boolean,
+  ): Promise<{ readonly value: T } | { readonly again: 'conflict' | 'restart' }> {
+    try {
+      const now = await this.#begin(connection)
+      const value = await fn({ ...this.sessionOn(connection), now, known, restarts })
+      await connection.run('COMMIT')
+      return { value }
+    } catch (error) {
+      if (!connection.isBroken) await connection.run('ROLLBACK').catch(() => connection.destroy())
+      if (error instanceof Restart && restarts < MAX_RESTARTS) return { again: 'restart' }
+      if (isConflict(error) && mayRepeat) return { again: 'conflict' }
+      throw error
+    }
+  }
+
+  async #begin(connection: Connection): Promise<number> {
+    const begun = connection.run('BEGIN ISOLATION LEVEL READ COMMITTED')
+    if (this.#clock !== undefined) {
+      await begun
+      return this.nowParam()
+    }
+    const [, now] = await Promise.all([begun, this.nowOn(connection)])
+    return now
+  }
+
+  sessionOn(connection: Pick<Connection, 'query'>): Session {
+    return {
+      query: (statement: Statement, params?: readonly SqlValue[]) =>
+        connection.query(this.dialect.compile(statement), params),
+    }
+  }
+}
+
+function backOff(tries: number): Promise<void> {
+  const ms = Math.random() * 2 ** Math.min(tries, 6)
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
+}

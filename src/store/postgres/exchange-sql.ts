@@ -1,0 +1,77 @@
+/** The statements of the exchange, put together from their parts: what settles, which queues, what claims. */
+
+const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
+const SETTLE =
+  ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]) ' +
+  'AS v(id, epoch, run_ms, result)), held AS MATERIALIZED (SELECT j.id FROM s JOIN millrace_job j ON j.id = s.id ' +
+  'WHERE j.epoch = s.epoch AND j.worker_id = @worker AND j.state = 3 AND j.dependents = 0 AND j.unique_key IS NULL ' +
+  'ORDER BY j.id FOR UPDATE OF j), ' +
+  'fit AS MATERIALIZED (SELECT count(*) = cardinality(@ids::text[]) AS settles FROM held), ' +
+  'gone AS (DELETE FROM millrace_job j USING s, fit WHERE fit.settles AND j.id = s.id RETURNING j.*, s.run_ms, s.result), ' +
+  'kept AS (INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, ' +
+  'attempt_offset, losses, crashes, epoch, worker_id, started_at, finished_at, progress, progress_note, timeout_ms, retry, ' +
+  'tags, payload, result) SELECT id, name, version, queue, priority, 5, created_at, run_at, attempts + 1, attempt_offset, ' +
+  'losses, crashes, epoch, worker_id, t.now - run_ms, t.now, progress, progress_note, timeout_ms, retry, tags, payload, ' +
+  'result FROM gone, t)'
+const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
+const NAMED_SHARES =
+  ', shares AS MATERIALIZED (SELECT v.queue, v.most, v.ord FROM unnest(@queues::text[], @mosts::bigint[]) WITH ORDINALITY ' +
+  'AS v(queue, most, ord) WHERE NOT EXISTS (SELECT 1 FROM millrace_queue p WHERE p.name = v.queue AND p.paused_at IS NOT NULL) ' +
+  'ORDER BY v.ord)'
+// Every queue with pending jobs, found by one step each; the limit shared evenly, another queue first each time.
+const ALL_SHARES =
+  ', q (name) AS (SELECT min(queue) FROM millrace_job WHERE state = 2 UNION ALL SELECT (SELECT min(queue) FROM millrace_job ' +
+  'WHERE state = 2 AND queue > q.name) FROM q WHERE q.name IS NOT NULL), open AS MATERIALIZED (SELECT name, ' +
+  'row_number() OVER (ORDER BY name) AS n, count(*) OVER () AS total FROM q WHERE name IS NOT NULL AND name NOT IN ' +
+  '(SELECT name FROM millrace_queue WHERE paused_at IS NOT NULL)), shares AS MATERIALIZED (SELECT name AS queue, ' +
+  '(@limit::bigint + total - 1) / total AS most, (n - 1 + total - @turn::bigint % total) % total AS ord FROM open ORDER BY 3)'
+const CLAIM =
+  ', found AS MATERIALIZED (SELECT f.*, shares.ord, shares.most FROM fit JOIN shares ON fit.settles CROSS JOIN LATERAL ' +
+  '(SELECT j.id, j.losses >= 2 OR j.payload IS NULL AS is_special FROM millrace_job j WHERE j.state = 2 ' +
+  'AND j.queue = shares.queue AND j.name = ANY (@names::text[]) AND (j.expires_at IS NULL OR j.expires_at > ' +
+  '(SELECT now FROM t)) ORDER BY j.priority DESC, j.run_at, j.id LIMIT shares.most FOR UPDATE OF j SKIP LOCKED) f ' +
+  'LIMIT @limit::bigint), ' +
+  'plain AS MATERIALIZED (SELECT NOT EXISTS (SELECT 1 FROM found WHERE is_special) AS claims), ' +
+  'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = t.now, ' +
+  'lease_until = t.now + @lease::bigint FROM found, plain, t WHERE plain.claims AND j.id = found.id ' +
+  'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, j.attempts, j.attempt_offset, j.losses, j.crashes, ' +
+  'j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
+  '(j.dependents > 0 OR j.unique_key IS NOT NULL)::int AS is_bound, found.ord, found.most)'
+// One row of its own, before those that were taken: told apart by its missing name.
+const HEAD =
+  ' SELECT (SELECT json_agg(json_build_array(id, epoch))::text FROM millrace_job WHERE cancelling = 1 AND ' +
+  'worker_id = @worker AND state = 3) AS id, NULL AS name, t.now AS version'
+const NO_JOB =
+  ', NULL, NULL::smallint, NULL::bytea, NULL::int, NULL::int, NULL::int, NULL::int, NULL::int, NULL::bigint, ' +
+  'NULL::bigint, NULL::bigint, NULL, NULL, fit.settles::int, plain.claims::int::bigint, NULL::bigint FROM fit, plain, t ' +
+  'UNION ALL SELECT * FROM taken'
+const SETTLED = ', fit.settles::int FROM fit, t'
+const IDLE = ', 1 FROM t'
+
+/** The statements, their parameters by name (`@ids`) but for the time's, which is `$1`. */
+export const EXCHANGE_SQL = {
+  look: TIME + HEAD + IDLE,
+  settle: TIME + SETTLE + HEAD + SETTLED,
+  claimNamed: TIME + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  claimAll: TIME + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+  bothNamed: TIME + SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  bothAll: TIME + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+} as const
+
+export type ExchangeKind = keyof typeof EXCHANGE_SQL
+
+/** A statement with its parameters numbered, and their names in that order (after the time's, which is `$1`). */
+export interface Numbered {
+  readonly text: string
+  readonly names: readonly string[]
+}
+
+/** Numbers the parameters. */
+export function numbered(text: string): Numbered {
+  const names: string[] = []
+  const sql = text.replace(/@(\w+)/g, (_, name: string) => {
+    if (!names.includes(name)) names.push(name)
+    return `$${names.indexOf(name) + 2}`
+  })
+  return { text: sql, names }
+}

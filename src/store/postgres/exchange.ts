@@ -1,0 +1,223 @@
+/**
+ * The worker's one hot operation: settle outcomes and claim more, by one statement that commits itself.
+ *
+ * The statement is all or nothing about what it settles: it locks the jobs in the order of their ids, and only when every
+ * one is still held by this worker and plain (no dependents, no unique key) it moves them to the archive and claims. Else it
+ * does nothing, says so, and the exchange goes the slow road in a transaction. READ COMMITTED looks again at a row whose
+ * lock it had to wait for, so a child that was counted meanwhile in `dependents` is seen. What the worker's own memory says
+ * is not plain (another outcome than completed, a large result, bonds at the time of the claim) goes the slow road at once.
+ *
+ * A claim takes rows in the order of the index, passing over those that others hold. One with a suspect (two losses, which
+ * go alone) or a large payload among its rows takes nothing and is made again by plain code (`claim.ts`).
+ */
+import type {
+  ClaimRequest,
+  ExchangeRequest,
+  ExchangeResult,
+  Lease,
+  QueueShare,
+  SettleResult,
+} from '../contract/index.ts'
+import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
+import type { SqlValue, Transaction } from '../sql/session.ts'
+import { settleAll } from '../sql/settle.ts'
+import { bigintArray, bytesArray, textArray } from './arrays.ts'
+import { type Claimed, claimSlowly, readClaimed } from './claim.ts'
+import type { PostgresDatabase } from './database.ts'
+import { EXCHANGE_SQL, type ExchangeKind, type Numbered, numbered } from './exchange-sql.ts'
+
+const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = $1 AND state = 3'
+const NOTHING: readonly never[] = []
+const NOTHING_CLAIMED: Claimed = { claimed: NOTHING, more: false, unreadable: NOTHING }
+
+interface Fast {
+  readonly hasSettled: boolean
+  readonly hasClaimed: boolean
+  readonly cancelling: readonly Lease[]
+  readonly now: number
+  readonly rows: readonly Columns[]
+}
+
+export class Exchange {
+  readonly #db: PostgresDatabase
+  readonly #statements = new Map<ExchangeKind, Numbered>()
+  /** Running jobs that had dependents or a unique key when they were claimed here. */
+  readonly #bound = new Set<string>()
+  #turn = 0
+
+  constructor(db: PostgresDatabase) {
+    this.#db = db
+  }
+
+  async run(request: ExchangeRequest): Promise<ExchangeResult> {
+    const { settle, claim } = request
+    const wanted = claim !== undefined && claim.limit > 0 && claim.names.length > 0 ? claim : undefined
+    const result = await this.#run(request, wanted)
+    for (const { id } of settle) this.#bound.delete(id)
+    if (settle.length > 0) this.#db.hint()
+    return result
+  }
+
+  async #run(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
+    if (!this.#isPlain(request)) return this.#slowly(request, claim)
+    const [first, ...rest] = claim === undefined ? [] : roundsOf(claim)
+    const fast = await this.#fast(request, first)
+    if (!fast.hasSettled) return this.#slowly(request, claim)
+    const settled = request.settle.map((): SettleResult => 'settled')
+    const cancelling = without(fast.cancelling, request.settle)
+    if (claim === undefined || first === undefined) {
+      return { settled, ...result(NOTHING_CLAIMED), cancelling, now: fast.now }
+    }
+    if (fast.hasClaimed) {
+      const claimed = await this.#rounds(claim, first, fast, rest)
+      return { settled, ...result(claimed), cancelling, now: fast.now }
+    }
+    // What was settled is committed: a claim that fails now is only a claim less.
+    const slow = await this.#slowly({ ...request, settle: NOTHING }, claim)
+    return { ...slow, settled }
+  }
+
+  #isPlain({ settle }: ExchangeRequest): boolean {
+    const seen = new Set<string>()
+    return settle.every((s) => {
+      const isSmall = s.to === 'completed' && (s.result === null || s.result.byteLength <= INLINE_BYTES)
+      return isSmall && !this.#bound.has(s.id) && seen.size < seen.add(s.id).size
+    })
+  }
+
+  async #fast({ settle, workerId }: ExchangeRequest, claim: ClaimRequest | undefined): Promise<Fast> {
+    const statement = this.#statement(kindOf(settle.length > 0, claim))
+    const values: Record<string, () => SqlValue> = {
+      worker: () => workerId,
+      ids: () => textArray(settle.map((s) => s.id)),
+      epochs: () => bigintArray(settle.map((s) => s.epoch)),
+      runs: () => bigintArray(settle.map((s) => Math.ceil(s.runMs))),
+      results: () => bytesArray(settle.map((s) => (s.to === 'completed' ? s.result : null))),
+      queues: () => textArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.queue)),
+      mosts: () => bigintArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.max)),
+      names: () => textArray(claim?.names ?? []),
+      lease: () => Math.floor(claim?.leaseMs ?? 0),
+      limit: () => claim?.limit ?? 0,
+      turn: () => this.#turn++,
+    }
+    const params = [this.#db.nowParam(), ...statement.names.map((name) => values[name]?.() ?? null)]
+    const { rows } = await this.#db.statement(statement.text, params, true)
+    const [head = [], ...taken] = rows
+    const now = this.#db.saw(int(head[2]))
+    const hasSettled = int(head[claim === undefined ? 3 : 16]) === 1
+    const hasClaimed = claim !== undefined && int(head[17]) === 1
+    return { hasSettled, hasClaimed, cancelling: leasesOf(head[0]), now, rows: taken }
+  }
+
+  #statement(kind: ExchangeKind): Numbered {
+    const known = this.#statements.get(kind)
+    if (known !== undefined) return known
+    const { text, names } = numbered(EXCHANGE_SQL[kind])
+    const statement = { text: this.#db.timed(text), names }
+    this.#statements.set(kind, statement)
+    return statement
+  }
+
+  /** What the first statement took, and, while a queue gave all that it might, what the next shares take. */
+  async #rounds(claim: ClaimRequest, first: ClaimRequest, fast: Fast, rest: readonly ClaimRequest[]): Promise<Claimed> {
+    const rows = [...fast.rows].sort(inOrder)
+    const unfinished = new Set<string>()
+    note(unfinished, first, fast.rows)
+    let isCut = false
+    const later =
+      claim.queues === 'all'
+        ? [{ ...claim, queues: [...unfinished].map((queue) => ({ queue, max: claim.limit })) }]
+        : rest
+    for (const round of later) {
+      const limit = claim.limit - rows.length
+      const shares = round.queues === 'all' ? [] : round.queues.filter(({ queue }) => unfinished.has(queue))
+      if (limit <= 0 || shares.length === 0) continue
+      const asked = { ...round, limit, queues: shares.map(({ queue, max }) => ({ queue, max: Math.min(max, limit) })) }
+      // The first part is ours already: one more that fails is only a claim less.
+      const again = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked).catch(() => null)
+      isCut = again?.hasClaimed !== true
+      if (again === null || isCut) break
+      note(unfinished, asked, again.rows)
+      rows.push(...again.rows.toSorted(inOrder))
+    }
+    return this.#claimedOf(rows, claim, isCut || rows.length >= claim.limit || unfinished.size > 0)
+  }
+
+  async #claimedOf(rows: readonly Columns[], claim: ClaimRequest, more: boolean): Promise<Claimed> {
+    if (rows.length === 0) return NOTHING_CLAIMED
+    for (const row of rows) if (int(row[16]) === 1) this.#bound.add(text(row[0]))
+    const { claimed, unreadable } = readClaimed(rows, () => null)
+    if (unreadable.length > 0) await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
+    return { claimed, unreadable, more: more || unreadable.length > 0 }
+  }
+
+  #slowly(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
+    return this.#db.transact(async (tx) => {
+      const settled = request.settle.length === 0 ? NOTHING : await settleAll(tx, request.workerId, request.settle)
+      const claimed = claim === undefined ? NOTHING_CLAIMED : await claimSlowly(tx, claim, this.#turn++)
+      if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)
+      const { rows } = await tx.query(CANCELLING, [request.workerId])
+      const cancelling = rows.map((row) => ({ id: text(row[0]), epoch: int(row[1]) }))
+      return { settled, ...result(claimed), cancelling, now: tx.now }
+    }, true)
+  }
+}
+
+/** The claim as rounds in which each queue stands once: what one statement takes, it cannot pass over a second time. */
+function roundsOf(claim: ClaimRequest): readonly ClaimRequest[] {
+  if (claim.queues === 'all') return [claim]
+  const rounds: QueueShare[][] = []
+  for (const share of claim.queues) {
+    const round = rounds.find((one) => !one.some(({ queue }) => queue === share.queue))
+    if (round === undefined) rounds.push([share])
+    else round.push(share)
+  }
+  return rounds.length <= 1 ? [claim] : rounds.map((queues) => ({ ...claim, queues }))
+}
+
+/** Keeps the queues that gave all they might: they may have more. */
+function note(unfinished: Set<string>, asked: ClaimRequest, rows: readonly Columns[]): void {
+  const given = new Map<string, number>()
+  for (const row of rows) given.set(text(row[3]), (given.get(text(row[3])) ?? 0) + 1)
+  const shares = asked.queues === 'all' ? rows.map((row) => ({ queue: text(row[3]), max: int(row[18]) })) : asked.queues
+  for (const { queue, max } of shares) {
+    if ((given.get(queue) ?? 0) >= max) unfinished.add(queue)
+    else unfinished.delete(queue)
+  }
+}
+
+async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {
+  const settle = leases.map(
+    (lease) => ({ ...lease, runMs: 0, to: 'failed', reason: 'unreadable', error: null }) as const,
+  )
+  await settleAll(tx, workerId, settle)
+}
+
+function result({ claimed, more }: Claimed): Pick<ExchangeResult, 'claimed' | 'more'> {
+  return { claimed, more }
+}
+
+function kindOf(isSettling: boolean, claim: ClaimRequest | undefined): ExchangeKind {
+  if (claim === undefined) return isSettling ? 'settle' : 'look'
+  if (claim.queues === 'all') return isSettling ? 'bothAll' : 'claimAll'
+  return isSettling ? 'bothNamed' : 'claimNamed'
+}
+
+/** By share, then as the claim is ordered. */
+function inOrder(a: Columns, b: Columns): number {
+  return (
+    int(a[17]) - int(b[17]) || int(b[4]) - int(a[4]) || int(a[12]) - int(b[12]) || (text(a[0]) < text(b[0]) ? -1 : 1)
+  )
+}
+
+function leasesOf(json: unknown): readonly Lease[] {
+  if (typeof json !== 'string') return NOTHING
+  // Only our own statement writes this text.
+  return (JSON.parse(json) as readonly [string, number][]).map(([id, epoch]) => ({ id, epoch }))
+}
+
+function without(leases: readonly Lease[], settled: readonly Lease[]): readonly Lease[] {
+  if (leases.length === 0) return leases
+  const gone = new Set(settled.map(({ id }) => id))
+  return leases.filter(({ id }) => !gone.has(id))
+}

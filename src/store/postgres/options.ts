@@ -1,0 +1,102 @@
+/** A PostgreSQL store's URL as options: `postgres://user:password@host:port/database?schema=…&pool=…&deadline=…&sslmode=…&pooler=…`. */
+import { parseDuration } from '../../core/duration.ts'
+import { ConfigError } from '../../core/errors.ts'
+
+export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full'
+
+/** Where the database is and how it is spoken to. What is absent comes from the PG… variables of the environment. */
+export interface PostgresTarget {
+  readonly host: string
+  readonly port: number
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly database: string | undefined
+  readonly sslmode: SslMode
+}
+
+export interface PostgresSettings {
+  readonly target: PostgresTarget
+  /** The schema that holds our tables. Default `millrace`. */
+  readonly schema: string
+  /** Connections at most, beside one that listens. Default 5. */
+  readonly pool: number
+  /** How long a call may take in all, connecting and waiting for a connection included. Default 30 s. */
+  readonly deadlineMs: number
+  /** `transaction`: there is a pooler in between, so nothing may be kept in a session: no named statements, no LISTEN. */
+  readonly pooler: 'none' | 'transaction'
+}
+
+const PARAMETERS = ['schema', 'pool', 'deadline', 'sslmode', 'pooler', 'host']
+const MODES: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full'] satisfies readonly SslMode[]
+const MAX_POOL = 200
+
+/** Reads a URL. Throws `STORE_URL` with a sentence that holds no password. */
+export function postgresSettings(url: string): PostgresSettings {
+  const parsed = parse(url)
+  const params = parsed.searchParams
+  const unknown = [...params.keys()].find((key) => !PARAMETERS.includes(key))
+  if (unknown !== undefined) throw refused(parsed, `its parameter ${JSON.stringify(unknown)} is unknown`)
+  const host = params.get('host') ?? (decodeURIComponent(parsed.hostname).replace(/^\[(.*)\]$/, '$1') || 'localhost')
+  const given = (text: string) => (text === '' ? undefined : decodeURIComponent(text))
+  const schema = params.get('schema') ?? 'millrace'
+  if (schema === '' || Buffer.byteLength(schema) > 63 || schema.includes('\0')) {
+    throw refused(parsed, `its schema ${JSON.stringify(schema.slice(0, 70))} is not 1 to 63 bytes long`)
+  }
+  const sslmode = params.get('sslmode') ?? (isLocal(host) ? 'disable' : 'verify-full')
+  if (!MODES.includes(sslmode)) throw refused(parsed, `sslmode=${sslmode} is none of ${MODES.join(', ')}`)
+  const pool = Number(params.get('pool') ?? 5)
+  if (!Number.isInteger(pool) || pool < 1 || pool > MAX_POOL) {
+    throw refused(parsed, `pool=${params.get('pool')} is not a whole number from 1 to ${MAX_POOL}`)
+  }
+  const pooler = params.get('pooler') ?? 'none'
+  if (pooler !== 'none' && pooler !== 'transaction')
+    throw refused(parsed, `pooler=${pooler} is neither none nor transaction`)
+  const deadline = params.get('deadline') ?? '30s'
+  return {
+    target: {
+      host,
+      port: parsed.port === '' ? Number(process.env.PGPORT ?? 5432) : Number(parsed.port),
+      user: given(parsed.username),
+      password: given(parsed.password),
+      database: given(parsed.pathname.replace(/^\//, '')),
+      // One of MODES, as was checked.
+      sslmode: sslmode as SslMode,
+    },
+    schema,
+    pool,
+    deadlineMs: parseDuration(/^\d+$/.test(deadline) ? Number(deadline) : deadline, 'deadline'),
+    pooler,
+  }
+}
+
+/** For people: where the store is, without user and password. */
+export function describeTarget({ target, schema }: Pick<PostgresSettings, 'target' | 'schema'>): string {
+  const database = target.database ?? process.env.PGDATABASE ?? target.user ?? ''
+  return `postgres ${target.host}:${target.port}/${database}${schema === 'millrace' ? '' : ` schema ${schema}`}`
+}
+
+function isLocal(host: string): boolean {
+  return host.startsWith('/') || host === 'localhost' || host === '::1' || /^127\./.test(host)
+}
+
+function parse(url: string): URL {
+  try {
+    const parsed = new URL(url)
+    // Their escapes are read later: a wrong one is told here.
+    for (const part of [parsed.username, parsed.password, parsed.pathname, parsed.hostname]) decodeURIComponent(part)
+    return parsed
+  } catch {
+    // The URL class quotes the whole text, password included, so its error goes no further.
+    throw new ConfigError('STORE_URL', 'the postgres store URL cannot be read', { hint: HINT })
+  }
+}
+
+const HINT = 'Use postgres://USER:PASSWORD@HOST:PORT/DATABASE, and write special characters of the password as %XX.'
+
+function refused(url: URL, reason: string): ConfigError {
+  const shown = `${url.protocol}//${url.host}${url.pathname}`
+  return new ConfigError('STORE_URL', `the store URL ${JSON.stringify(shown)} cannot be used: ${reason}`, {
+    fields: { url: shown, reason },
+    hint: HINT,
+  })
+}

@@ -1,0 +1,96 @@
+/**
+ * The store on PostgreSQL (13 or newer) through `pg`, which is loaded when the store opens.
+ *
+ * Nothing here but the composition: the shared slow road is in store/sql, the hot path (insert, exchange) in the files
+ * beside this one.
+ */
+import type { Clock } from '../../base/clock.ts'
+import type { JobsFacet } from '../contract/index.ts'
+import type { Capabilities, ClusterFacet, QueuesFacet, StateFacet, Store, WakeFacet } from '../contract/store.ts'
+import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
+import { loadPg } from './connection.ts'
+import { PostgresDatabase } from './database.ts'
+import { Exchange } from './exchange.ts'
+import { insertInside, insertJobs } from './insert.ts'
+import { migrate, refuseNewer, schemaVersion } from './migrate.ts'
+import { postgresSettings } from './options.ts'
+import { withinTransaction } from './transaction.ts'
+import { Wake } from './wake.ts'
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`, with `schema`, `pool`, `deadline`, `sslmode`, `pooler` as parameters. */
+  readonly url: string
+  /** For tests: the time that the store goes by instead of the server's. */
+  readonly clock?: Clock
+}
+
+/** Makes a store over a schema of a PostgreSQL database; `open` connects, `migrate` makes the tables. Throws `STORE_URL`. */
+export function createPostgresStore(options: PostgresOptions): Store {
+  return new PostgresStore(options)
+}
+
+class PostgresStore implements Store {
+  readonly description: string
+  readonly capabilities: Capabilities
+  readonly jobs: JobsFacet
+  readonly queues: QueuesFacet
+  readonly state: StateFacet
+  readonly cluster: ClusterFacet
+  readonly wake: WakeFacet
+  readonly #db: PostgresDatabase
+  readonly #wake: Wake
+
+  constructor({ url, clock }: PostgresOptions) {
+    const settings = postgresSettings(url)
+    const wake = new Wake(settings)
+    const db = new PostgresDatabase(settings, clock, () => wake.hint())
+    const exchange = new Exchange(db)
+    this.#db = db
+    this.#wake = wake
+    this.description = db.pool.where
+    // Behind a pooler in transaction mode nobody can listen.
+    this.capabilities = { persistent: true, processes: true, transactions: true, push: settings.pooler === 'none' }
+    this.jobs = jobsFacet(db, {
+      insert: (jobs) => insertJobs(db, jobs),
+      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(db, inner, jobs)),
+      exchange: (request) => exchange.run(request),
+    })
+    this.queues = queuesFacet(db)
+    this.state = stateFacet(db)
+    this.cluster = clusterFacet(db)
+    this.wake = { subscribe: (onWake) => wake.subscribe(onWake) }
+  }
+
+  async open(): Promise<void> {
+    await loadPg()
+    this.#db.pool.open()
+    this.#wake.open()
+    try {
+      const { current, latest } = await this.schemaVersion()
+      refuseNewer(this.description, current, latest)
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#wake.close(), this.#db.pool.close()])
+  }
+
+  time(): Promise<number> {
+    return this.#db.time()
+  }
+
+  async ping(): Promise<void> {
+    await this.#db.read((session) => session.query('SELECT 1'))
+  }
+
+  schemaVersion() {
+    return schemaVersion(this.#db)
+  }
+
+  migrate(): Promise<readonly number[]> {
+    return migrate(this.#db)
+  }
+}

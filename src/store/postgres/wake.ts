@@ -1,0 +1,142 @@
+/**
+ * Wake hints between processes: LISTEN and NOTIFY on one connection of their own, opened when the first hint is due or
+ * somebody listens, so that no call ever waits for a notification's commit.
+ *
+ * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
+ * that follow within 50 ms become one. Its commit does not wait for the disk, since a hint may be lost. Our own hints come
+ * back to us and are dropped by the sender's mark. Whoever subscribes also polls; the connection is made again when it ends.
+ */
+import { newId } from '../../base/id.ts'
+import { Connection } from './connection.ts'
+import type { PostgresSettings } from './options.ts'
+
+const PAUSE_MS = 50
+const FIRST_RETRY_MS = 100
+const LAST_RETRY_MS = 5_000
+const CONNECT_MS = 10_000
+const NOTIFY = 'SELECT pg_notify($1, $2)'
+const MAX_CHANNEL_BYTES = 63
+
+export class Wake {
+  readonly #settings: PostgresSettings
+  readonly #channel: string
+  readonly #mark = newId()
+  readonly #listeners = new Set<() => void>()
+  #connection: Promise<Connection | null> | undefined
+  #isListening = false
+  #isOpen = false
+  #isDue = false
+  #pause: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
+  #retryMs = FIRST_RETRY_MS
+
+  constructor(settings: PostgresSettings) {
+    this.#settings = settings
+    // A channel's name has the length of any name.
+    this.#channel = Buffer.from(`millrace:${settings.schema}`).subarray(0, MAX_CHANNEL_BYTES).toString()
+  }
+
+  open(): void {
+    this.#isOpen = this.#settings.pooler === 'none'
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false
+    clearTimeout(this.#pause)
+    clearTimeout(this.#retry)
+    this.#pause = undefined
+    this.#retry = undefined
+    this.#listeners.clear()
+    const connection = await this.#connection
+    this.#connection = undefined
+    await connection?.close()
+  }
+
+  /** Tells the others soon. Returns at once. */
+  hint(): void {
+    if (!this.#isOpen) return
+    if (this.#pause !== undefined) {
+      this.#isDue = true
+      return
+    }
+    this.#isDue = false
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined
+      if (this.#isDue) this.hint()
+    }, PAUSE_MS).unref()
+    void this.#send()
+  }
+
+  /** Calls `onWake` after hints of other connections until the returned function is called. */
+  subscribe(onWake: () => void): () => void {
+    this.#listeners.add(onWake)
+    void this.#listen()
+    return () => {
+      this.#listeners.delete(onWake)
+    }
+  }
+
+  async #send(): Promise<void> {
+    const connection = await this.#connected()
+    // A hint that cannot be sent is lost: the poll finds what it was about.
+    await connection?.query(NOTIFY, [this.#channel, this.#mark]).catch(() => undefined)
+  }
+
+  async #listen(): Promise<void> {
+    if (!this.#isOpen || this.#listeners.size === 0) return
+    const connection = await this.#connected()
+    if (connection === null) {
+      this.#tryLater()
+      return
+    }
+    if (this.#isListening) return
+    this.#isListening = true
+    try {
+      await connection.query(`LISTEN "${this.#channel.replaceAll('"', '""')}"`)
+      this.#retryMs = FIRST_RETRY_MS
+      // Whatever happened while nobody listened.
+      for (const listener of this.#listeners) listener()
+    } catch {
+      // Broken or forbidden: the poll beneath carries on, and another try follows.
+      connection.destroy()
+    }
+  }
+
+  /** The one connection; null when it cannot be made now. */
+  #connected(): Promise<Connection | null> {
+    this.#connection ??= this.#connect()
+    return this.#connection
+  }
+
+  async #connect(): Promise<Connection | null> {
+    try {
+      const connection = await Connection.open(this.#settings, CONNECT_MS)
+      connection.onNotification((mark) => {
+        if (mark === this.#mark) return
+        for (const listener of this.#listeners) listener()
+      })
+      connection.onEnd(() => this.#ended())
+      await connection.run('SET synchronous_commit = off')
+      return connection
+    } catch {
+      // Hints may be lost; what the server has to say is told by the calls that need it.
+      this.#ended()
+      return null
+    }
+  }
+
+  #ended(): void {
+    this.#connection = undefined
+    this.#isListening = false
+    this.#tryLater()
+  }
+
+  #tryLater(): void {
+    if (!this.#isOpen || this.#listeners.size === 0 || this.#retry !== undefined) return
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      void this.#listen()
+    }, this.#retryMs).unref()
+    this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2)
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Database servers for tests: what the environment names (`MILLRACE_TEST_POSTGRES_URL`, `MILLRACE_TEST_MYSQL_URL`), else one
+ * on this machine, else a private one started from installed programs in a temporary folder. Without any the tests are
+ * skipped with one line that says so; with MILLRACE_REQUIRE=all that is a failure.
+ */
+import { describe, it } from 'vitest'
+import { findPostgres } from './postgres-server.ts'
+
+export type ServerKind = 'postgres' | 'mysql'
+
+/** A server that tests may use. */
+export interface TestServer {
+  readonly kind: ServerKind
+  /** The URL of a database in which tests may make schemas or tables of their own. */
+  readonly url: string
+  /** The URL of a store of its own, which does not exist yet. */
+  freshUrl(parameters?: Readonly<Record<string, string>>): string
+  /** Deletes what a store at this URL has made. */
+  drop(url: string): Promise<void>
+  /** Disconnects, and ends the server when the tests started it. */
+  close(): Promise<void>
+}
+
+/** How each kind is found: a server, or the reason why there is none. */
+const FIND: Readonly<Record<ServerKind, () => Promise<TestServer | string>>> = {
+  postgres: findPostgres,
+  mysql: async () => 'this version has no MySQL driver',
+}
+
+/** Declares tests that need a server of a kind. They are skipped, or fail, as the header says. */
+export async function describeOn(kind: ServerKind, declare: (server: TestServer) => void): Promise<void> {
+  const found = await FIND[kind]()
+  if (typeof found !== 'string') {
+    declare(found)
+    return
+  }
+  const sentence = `no ${kind} server for tests: ${found}`
+  if (process.env.MILLRACE_REQUIRE === 'all') {
+    it(`needs a ${kind} server`, () => {
+      throw new Error(sentence)
+    })
+    return
+  }
+  console.warn(sentence)
+  describe.skip(sentence, () => {
+    it('is skipped', () => undefined)
+  })
+}
