@@ -44,6 +44,7 @@ function server(url: string, stop: () => void = () => undefined): TestServer {
     })()
     return client
   }
+  const free: string[] = []
   const found: TestServer = {
     kind: 'postgres',
     url,
@@ -54,11 +55,18 @@ function server(url: string, stop: () => void = () => undefined): TestServer {
       return fresh.href
     },
     async drop(fresh) {
-      const schema = new URL(fresh).searchParams.get('schema') ?? ''
-      if (!schema.startsWith('millrace_test_')) throw new Error(`${schema} is not a schema of the tests`)
-      await (await connected()).query(`DROP SCHEMA IF EXISTS ${pg.escapeIdentifier(schema)} CASCADE`)
+      await (await connected()).query(`DROP SCHEMA IF EXISTS ${pg.escapeIdentifier(schemaOf(fresh))} CASCADE`)
+    },
+    borrowUrl: () => free.pop() ?? found.freshUrl(),
+    async giveBack(used) {
+      const schema = schemaOf(used)
+      const { rows } = await (await connected()).query(TABLES, [schema])
+      const names = rows.map((row) => `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(String(row.tablename))}`)
+      await (await connected()).query(names.map((name) => `DELETE FROM ${name};`).join(' '))
+      free.push(used)
     },
     async close() {
+      for (const used of free.splice(0)) await found.drop(used)
       await (await client)?.end()
       client = undefined
       stop()
@@ -69,6 +77,13 @@ function server(url: string, stop: () => void = () => undefined): TestServer {
 }
 
 let serial = 0
+const TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename <> 'schema'"
+
+function schemaOf(url: string): string {
+  const schema = new URL(url).searchParams.get('schema') ?? ''
+  if (!schema.startsWith('millrace_test_')) throw new Error(`${schema} is not a schema of the tests`)
+  return schema
+}
 
 /** Starts a server of our own, as an unprivileged user when this process is root: PostgreSQL refuses to run as root. */
 async function startPrivate(): Promise<TestServer | string> {

@@ -16,8 +16,8 @@ import type { PostgresSettings } from './options.ts'
 import { Pool } from './pool.ts'
 
 /** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
-const SERVER_NOW = 'greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
-const ASK_TIME = 'SELECT ' + SERVER_NOW
+const ASK_TIME = 'SELECT greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
+const SERVER_NOW = ASK_TIME.replace('SELECT ', '')
 /** Begun again this often before a conflict is the caller's. */
 const MAX_CONFLICTS = 8
 const MAX_RESTARTS = 50

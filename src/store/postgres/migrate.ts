@@ -7,7 +7,9 @@ import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
 import { MIGRATIONS, VERSION_TABLE } from './schema.ts'
 
-const HAS_TABLE = 'SELECT to_regclass($1)'
+// Not to_regclass, which remembers from before the lock that there was no such table.
+const HAS_TABLE =
+  "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'schema'"
 const CURRENT = 'SELECT coalesce(max(version), 0) FROM millrace_schema'
 /** One migrator at a time in a database, whatever its schema. The number means nothing; it is released with the transaction. */
 const LOCK = 'SELECT pg_advisory_xact_lock(7305804402567)'
@@ -20,9 +22,8 @@ export function schemaVersion(db: PostgresDatabase): Promise<SchemaVersion> {
 
 async function versionOf(db: PostgresDatabase, session: Session): Promise<SchemaVersion> {
   const latest = MIGRATIONS.length
-  const table = `${ident(db.settings.schema)}.schema`
-  const found = (await session.query(HAS_TABLE, [table])).rows[0]?.[0]
-  if (found === null || found === undefined) return { current: 0, latest }
+  const found = await session.query(HAS_TABLE, [db.settings.schema])
+  if (found.rows.length === 0) return { current: 0, latest }
   return { current: int((await session.query(CURRENT)).rows[0]?.[0]), latest }
 }
 

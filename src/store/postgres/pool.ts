@@ -81,6 +81,8 @@ export class Pool {
       throw isLate ? this.#lateError() : error
     } finally {
       clearTimeout(timer)
+      // What ended this one has most likely ended those that nobody was using: the next call begins anew.
+      if (connection.isBroken) this.#dropIdle()
       this.#giveBack(connection)
     }
   }
@@ -120,6 +122,12 @@ export class Pool {
       this.#serve()
       throw error
     }
+  }
+
+  #dropIdle(): void {
+    const idle = this.#idle.splice(0)
+    this.#count -= idle.length
+    for (const connection of idle) connection.destroy()
   }
 
   #giveBack(connection: Connection): void {

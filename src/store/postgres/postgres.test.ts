@@ -7,7 +7,7 @@ process.env.PGOPTIONS = '-c synchronous_commit=off'
 
 await describeOn('postgres', (server) => {
   describeStore('postgres', async (options) => {
-    const url = server.freshUrl()
+    const url = server.borrowUrl()
     const open = async () => {
       const store = createPostgresStore({ url, ...options })
       await store.open()
@@ -16,7 +16,7 @@ await describeOn('postgres', (server) => {
     const store = await open()
     const close = async () => {
       await store.close()
-      await server.drop(url)
+      await server.giveBack(url)
     }
     return { store, reopen: open, close, url }
   })
