@@ -1,13 +1,14 @@
 /** The statements of the exchange, put together from their parts: what settles, which queues, what claims. */
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
+// `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
 const SETTLE =
   ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]) ' +
-  'AS v(id, epoch, run_ms, result)), held AS MATERIALIZED (SELECT j.id FROM s JOIN millrace_job j ON j.id = s.id ' +
-  'WHERE j.epoch = s.epoch AND j.worker_id = @worker AND j.state = 3 AND j.dependents = 0 AND j.unique_key IS NULL ' +
-  'ORDER BY j.id FOR UPDATE OF j), ' +
+  'AS v(id, epoch, run_ms, result)), held AS MATERIALIZED (SELECT j.id, s.run_ms, s.result FROM s JOIN millrace_job j ' +
+  'ON j.id = s.id WHERE j.epoch = s.epoch AND j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 ' +
+  'AND j.unique_key IS NULL FOR UPDATE OF j), ' +
   'fit AS MATERIALIZED (SELECT count(*) = cardinality(@ids::text[]) AS settles FROM held), ' +
-  'gone AS (DELETE FROM millrace_job j USING s, fit WHERE fit.settles AND j.id = s.id RETURNING j.*, s.run_ms, s.result), ' +
+  'gone AS (DELETE FROM millrace_job j USING held, fit WHERE fit.settles AND j.id = held.id RETURNING j.*, held.run_ms, held.result), ' +
   'kept AS (INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, ' +
   'attempt_offset, losses, crashes, epoch, worker_id, started_at, finished_at, progress, progress_note, timeout_ms, retry, ' +
   'tags, payload, result) SELECT id, name, version, queue, priority, 5, created_at, run_at, attempts + 1, attempt_offset, ' +

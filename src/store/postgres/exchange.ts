@@ -87,12 +87,14 @@ export class Exchange {
 
   async #fast({ settle, workerId }: ExchangeRequest, claim: ClaimRequest | undefined): Promise<Fast> {
     const statement = this.#statement(kindOf(settle.length > 0, claim))
+    // Locks are taken in the order of the ids.
+    const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     const values: Record<string, () => SqlValue> = {
       worker: () => workerId,
-      ids: () => textArray(settle.map((s) => s.id)),
-      epochs: () => bigintArray(settle.map((s) => s.epoch)),
-      runs: () => bigintArray(settle.map((s) => Math.ceil(s.runMs))),
-      results: () => bytesArray(settle.map((s) => (s.to === 'completed' ? s.result : null))),
+      ids: () => textArray(sorted.map((s) => s.id)),
+      epochs: () => bigintArray(sorted.map((s) => s.epoch)),
+      runs: () => bigintArray(sorted.map((s) => Math.ceil(s.runMs))),
+      results: () => bytesArray(sorted.map((s) => (s.to === 'completed' ? s.result : null))),
       queues: () => textArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.queue)),
       mosts: () => bigintArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.max)),
       names: () => textArray(claim?.names ?? []),
