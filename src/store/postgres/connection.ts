@@ -137,7 +137,7 @@ function configOf(settings: PostgresSettings, timeoutMs: number): ClientConfig {
  * Every statement here is meant to be served row by row from an index in its order, whatever the statistics of a table that
  * was empty a moment ago say (a claim that gathered and sorted 200,000 waiting rows took seven times as long); planned once, since planning the exchange costs more than running it; at READ COMMITTED, which the locks rely on.
  */
-function sessionOptions(deadlineMs: number): string {
+export function sessionOptions(deadlineMs: number): string {
   const options = {
     statement_timeout: Math.ceil(deadlineMs),
     lock_timeout: Math.ceil(deadlineMs),

@@ -93,17 +93,27 @@ export class Pool {
       this.#count--
     }
     if (this.#count < this.#limit(isUrgent)) return this.#connect(deadline)
-    return new Promise((give, refuse) => {
+    return new Promise((resolve, reject) => {
       const line = isUrgent ? this.#urgent : this.#others
-      const waiting = { give, refuse, deadline }
-      line.push(waiting)
       const timer = setTimeout(() => {
         const at = line.indexOf(waiting)
+        // Not in the line any more: a connection is being made for it, which has the same deadline.
         if (at < 0) return
         line.splice(at, 1)
-        refuse(this.#lateError())
+        reject(this.#lateError())
       }, deadline - performance.now())
-      timer.unref()
+      const waiting: Waiting = {
+        deadline,
+        give(connection) {
+          clearTimeout(timer)
+          resolve(connection)
+        },
+        refuse(error) {
+          clearTimeout(timer)
+          reject(error)
+        },
+      }
+      line.push(waiting)
     })
   }
 
@@ -151,7 +161,7 @@ export class Pool {
       if (idle === undefined && this.#count >= this.#limit(isUrgent)) return
       line.shift()
       if (idle !== undefined) next.give(idle)
-      else this.#connect(next.deadline).then(next.give, next.refuse)
+      else void this.#connect(next.deadline).then(next.give, next.refuse)
     }
   }
 

@@ -29,8 +29,7 @@ const LOG: RowsStatement = {
 const DROP_OLD_LOGS =
   'DELETE FROM millrace_log WHERE job_id = $1 AND seq <= (SELECT seq FROM (SELECT seq FROM millrace_log WHERE job_id = $2 ' +
   'ORDER BY seq DESC LIMIT 1 OFFSET 1000) AS oldest)'
-const EXPIRED_LEASES =
-  'SELECT id FROM millrace_job WHERE state = 3 AND lease_until <= $1 ORDER BY lease_until, id LIMIT $2'
+const EXPIRED_LEASES = 'SELECT id FROM millrace_job WHERE state = 3 AND lease_until <= $1 ORDER BY lease_until LIMIT $2'
 
 export const LEASE_STATEMENTS = { EXPIRED_LEASES } as const
 
