@@ -24,6 +24,7 @@ const SET_ARCHIVED = {
   error: 'UPDATE millrace_archive SET error = ?2 WHERE id = ?1',
   progress: 'UPDATE millrace_archive SET progress_note = ?2 WHERE id = ?1',
 } as const
+const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = ? AND field = ?'
 const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = ?3 WHERE job_id = ?1 AND epoch = ?2'
 const SET_LOG = 'UPDATE millrace_log SET message = ?3 WHERE job_id = ?1 AND seq = ?2'
 
@@ -74,9 +75,12 @@ function writeBack(c: Connection, row: Page['rows'][number], fields: readonly Se
     if (kind === 'history') c.sql(SET_ATTEMPT).run(row.id, Number(number), bytes)
     else if (kind === 'log') c.sql(SET_LOG).run(row.id, Number(number), bytes)
     else if (kind === 'payload' || kind === 'result' || kind === 'error' || kind === 'progress') {
-      const isSmall = bytes.byteLength <= INLINE_BYTES || kind === 'progress'
-      if (!isSmall) c.sql(INSERT_BYTES).run(row.id, BYTES_FIELD[kind], bytes)
-      const inline = isSmall ? bytes : null
+      // A live job keeps its error in its row, however large: it is overwritten there by the next attempt.
+      const isOwn = kind === 'progress' || (kind === 'error' && !row.isArchived)
+      const isInline = isOwn || bytes.byteLength <= INLINE_BYTES
+      if (!isInline) c.sql(INSERT_BYTES).run(row.id, BYTES_FIELD[kind], bytes)
+      else if (kind !== 'progress') c.sql(DROP_BYTES).run(row.id, BYTES_FIELD[kind])
+      const inline = isInline ? bytes : null
       if (row.isArchived) c.sql(SET_ARCHIVED[kind]).run(row.id, inline)
       else if (kind !== 'result') c.sql(SET_LIVE[kind]).run(row.id, inline)
     }
