@@ -1,9 +1,10 @@
 /** The steps of a random sequence: each runs one operation on a store and on the reference, and compares the answers. */
+import { createHash } from 'node:crypto'
 import type { Arbitrary, AsyncCommand } from 'fast-check'
 import { expect } from 'vitest'
 import type { ManualClock } from '../../base/clock.ts'
 import { JOB_STATES, type JobState } from '../../core/job/state.ts'
-import type { ClaimRequest, ExchangeResult, Lease, NewJob, Settlement, Store } from '../contract/index.ts'
+import type { ClaimRequest, ExchangeResult, Lease, NewJob, ResealResult, Settlement, Store } from '../contract/index.ts'
 import { bytes, LEASE_MS } from './fixture.ts'
 import { type JobSketch, jobSketches } from './model-jobs.ts'
 import { jobsOf, type Pool } from './model-pool.ts'
@@ -167,6 +168,19 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
     }),
     step('finished', refs, (some, pool) => (store) => store.jobs.finished([...new Set(all(some, pool))]).then(byId)),
     step('queues', queue, (name) => async (store) => [await store.queues.list(), await store.queues.stats(name)]),
+    step('reseal', fc.record({ limit: fc.constantFrom(1, 3, ALL), grow: fc.boolean() }), (x) => async (store) => {
+      const counts = { visited: 0, rewritten: 0 }
+      let cursor: string | null = null
+      do {
+        const page: ResealResult = await store.jobs.reseal(cursor, x.limit, ({ fields }) =>
+          fields.map((field) => ({ ...field, bytes: resealed(field.bytes, x.grow) })),
+        )
+        counts.visited += page.visited
+        counts.rewritten += page.rewritten
+        cursor = page.next
+      } while (cursor !== null)
+      return counts
+    }),
     step('due', fc.constant(undefined), () => (store) => store.jobs.nextDue()),
   ]
 }
@@ -175,9 +189,16 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
 export function plain(value: unknown): unknown {
   const text = JSON.stringify(value ?? null, function (this: Record<string, unknown>, key: string, inner: unknown) {
     const own = this[key]
-    return own instanceof Uint8Array ? `bytes ${Buffer.from(own).toString('base64')}` : inner
+    return own instanceof Uint8Array ? textOfBytes(own) : inner
   })
   return JSON.parse(text)
+}
+
+function textOfBytes(data: Uint8Array): string {
+  const start = Buffer.from(data).toString('utf8', 0, 40)
+  return data.length <= 40
+    ? `bytes ${start}`
+    : `bytes ${start}… (${data.length}) ${createHash('sha256').update(data).digest('hex')}`
 }
 
 type Operation = (store: Store, isReference: boolean) => Promise<unknown>
@@ -231,6 +252,12 @@ const SETTLEMENTS = [
 function answerOf(answer: ExchangeResult, isUnordered: boolean): unknown {
   const cancelling = byId(answer.cancelling)
   return { ...answer, cancelling, claimed: isUnordered ? byId(answer.claimed) : answer.claimed }
+}
+
+/** Other bytes instead, large or small whatever they were. */
+function resealed(old: Uint8Array, grow: boolean): Uint8Array {
+  const text = `again ${Buffer.from(old).toString('utf8', 0, 20)}`
+  return bytes(grow ? text.padEnd(3_000, '.') : text)
 }
 
 function byId<T extends { readonly id: string }>(rows: readonly T[]): readonly T[] {
