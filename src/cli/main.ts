@@ -16,6 +16,7 @@ async function commands(): Promise<readonly CommandSpec[]> {
     import('./commands/queue.ts'),
     import('./commands/dead.ts'),
     import('./commands/migrate.ts'),
+    import('./commands/rekey.ts'),
     import('./commands/doctor.ts'),
     import('./commands/init.ts'),
   ])
