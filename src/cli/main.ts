@@ -9,16 +9,16 @@ export async function main(args: readonly string[]): Promise<number> {
 
 async function commands(): Promise<readonly CommandSpec[]> {
   const modules = await Promise.all([
+    import('./commands/init.ts'),
     import('./commands/work.ts'),
     import('./commands/test.ts'),
     import('./commands/job.ts'),
     import('./commands/job-change.ts'),
     import('./commands/queue.ts'),
     import('./commands/dead.ts'),
+    import('./commands/doctor.ts'),
     import('./commands/migrate.ts'),
     import('./commands/rekey.ts'),
-    import('./commands/doctor.ts'),
-    import('./commands/init.ts'),
   ])
   return modules.flatMap((module) => module.COMMANDS)
 }

@@ -3,7 +3,7 @@
 import type { EventName, Events } from '../base/telemetry.ts'
 import { formatDuration } from '../core/duration.ts'
 import type { Millrace } from '../runtime/millrace.ts'
-import { clean } from './output.ts'
+import { clean, jsonText } from './output.ts'
 
 const LOGGED: readonly EventName[] = [
   'worker.started',
@@ -26,8 +26,7 @@ export function logEvents(mill: Millrace, format: 'pretty' | 'json', quiet: bool
 
 function writeJson<N extends EventName>(event: N, fields: Events[N]): void {
   const plain = Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value])
-  // JSON spells control characters out by itself.
-  console.log(JSON.stringify({ at: new Date().toISOString(), event, ...Object.fromEntries(plain) }))
+  console.log(jsonText({ at: new Date().toISOString(), event, ...Object.fromEntries(plain) }))
 }
 
 function writePretty<N extends EventName>(event: N, fields: Events[N]): void {

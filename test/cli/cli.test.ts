@@ -57,7 +57,9 @@ describe('millrace queue:test', () => {
     const { code, stdout } = await run('millrace queue:test')
 
     expect(code).toBe(0)
-    expect(stdout).toMatch(/✓ Connected .*\n✓ Enqueued .*\n✓ Completed .*"pong":true.*\nAll good in \d+ ms\.\n/)
+    expect(stdout).toMatch(
+      /✓ Connected .*\n✓ Enqueued .*\n✓ Picked up .*\n✓ Completed .*"pong":true.*\nAll good in \d+ ms\.\n/,
+    )
   })
 
   test('ends with 4 when nobody picks the probe up, and leaves none behind', async () => {
@@ -113,8 +115,9 @@ describe('millrace job', () => {
     expect(await run(`millrace job:cancel ${id}`)).toMatchObject({ code: 0, stdout: `${id}\tcancelled\n` })
     expect(await run(`millrace job cancel ${id}`)).toMatchObject({ code: 1, stdout: `${id}\tfinal\n` })
     expect(await run(`millrace queue:retry ${id}`)).toMatchObject({ code: 0, stdout: `${id}\tretried\n` })
-    expect(await run(`millrace job delete ${id}`)).toMatchObject({ code: 0, stdout: `${id}\tremoved\n` })
-    expect(await run(`millrace job delete ${id}`)).toMatchObject({ code: 5, stdout: `${id}\tmissing\n` })
+    expect(await run(`millrace job delete ${id}`)).toMatchObject({ code: 6, stdout: '' })
+    expect(await run(`millrace job delete ${id} --yes`)).toMatchObject({ code: 0, stdout: `${id}\tremoved\n` })
+    expect(await run(`millrace job delete ${id} --yes`)).toMatchObject({ code: 5, stdout: `${id}\tmissing\n` })
     expect(await run(`millrace job show ${id}`)).toMatchObject({ code: 5 })
   })
 

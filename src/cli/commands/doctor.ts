@@ -25,7 +25,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'doctor',
     aliases: ['queue:doctor'],
-    summary: 'check the whole set-up; ends with 7 when something is wrong',
+    summary: 'check the whole set-up',
     run: doctor,
   },
 ]

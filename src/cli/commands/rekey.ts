@@ -11,7 +11,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'rekey',
     aliases: ['queue:rekey'],
-    summary: 'seal what is stored anew under the active key; ends with 1 while something is left under another',
+    summary: 'seal what is stored anew under the active key',
     run: rekey,
   },
 ]

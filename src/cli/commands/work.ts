@@ -68,7 +68,7 @@ function given(
   queues: readonly string[],
   options: Readonly<Record<string, unknown>>,
 ): WorkerOptions {
-  const concurrency = numberOf(options.concurrency, '--concurrency') ?? config.concurrency
+  const concurrency = numberOf(options.concurrency, '--concurrency', 10_000) ?? config.concurrency
   const maxJobs = options.once === true ? 1 : numberOf(options.maxJobs, '--max-jobs')
   const served =
     typeof options.queues === 'string' ? weights(options.queues) : queues.length > 0 ? queues : config.queues
@@ -84,7 +84,7 @@ function given(
 function weights(list: string): Record<string, QueueOptions> {
   const pairs = list.split(',').map((part): [string, QueueOptions] => {
     const [queue = '', weight] = part.trim().split(':')
-    const parsed = numberOf(weight, `the weight of ${queue}`)
+    const parsed = numberOf(weight, `the weight of ${queue}`, 1000)
     return [queue, parsed === undefined ? {} : { weight: parsed }]
   })
   return Object.fromEntries(pairs)
@@ -97,16 +97,9 @@ function logFormat(value: unknown): 'pretty' | 'json' {
 }
 
 function tellStart(context: Context, store: string, handlers: Handlers, options: WorkerOptions): void {
-  const queues =
-    options.queues === undefined
-      ? 'every queue'
-      : Object.keys(options.queues).length === 0
-        ? 'no queue'
-        : queueNames(options.queues)
-  say(
-    context.output,
-    `Working on ${store}: ${handlerNames(handlers)} from ${queues}, ${options.concurrency ?? 10} at a time. Ctrl-C stops it.`,
-  )
+  const queues = options.queues === undefined ? 'every queue' : queueNames(options.queues)
+  say(context.output, `Working on ${store}. Ctrl-C stops it.`)
+  say(context.output, `${handlerNames(handlers)} from ${queues}, ${options.concurrency ?? 10} at a time`)
 }
 
 /** The first few by name. */
