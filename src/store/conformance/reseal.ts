@@ -77,6 +77,21 @@ export function resealCases(test: Case): void {
       ])
     })
 
+    test('names the error of an attempt by its number, whatever its epoch', async (f) => {
+      const lease = await f.running()
+      await f.settle(lease, { to: 'pending' })
+      await f.settle(await f.hold(lease.id), { to: 'retrying', delayMs: 0, error: bytes('e') })
+      const names: string[] = []
+
+      await f.jobs.reseal(null, 10, (row) => {
+        names.push(...row.fields.map(({ field }) => field))
+        return stamp(row)
+      })
+
+      expect(names.sort()).toEqual(['error', 'history:1', 'payload'])
+      expect((await f.row(lease.id)).history.map((past) => textOf(past.error))).toEqual([null, 'new e'])
+    })
+
     test('walks by pages and passes running jobs over', async (f) => {
       for (let i = 0; i < 5; i++) await f.add()
       const running = await f.running({ queue: 'other', payload: bytes('busy') })

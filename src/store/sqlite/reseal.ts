@@ -9,7 +9,7 @@ const PAGE =
   'SELECT id, name, epoch, 0, payload, NULL, error, progress_note, state FROM millrace_job WHERE id > ?1 AND state <> 3 ' +
   'UNION ALL SELECT id, name, epoch, 1, payload, result, error, progress_note, state FROM millrace_archive WHERE id > ?1 ' +
   'ORDER BY id LIMIT ?2'
-const ATTEMPT_ERRORS = 'SELECT epoch, error FROM millrace_attempt WHERE job_id = ? AND error IS NOT NULL'
+const ATTEMPT_ERRORS = 'SELECT attempt, error FROM millrace_attempt WHERE job_id = ? AND error IS NOT NULL'
 const LOG_MESSAGES = 'SELECT seq, message, attempt FROM millrace_log WHERE job_id = ?'
 const SAME =
   'SELECT 1 FROM millrace_job WHERE id = ?1 AND epoch = ?2 AND state <> 3 UNION ALL SELECT 1 FROM millrace_archive WHERE id = ?1 AND epoch = ?2'
@@ -25,7 +25,8 @@ const SET_ARCHIVED = {
   progress: 'UPDATE millrace_archive SET progress_note = ?2 WHERE id = ?1',
 } as const
 const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = ? AND field = ?'
-const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = ?3 WHERE job_id = ?1 AND epoch = ?2'
+// A lost lease may carry the same number as the attempt after it, but never an error.
+const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = ?3 WHERE job_id = ?1 AND attempt = ?2 AND error IS NOT NULL'
 const SET_LOG = 'UPDATE millrace_log SET message = ?3 WHERE job_id = ?1 AND seq = ?2'
 
 interface Page {
