@@ -90,22 +90,21 @@ export class Context {
    */
   async confirm(what: string, warning = ''): Promise<boolean> {
     if (this.#options.yes === true) return true
-    const question = clean(`${what} in ${await this.storeName()}?${warning === '' ? '' : ` ${warning}`}`)
+    const question = clean(`${what} in ${await this.storeName()}`)
     if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
-      throw new MillraceError('CONFIRMATION_NEEDED', `${question} Nobody is here to answer.`, {
+      throw new MillraceError('CONFIRMATION_NEEDED', `${question}? Nobody is here to answer.`, {
         hint: 'Add --yes if that is what you want.',
       })
     }
+    console.error(`${question}.`)
     const asking = createInterface({ input: process.stdin, output: process.stderr })
-    const isYes = await new Promise<boolean>((resolve) => {
-      // The end of the input, or Ctrl-C, is no yes.
-      asking.once('close', () => resolve(false))
-      asking.question(`${question} [y/N] `).then(
-        (answer) => resolve(/^y(es)?$/i.test(answer.trim())),
-        () => resolve(false),
-      )
-    })
+    const answered = asking.question(`${warning === '' ? '' : `${warning} `}Go on? [y/N] `).catch(() => '')
+    // The end of the input, or Ctrl-C, is no yes.
+    const gone = new Promise<null>((resolve) => asking.once('close', () => resolve(null)))
+    const answer = await Promise.race([answered, gone])
+    if (answer === null) console.error('')
     asking.close()
+    const isYes = answer !== null && /^y(es)?$/i.test(answer.trim())
     if (!isYes) say(this.output, 'Nothing was changed.')
     return isYes
   }

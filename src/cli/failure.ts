@@ -22,8 +22,9 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 /** What `millrace help exit-codes` prints. */
 export const EXIT_CODES = `  0    done
-  1    the operation failed, or some of it: a job failed, an id could not be changed
-  2    wrong usage: an unknown command, option or value, or an input that its job refuses
+  1    it failed, or some of it: a job failed, an id could not be changed
+  2    wrong usage: an unknown command, option or value, or an input that
+       its job refuses
   3    the store or the configuration cannot be used
   4    timed out, or nothing happened
   5    not found

@@ -73,6 +73,32 @@ export function countText(output: Output, count: number): string {
   return output.isTerminal ? count.toLocaleString('en') : String(count)
 }
 
+/** Text of several lines, or longer than the terminal is wide, with what follows the first line indented. */
+export function hanging(output: Output, text: string, indent: number): string {
+  const width = output.isTerminal ? Math.max(20, (process.stdout.columns ?? 80) - indent) : Number.POSITIVE_INFINITY
+  const lines = text.split('\n').flatMap((line) => folded(line, width))
+  return lines.join(`\n${' '.repeat(indent)}`)
+}
+
+function folded(line: string, width: number): readonly string[] {
+  const lines: string[] = []
+  let rest = line
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width)
+    // A word that is longer than half a line is cut wherever the line ends.
+    const at = space > width / 2 ? space : width
+    lines.push(rest.slice(0, at))
+    rest = rest.slice(at).trimStart()
+  }
+  return [...lines, rest]
+}
+
+/** A duration as people read it: `8ms`, `1.96s`, `4m12s`. */
+export function spanText(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)}ms`
+  return ms < 60_000 ? `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)}s` : formatDuration(Math.round(ms / 1000) * 1000, 2)
+}
+
 /** An instant: how long ago or ahead on a terminal, ISO 8601 elsewhere. */
 export function timeText(output: Output, at: Date | null): string {
   if (at === null) return output.isTerminal ? '–' : ''

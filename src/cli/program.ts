@@ -64,19 +64,21 @@ export async function runProgram(specs: readonly CommandSpec[], args: readonly s
     const isJson = args.includes('--json')
     if (!(error instanceof CommanderError)) return tellFailure(error, isJson)
     if (error.exitCode === 0) return EXIT.ok
-    tellFailure(usage(error, args), isJson)
+    tellFailure(usage(error, specs, args), isJson)
     return EXIT.usage
   }
 }
 
 /** Commander's complaint in our words: its second line asks whether another word was meant. */
-function usage(error: CommanderError, args: readonly string[]): MillraceError {
+function usage(error: CommanderError, specs: readonly CommandSpec[], args: readonly string[]): MillraceError {
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
   const meant = /Did you mean (.+?)\?/.exec(rest.join(' '))?.[1]
-  const [word = ''] = args.filter((each) => !each.startsWith('-'))
-  return new MillraceError('USAGE', first, {
-    hint: meant === undefined ? `How it is used: millrace help ${word}`.trim() : `Did you mean ${meant} ?`,
-  })
+  const words = args.filter((word) => !word.startsWith('-'))
+  const typed = [words.slice(0, 2).join(' '), words[0] ?? '']
+  const spec = specs.find(({ path, aliases = [] }) => typed.some((name) => name === path || aliases.includes(name)))
+  const how =
+    spec === undefined ? 'All commands: millrace help' : `Usage: millrace ${spec.path} ${spec.args ?? ''}`.trim()
+  return new MillraceError('USAGE', first, { hint: meant === undefined ? how : `Did you mean ${meant} ?` })
 }
 
 type Finish = (
@@ -104,11 +106,9 @@ function newProgram(): Command {
     .showSuggestionAfterError(false)
     .configureOutput({ outputError: () => {} })
     .exitOverride()
-  program
-    .command('exit-codes', { hidden: true })
-    .description('what the exit codes mean')
-    .addHelpText('after', `\n${EXIT_CODES}`)
-    .action(() => console.log(EXIT_CODES))
+  const exitCodes = program.command('exit-codes', { hidden: true }).action(() => console.log(EXIT_CODES))
+  // `help exit-codes` prints what it is about, not how a command is used.
+  exitCodes.helpInformation = () => `${EXIT_CODES}\n`
   return program
 }
 
@@ -131,7 +131,7 @@ function groupOf(program: Command, name: string): Command {
 }
 
 function configure(command: Command, spec: CommandSpec, finish: Finish): void {
-  command.description(spec.summary).exitOverride().showSuggestionAfterError(true)
+  command.description(spec.summary).exitOverride().showSuggestionAfterError(true).allowExcessArguments(false)
   if (spec.args !== undefined) command.arguments(spec.args)
   for (const [flags, help] of spec.options ?? []) command.option(flags, help)
   if (spec.examples !== undefined)

@@ -10,7 +10,7 @@ import { bind } from '../../job/handle.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
-import { clean, type Output, paint, printJson, say, stateText, timeText } from '../output.ts'
+import { clean, hanging, type Output, paint, printJson, say, stateText, timeText } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 import { type Column, printRows } from '../table.ts'
 import { jsonOf, numberOf, priorityOf, wordsOf } from '../values.ts'
@@ -104,7 +104,7 @@ export async function printJobs(
 type Cell = readonly [column: Column, cell: (output: Output, job: JobInfo) => string]
 
 const ID: Cell = [{ head: 'id' }, (_, job) => job.id]
-const NAME: Cell = [{ head: 'name', shrinkTo: 8 }, (_, job) => job.name]
+const NAME: Cell = [{ head: 'name', shrinkTo: 16 }, (_, job) => job.name]
 const QUEUE: Cell = [{ head: 'queue', shrinkTo: 7, drop: 2 }, (_, job) => job.queue]
 const STATE: Cell = [{ head: 'state' }, (output, job) => stateText(output, job.state)]
 const REASON: Cell = [{ head: 'reason', drop: 3 }, (_, job) => job.reason ?? '']
@@ -121,7 +121,7 @@ const DEAD_COLUMNS: readonly Cell[] = [
   ID,
   NAME,
   QUEUE,
-  [{ head: 'why', shrinkTo: 14 }, (output, job) => ERROR[1](output, job) || (job.reason ?? '')],
+  [{ head: 'why', shrinkTo: 20 }, (output, job) => ERROR[1](output, job) || (job.reason ?? '')],
   ATTEMPTS,
   FAILED,
 ]
@@ -144,7 +144,8 @@ function printJob(
   logs: Awaited<ReturnType<Millrace['logs']>>,
 ): void {
   const { output } = context
-  const line = (name: string, value: string) => console.log(`${paint(output, 'dim', name.padEnd(10))} ${value}`)
+  const line = (name: string, value: string) =>
+    console.log(`${paint(output, 'dim', name.padEnd(10))} ${hanging(output, value, 11)}`)
   console.log(`${paint(output, 'bold', clean(job.name))}  ${job.id}`)
   line('state', `${stateText(output, job.state)}${job.reason === null ? '' : ` (${job.reason})`}`)
   line('queue', `${clean(job.queue)}, priority ${job.priorityName}`)
@@ -164,10 +165,7 @@ function printJob(
   )
   if (job.state === 'completed') line('result', clean(JSON.stringify(job.result) ?? '–'))
   if (job.error !== null)
-    line(
-      'error',
-      clean(job.error.stack ?? `${job.error.name}: ${job.error.message}`).replaceAll('\\u000a', '\n           '),
-    )
+    line('error', clean(job.error.stack ?? `${job.error.name}: ${job.error.message}`).replaceAll('\\u000a', '\n'))
   for (const { text } of job.finishedAt === null ? why : []) line('why', text)
   for (const past of job.history) {
     const took = formatDuration(past.endedAt.getTime() - past.startedAt.getTime(), 2)
@@ -183,17 +181,32 @@ async function add(
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
   const input = jsonOf(options.data)
-  const definition = (await configured(context, name)) ?? defineJob({ name })
+  const definitions = (await context.handlers()).map((each) => bind(each).definition)
+  const known = definitions.find((each) => each.name === name || each.aliases.includes(name))
+  const definition = known ?? defineJob({ name })
+  if (known === undefined && definitions.length > 0) {
+    const near = nearest(
+      name,
+      definitions.map((each) => each.name),
+    )
+    say(
+      context.output,
+      `! No configured handler runs ${clean(name)}.${near === undefined ? '' : ` Did you mean ${near}?`}`,
+    )
+  }
   const job = await context.withMill((mill) =>
-    // The input's type is known to the definition alone; its schema checks it.
-    mill.enqueue(definition as JobDefinition<unknown>, input, {
-      ...(typeof options.queue === 'string' && { queue: options.queue }),
-      ...(typeof options.priority === 'string' && { priority: priorityOf(options.priority) }),
-      ...(typeof options.delay === 'string' && { delay: options.delay }),
-      ...(typeof options.timeout === 'string' && { timeout: options.timeout }),
-      ...(typeof options.unique === 'string' && { unique: options.unique }),
-      ...(typeof options.tag === 'string' && { tags: wordsOf(options.tag) }),
-    }),
+    // A wrong value was typed here, not written in the configuration.
+    asUsage(() =>
+      // The input's type is known to the definition alone; its schema checks it.
+      mill.enqueue(definition as JobDefinition<unknown>, input, {
+        ...(typeof options.queue === 'string' && { queue: options.queue }),
+        ...(typeof options.priority === 'string' && { priority: priorityOf(options.priority) }),
+        ...(typeof options.delay === 'string' && { delay: options.delay }),
+        ...(typeof options.timeout === 'string' && { timeout: options.timeout }),
+        ...(typeof options.unique === 'string' && { unique: options.unique }),
+        ...(typeof options.tag === 'string' && { tags: wordsOf(options.tag) }),
+      }),
+    ),
   )
   if (context.output.json) printJson({ id: job.id, status: job.status, state: job.state })
   else console.log(job.id)
@@ -201,10 +214,14 @@ async function add(
   return job.status === 'rejected' ? EXIT.failed : EXIT.ok
 }
 
-/** The definition that the configured handlers have for a name. */
-async function configured(context: Context, name: string): Promise<JobDefinition | undefined> {
-  const definitions = (await context.handlers()).map((each) => bind(each).definition)
-  return definitions.find((each) => each.name === name || each.aliases.includes(name))
+async function asUsage<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'CONFIG_INVALID') throw error
+    const { fields, hint, cause } = error
+    throw new MillraceError('USAGE', error.message, { fields, cause, ...(hint !== undefined && { hint }) })
+  }
 }
 
 async function wait(

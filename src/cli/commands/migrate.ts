@@ -18,7 +18,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'bring the tables to the latest version, or show which they have',
     run: (context, [what = 'up']) => {
       if (what === 'up' || what === 'status') return migrate(context, what === 'up')
-      throw new MillraceError('USAGE', `migrate ${what} is neither up nor status`)
+      throw new MillraceError('USAGE', `migrate ${what} is neither up nor status`, {
+        fields: { what },
+        hint: 'Write: millrace migrate, or millrace migrate status',
+      })
     },
   },
 ]

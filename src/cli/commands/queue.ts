@@ -1,13 +1,12 @@
 /** `millrace queue list | show | stats | pause | resume | clear`. */
 
-import { formatDuration } from '../../core/duration.ts'
 import { COUNTED_TO } from '../../core/job/limits.ts'
 import { JOB_STATES, type JobState } from '../../core/job/state.ts'
 import { nearest } from '../../core/suggest.ts'
 import type { QueueInfo, QueueStats } from '../../store/contract/index.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
-import { countText, type Output, paint, printJson, say, timeText } from '../output.ts'
+import { countText, type Output, paint, printJson, say, spanText, timeText } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 import { progressBar } from '../progress.ts'
 import { type Column, printRows } from '../table.ts'
@@ -144,8 +143,7 @@ function printStats(context: Context, queue: QueueStats): void {
     ['run', queue.runMs],
   ] as const) {
     if (times === null) continue
-    const text = (ms: number) => formatDuration(Math.round(ms), 2)
-    line(name, `p50 ${text(times.p50)}  p95 ${text(times.p95)}  p99 ${text(times.p99)}`)
+    line(name, `p50 ${spanText(times.p50)}  p95 ${spanText(times.p95)}  p99 ${spanText(times.p99)}`)
   }
 }
 

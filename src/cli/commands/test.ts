@@ -97,7 +97,7 @@ async function probe(
     const priority = options.priority === undefined ? {} : { priority: priorityOf(options.priority) }
     const delay = typeof options.delay === 'string' ? { delay: options.delay } : {}
     const job = await mill.enqueue(definition as typeof ping, input, { queue, ...priority, ...delay })
-    road.step('Enqueued', `${definition.name} ${job.id}  queue ${queue}`)
+    road.step('Enqueued', `${job.id} in ${queue}`)
     const enqueuedAt = performance.now()
     try {
       const result = await job.result({ timeout: timeoutMs })
@@ -109,8 +109,11 @@ async function probe(
         Math.max(0, (last?.startedAt.getTime() ?? 0) - (info?.createdAt.getTime() ?? 0)),
       )
       const worker = (await mill.workers()).find(({ id }) => id === last?.workerId)
-      const where = worker === undefined ? '' : ` (pid ${worker.pid} on ${clean(worker.host)}, v${worker.version})`
-      road.step('Picked up', `by the worker ${last?.workerId ?? ''}${where}`, pickedMs)
+      const where =
+        worker === undefined
+          ? `worker ${last?.workerId ?? ''}`
+          : `pid ${worker.pid} on ${clean(worker.host)}, v${worker.version}`
+      road.step('Picked up', where, pickedMs)
       road.step('Completed', `result ${clean(JSON.stringify(result) ?? 'undefined')}`, waitedMs - pickedMs)
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'WAIT_TIMEOUT') throw error

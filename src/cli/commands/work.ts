@@ -92,7 +92,11 @@ function weights(list: string): Record<string, QueueOptions> {
 
 function logFormat(value: unknown): 'pretty' | 'json' {
   if (value === 'json' || value === 'pretty') return value
-  if (value !== undefined) throw new MillraceError('USAGE', `--log ${String(value)} is neither pretty nor json`)
+  if (value !== undefined)
+    throw new MillraceError('USAGE', `--log ${String(value)} is neither pretty nor json`, {
+      fields: { flag: '--log', value },
+      hint: 'Write: --log pretty, or --log json',
+    })
   return process.stdout.isTTY ? 'pretty' : 'json'
 }
 
