@@ -16,6 +16,7 @@ interface Waiting {
 const MAX_ROWS = 1000
 const MAX_BYTES = 4 * 1024 * 1024
 
+/** Gathers the enqueues of one client. */
 export class Coalescer {
   readonly #insert: (jobs: readonly NewJob[]) => Promise<readonly InsertResult[]>
   #waiting: Waiting[] = []

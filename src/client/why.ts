@@ -4,6 +4,7 @@ import { COUNTED_TO } from '../core/job/limits.ts'
 import type { JobRow, Store } from '../store/contract/index.ts'
 import { notFound } from './waiter.ts'
 
+/** A reason for which a job is not running. */
 export type WhyCode =
   | 'finished'
   | 'running'
@@ -17,6 +18,7 @@ export type WhyCode =
   | 'expired'
   | 'lease-ended'
 
+/** One reason, in words and as data. */
 export interface Why {
   readonly code: WhyCode
   /** One sentence for people. */

@@ -20,6 +20,7 @@ import { settlementOf } from './settlement.ts'
 import type { Settler } from './settler.ts'
 import type { Slots } from './slots.ts'
 
+/** What attempts are made with. */
 export interface AttemptsParts {
   readonly workerId: string
   readonly store: Store
@@ -38,6 +39,7 @@ export interface AttemptsParts {
   readonly onStoreFailed: (operation: string, error: unknown) => void
 }
 
+/** The attempts of one worker, from their claim to their outcome. */
 export class Attempts {
   readonly #parts: AttemptsParts
   readonly #maxUnsettled: number

@@ -6,6 +6,7 @@ import { StoreError } from '../core/errors.ts'
 const FIRST_BACK_OFF_MS = 50
 const LAST_BACK_OFF_MS = 5_000
 
+/** Whether the store answers, and since when it does not. */
 export class Contact {
   readonly #clock: Clock
   readonly #telemetry: Telemetry

@@ -22,6 +22,7 @@ export interface Fetched {
 const NEWEST = 0.2
 const MAX_CLAIM = 1000
 
+/** What a worker asks for, and when. */
 export class Fetcher {
   readonly #settings: WorkerSettings
   readonly #slots: Slots

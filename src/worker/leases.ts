@@ -10,6 +10,7 @@ import type { ExtendResult, Store } from '../store/contract/index.ts'
 import type { RunningJob } from './running-job.ts'
 import type { Slots } from './slots.ts'
 
+/** What the leases of a worker are kept with. */
 export interface LeaseOptions {
   /** Whose leases these are. */
   readonly workerId: string
@@ -26,6 +27,7 @@ export interface LeaseOptions {
 /** A lease is given up this share of its length before it ends. */
 const MARGIN = 0.1
 
+/** The leases of one worker. */
 export class Leases {
   readonly #options: LeaseOptions
   #armedFor = Number.POSITIVE_INFINITY

@@ -13,6 +13,7 @@ export interface QueueOptions {
   readonly weight?: number
 }
 
+/** How a worker works. Everything has a default. */
 export interface WorkerOptions {
   /** Jobs that run at a time, default 10. */
   readonly concurrency?: number

@@ -17,6 +17,7 @@ const FLUSH_MS = 200
 /** Sequence numbers of one attempt begin at its epoch times this, so that attempts never collide. */
 const LINES_PER_ATTEMPT = 100_000
 
+/** Progress and log lines on their way to the store. */
 export class Reporter implements Outlet {
   readonly #workerId: string
   readonly #store: Store

@@ -17,6 +17,7 @@ export interface Outcome {
 const MAX_ROWS = 1000
 const MAX_BYTES = 4 * 1024 * 1024
 
+/** Outcomes on their way to the store. */
 export class Settler {
   #waiting: Outcome[] = []
   #maxRows = MAX_ROWS

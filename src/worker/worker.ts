@@ -24,6 +24,7 @@ import { answers, type Outcome, Settler } from './settler.ts'
 import { Slots } from './slots.ts'
 import { tellSettled } from './tell.ts'
 
+/** What a worker is made of. */
 export interface WorkerParts {
   readonly id: string
   readonly store: Store
@@ -38,6 +39,7 @@ export interface WorkerParts {
   readonly onFatal: (error: unknown) => void
 }
 
+/** Claims, runs and settles until it is stopped. */
 export class Worker implements Service {
   readonly #parts: WorkerParts
   readonly #slots: Slots

@@ -13,6 +13,7 @@ import { type Change, change, DELETE, RETRY } from './job-change.ts'
 const ALL = ['--all', 'every dead letter'] as const
 const QUEUE = ['--queue <queue>', 'only of this queue'] as const
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'dead list',

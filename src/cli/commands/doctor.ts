@@ -21,6 +21,7 @@ interface Finding {
   readonly fix?: string
 }
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'doctor',

@@ -15,6 +15,7 @@ import type { CommandSpec } from '../program.ts'
 import { type Column, printRows } from '../table.ts'
 import { jsonOf, numberOf, priorityOf, wordsOf } from '../values.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'job list',

@@ -11,6 +11,7 @@ import type { CommandSpec } from '../program.ts'
 import { progressBar } from '../progress.ts'
 import { type Column, printRows } from '../table.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   { path: 'queue list', aliases: ['queue:list'], summary: 'every queue with its depth', run: list },
   { path: 'queue show', aliases: ['queue:show'], args: '<queue>', summary: 'one queue', run: stats },

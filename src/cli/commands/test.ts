@@ -13,6 +13,7 @@ import type { CommandSpec } from '../program.ts'
 import { runMany } from '../test-load.ts'
 import { jsonOf, numberOf, priorityOf } from '../values.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'test',

@@ -13,6 +13,7 @@ import { endDespiteHandlers, takeSignals } from '../signals.ts'
 import { numberOf } from '../values.ts'
 import { logEvents } from '../work-log.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'work',

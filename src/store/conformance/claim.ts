@@ -2,6 +2,7 @@
 import { describe, expect } from 'vitest'
 import { bytes, type Case, type Fixture, LEASE_MS, newJob, nth, suspectJob } from './fixture.ts'
 
+/** The cases of claiming. */
 export function claimCases(test: Case): void {
   describe('claim', () => {
     test('gives the whole job to one worker', async (f) => {

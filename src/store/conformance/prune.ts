@@ -5,6 +5,7 @@ import { bytes, type Case, newJob } from './fixture.ts'
 const NONE = { completedMs: 0, failedMs: 0, cancelledMs: 0 }
 const MEMORY_MS = 120_000
 
+/** The cases of retention. */
 export function pruneCases(test: Case): void {
   describe('prune', () => {
     test('remembers ids for two minutes, also with no retention', async (f) => {

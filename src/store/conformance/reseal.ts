@@ -5,6 +5,7 @@ import { bytes, type Case, type Fixture, textOf } from './fixture.ts'
 
 const LARGE = 'x'.repeat(5_000)
 
+/** The cases of sealing anew. */
 export function resealCases(test: Case): void {
   describe('reseal', () => {
     test('re-writes every sealed value of every job that is not running', async (f) => {

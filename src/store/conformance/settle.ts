@@ -13,6 +13,7 @@ const OUTCOMES: readonly Outcome[] = [
   { to: 'blocked', reason: 'key', on: 'k1' },
 ]
 
+/** The cases of settling. */
 export function settleCases(test: Case): void {
   describe('settle', () => {
     test('keeps the result of a completed job', async (f) => {

@@ -72,6 +72,7 @@ export interface ClaimedJob extends Lease {
   readonly tags: readonly string[]
 }
 
+/** What ended, and what is asked for. */
 export interface ExchangeRequest {
   /** Who settles: a settlement of an attempt that another worker holds is `lost`. The same as in `claim`. */
   readonly workerId: string
@@ -80,6 +81,7 @@ export interface ExchangeRequest {
   readonly claim?: ClaimRequest
 }
 
+/** What became of the outcomes, and what was claimed. */
 export interface ExchangeResult {
   /** One per settlement, in order. */
   readonly settled: readonly SettleResult[]
@@ -99,6 +101,7 @@ export interface ExchangeResult {
   readonly now: number
 }
 
+/** What became of one lease that was to be extended. */
 export type ExtendResult = 'held' | 'cancelling' | 'lost'
 
 /** News of a running attempt. Absent parts stay as they are. */

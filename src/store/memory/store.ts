@@ -19,6 +19,7 @@ import { cancellingOf, extend, report, settle, start } from './settle.ts'
 import { clusterFacet, stateFacet } from './shared.ts'
 import { Tables } from './tables.ts'
 
+/** How a memory store is made. */
 export interface MemoryStoreOptions {
   readonly clock?: Clock
 }

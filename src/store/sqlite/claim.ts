@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
 import { areInts, setAside } from './unreadable.ts'
 
+/** What a claim took, and whether asking again may give more. */
 export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'>
 
 /** A claimed batch carries at most this many bytes of payload, one larger job excepted. */
@@ -33,6 +34,7 @@ const PENDING_QUEUES =
   'SELECT (SELECT min(queue) FROM millrace_job WHERE state = 2 AND queue > q.name) FROM q WHERE q.name IS NOT NULL) ' +
   'SELECT name FROM q WHERE name IS NOT NULL AND name NOT IN (SELECT name FROM millrace_queue WHERE paused_at IS NOT NULL)'
 const PAUSED_QUEUES = 'SELECT name FROM millrace_queue WHERE paused_at IS NOT NULL'
+/** Reads one field that is kept beside its row. */
 export const READ_BYTES = 'SELECT data FROM millrace_bytes WHERE job_id = ? AND field = ?'
 
 /** The statements whose plans the tests assert. */

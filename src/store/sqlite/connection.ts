@@ -15,6 +15,7 @@ import { isBusy, isOutOfRange, translateError } from './errors.ts'
 import { prepareFile } from './file.ts'
 import { Turns } from './turns.ts'
 
+/** Which file, and how it is written. */
 export interface ConnectionOptions {
   /** A file's path, or `:memory:`. */
   readonly path: string
@@ -31,6 +32,7 @@ interface Waiting {
   readonly deadline: number
 }
 
+/** One open file and its prepared statements. */
 export class Connection {
   readonly path: string
   readonly #options: ConnectionOptions

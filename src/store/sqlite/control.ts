@@ -39,8 +39,10 @@ const PRUNE_KEYS =
 /** Ids are remembered this long at least, so that a repeated insert is recognised. */
 const ID_MEMORY_MS = 120_000
 
+/** The statements of this file, for the test of their plans. */
 export const CONTROL_STATEMENTS = { TOO_OLD, PRUNE_KEYS, ARCHIVED_QUEUES } as const
 
+/** See `JobsFacet.cancel`. */
 export function cancel(c: Connection, id: string): CancelResult {
   const state = stateById(c, id)
   if (state === null) return 'missing'
@@ -53,6 +55,7 @@ export function cancel(c: Connection, id: string): CancelResult {
   return 'cancelled'
 }
 
+/** See `JobsFacet.retry`. */
 export function retry(c: Connection, id: string): RetryResult {
   const state = stateById(c, id)
   if (state === null) return 'missing'
@@ -70,6 +73,7 @@ export function retry(c: Connection, id: string): RetryResult {
   return 'retried'
 }
 
+/** See `JobsFacet.update`. */
 export function update(
   c: Connection,
   id: string,
@@ -89,6 +93,7 @@ export function update(
   return 'updated'
 }
 
+/** See `JobsFacet.remove`. */
 export function remove(c: Connection, id: string): RemoveResult {
   const state = stateById(c, id)
   if (state === null) return 'missing'
@@ -100,6 +105,7 @@ export function remove(c: Connection, id: string): RemoveResult {
   return 'removed'
 }
 
+/** See `JobsFacet.prune`. */
 export function prune(c: Connection, retention: Retention, limit: number): number {
   const now = c.now()
   const kept = [

@@ -23,20 +23,25 @@ const UNBLOCK = `UPDATE millrace_job SET state = 2, reason = NULL, blocked_on = 
 const UNBLOCK_ONE =
   'UPDATE millrace_job SET state = 2, reason = NULL, blocked_on = NULL WHERE id = ?1 AND blocked_on IS NOT NULL'
 
+/** The statements of this file, for the test of their plans. */
 export const DUE_STATEMENTS = { PROMOTE, EXPIRED, NEXT_RUN, NEXT_EXPIRY, HAS_LOST, UNBLOCK } as const
 
+/** Whether a job is due to be promoted. */
 export function hasDue(c: Connection): boolean {
   return c.get(HAS_DUE, c.now()) !== undefined
 }
 
+/** Whether a job has waited beyond its expiry. */
 export function hasExpired(c: Connection): boolean {
   return c.get(HAS_EXPIRED, c.now()) !== undefined
 }
 
+/** Whether a lease has ended. */
 export function hasLost(c: Connection): boolean {
   return c.get(HAS_LOST, c.now()) !== undefined
 }
 
+/** See `JobsFacet.promote`. */
 export function promote(c: Connection, limit: number): number {
   const now = c.now()
   return moveAll(c, { all: PROMOTE, one: PROMOTE_ONE, which: DUE }, [now, limit], now)
@@ -57,6 +62,7 @@ export function expire(c: Connection, limit: number): number {
   return count
 }
 
+/** See `JobsFacet.nextDue`. */
 export function nextDue(c: Connection): number | null {
   // In a damaged row it may be text, which never comes due.
   const instants = [NEXT_RUN, NEXT_EXPIRY]
@@ -65,10 +71,12 @@ export function nextDue(c: Connection): number | null {
   return instants.length === 0 ? null : Math.min(...instants.map(int))
 }
 
+/** Whether a job waits for one of these keys. */
 export function hasKey(c: Connection, keyIds: readonly string[]): boolean {
   return keyIds.some((keyId) => c.get(HAS_KEY, keyId) !== undefined)
 }
 
+/** See `JobsFacet.unblock`. */
 export function unblock(c: Connection, keyIds: readonly string[], limit: number): number {
   let moved = 0
   for (const keyId of keyIds) {

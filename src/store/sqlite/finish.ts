@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
 import { mendForArchive } from './mend.ts'
 
+/** A state in which a job has ended. */
 export type FinalState = 'completed' | 'failed' | 'cancelled'
 
 /** What the last attempt leaves behind; absent when the job ends without one. */
@@ -21,6 +22,7 @@ export interface LastAttempt {
   readonly error: Uint8Array | null
 }
 
+/** Writes one field beside its row. */
 export const INSERT_BYTES = 'INSERT OR REPLACE INTO millrace_bytes (job_id, field, data) VALUES (?, ?, ?)'
 const ARCHIVE =
   'INSERT INTO millrace_archive (id, name, version, queue, priority, state, reason, created_at, run_at, attempts, ' +
@@ -32,6 +34,7 @@ const ARCHIVE =
 const BONDS =
   'SELECT dependents, unique_scope, unique_key, waiting_on, error IS NOT NULL, attempts, epoch, worker_id FROM millrace_job ' +
   'WHERE id = ?'
+/** Takes a job from the live table. */
 export const DELETE_JOB = 'DELETE FROM millrace_job WHERE id = ?'
 const FREE_KEY =
   'DELETE FROM millrace_unique WHERE scope = ? AND key = ? AND job_id = ? AND (until IS NULL OR until <= ?)'

@@ -40,6 +40,7 @@ const NEWEST_TIMES =
 /** Those that wait but may not be claimed yet. */
 const WAITING_STATES: ReadonlySet<JobState> = new Set(['blocked', 'scheduled', 'retrying'])
 
+/** The statements of this file, for the test of their plans. */
 export const QUEUE_STATEMENTS = {
   PENDING_NAMES,
   WAITING_NAMES,
@@ -53,6 +54,7 @@ export const QUEUE_STATEMENTS = {
   NEWEST_TIMES,
 } as const
 
+/** See `QueuesFacet.list`. */
 export function listQueues(c: Connection): readonly QueueInfo[] {
   const running = countRunning(c)
   const settings = settingsByQueue(c)
@@ -61,6 +63,7 @@ export function listQueues(c: Connection): readonly QueueInfo[] {
   return [...names].sort().map((name) => queueInfo(c, name, running.get(name), settings.get(name)))
 }
 
+/** See `QueuesFacet.stats`. */
 export function queueStats(c: Connection, queue: string): QueueStats | null {
   const setting = settingsByQueue(c).get(queue)
   const info = queueInfo(c, queue, countRunning(c).get(queue), setting)
@@ -80,14 +83,17 @@ export function queueStats(c: Connection, queue: string): QueueStats | null {
   }
 }
 
+/** See `QueuesFacet.pause`. */
 export function pauseQueue(c: Connection, queue: string, by: string, reason: string): void {
   c.sql(PAUSE).run(queue, c.now(), by, reason)
 }
 
+/** See `QueuesFacet.resume`. */
 export function resumeQueue(c: Connection, queue: string): void {
   c.sql(RESUME).run(queue)
 }
 
+/** See `QueuesFacet.clear`. */
 export function clearQueue(c: Connection, queue: string, states: readonly JobState[], limit: number): number {
   const rows: Columns[] = []
   for (const state of new Set(states)) {

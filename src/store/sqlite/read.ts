@@ -31,11 +31,13 @@ const EDGES =
 /** An id above every UUID, where a list from the newest begins. */
 const ABOVE_ALL = '~'
 
+/** See `JobsFacet.get`. */
 export function jobById(c: Connection, id: string): JobRow | null {
   const row = c.get(LIVE_BY_ID, id) ?? c.get(ARCHIVED_BY_ID, id)
   return row === undefined ? null : rowToJob(c, row)
 }
 
+/** See `JobsFacet.finished`. */
 export function finishedJobs(c: Connection, ids: readonly string[]): readonly JobRow[] {
   return ids.flatMap((id) => {
     const row = c.get(ARCHIVED_BY_ID, id)
@@ -43,6 +45,7 @@ export function finishedJobs(c: Connection, ids: readonly string[]): readonly Jo
   })
 }
 
+/** See `JobsFacet.list`. */
 export function listJobs(c: Connection, request: ListRequest): ListResult {
   const up = request.oldestFirst === true
   const from = request.cursor === undefined ? (up ? '' : ABOVE_ALL) : readCursor(request.cursor)
@@ -65,6 +68,7 @@ export function listJobs(c: Connection, request: ListRequest): ListResult {
   return rows.length > request.limit && last !== undefined ? { rows: page, next: writeCursor(last.id) } : { rows: page }
 }
 
+/** See `JobsFacet.count`. */
 export function countJobs(
   c: Connection,
   filter: JobFilter,
@@ -78,6 +82,7 @@ export function countJobs(
   return { count: Math.min(count, cap), capped: count > cap }
 }
 
+/** See `JobsFacet.logs`. */
 export function logLines(c: Connection, id: string, afterSeq: number, limit: number): readonly LogLine[] {
   return c.all(LOGS, id, afterSeq, limit).map((row) => ({
     attempt: int(row[0]),
@@ -89,6 +94,7 @@ export function logLines(c: Connection, id: string, afterSeq: number, limit: num
   }))
 }
 
+/** See `JobsFacet.edges`. */
 export function edgesOf(c: Connection, id: string): readonly EdgeRow[] {
   return c
     .all(EDGES, id)
@@ -107,6 +113,7 @@ function rowToJob(c: Connection, row: Columns): JobRow {
   )
 }
 
+/** A field of a job, wherever it is kept. */
 export function bytesOf(c: Connection, id: string, field: number): Uint8Array | null {
   const data = c.first(READ_BYTES, id, field)
   return data instanceof Uint8Array ? data : null

@@ -22,6 +22,7 @@ import { beat, getState, listState, nodes, putState, removeNode } from './shared
 import { withinTransaction } from './transaction.ts'
 import { WalWatch } from './wake.ts'
 
+/** Which file, and how it is written. */
 export interface SqliteOptions {
   /** A file's path, or `:memory:` for a store that dies with the process. */
   readonly path: string
