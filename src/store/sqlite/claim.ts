@@ -22,11 +22,11 @@ const CLAIM_COLUMNS =
   'timeout_ms, retry, tags, rowid'
 const CANDIDATES =
   `SELECT ${CLAIM_COLUMNS} FROM millrace_job WHERE state = 2 AND queue = ?1 ` +
-  'AND (expires_at IS NULL OR expires_at > ?2) ORDER BY priority DESC, run_at, id LIMIT ?3'
+  'AND (expires_at IS NULL OR expires_at > ?2) ORDER BY priority DESC, run_at, id LIMIT ?3 + 0'
 const CANDIDATES_NAMED =
   `SELECT ${CLAIM_COLUMNS} FROM millrace_job WHERE state = 2 AND queue = ?1 ` +
   'AND (expires_at IS NULL OR expires_at > ?2) AND name IN (SELECT value FROM json_each(?4)) ' +
-  'ORDER BY priority DESC, run_at, id LIMIT ?3'
+  'ORDER BY priority DESC, run_at, id LIMIT ?3 + 0'
 const TAKE =
   'UPDATE millrace_job SET state = 3, epoch = epoch + 1, worker_id = ?2, claimed_at = ?3, lease_until = ?4 WHERE id = ?1'
 const PENDING_QUEUES =

@@ -118,7 +118,13 @@ export class Connection {
     this.#db = undefined
   }
 
-  /** A prepared statement whose rows are arrays in the order of their columns. Prepared once per connection. */
+  /**
+   * A prepared statement whose rows are arrays in the order of their columns. Prepared once per connection.
+   *
+   * A bound limit is written `LIMIT ? + 0`: SQLite looks at the value of a bare `LIMIT ?` when it prepares, and prepares the
+   * statement anew whenever it is bound again (10.9 µs against 3.4 for ten keys of one name, 249 against 17 for ten keys out
+   * of twenty names, 2 EPYC cores).
+   */
   sql(text: string): StatementSync {
     const known = this.#statements.get(text)
     if (known !== undefined) return known

@@ -31,10 +31,10 @@ const ARCHIVED_QUEUES =
 const TOO_OLD =
   'SELECT id FROM millrace_archive a WHERE queue = ?1 AND state = ?2 AND finished_at <= ?3 AND (unique_key IS NULL OR NOT ' +
   'EXISTS (SELECT 1 FROM millrace_unique u WHERE u.scope = a.unique_scope AND u.key = a.unique_key AND u.job_id = a.id AND ' +
-  'u.until > ?5)) ORDER BY finished_at LIMIT ?4'
+  'u.until > ?5)) ORDER BY finished_at LIMIT ?4 + 0'
 const PRUNE_KEYS =
   'DELETE FROM millrace_unique WHERE (scope, key) IN (SELECT scope, key FROM millrace_unique u WHERE until IS NOT NULL AND ' +
-  'until <= ?1 AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE id = u.job_id) ORDER BY until LIMIT ?2)'
+  'until <= ?1 AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE id = u.job_id) ORDER BY until LIMIT ?2 + 0)'
 
 /** Ids are remembered this long at least, so that a repeated insert is recognised. */
 const ID_MEMORY_MS = 120_000

@@ -5,7 +5,7 @@ import { isConstraint } from './errors.ts'
 import { finishLive } from './finish.ts'
 import { changeOrSetAside, idsOf } from './unreadable.ts'
 
-const DUE = 'SELECT id FROM millrace_job WHERE state IN (1, 4) AND run_at <= ?1 ORDER BY run_at LIMIT ?2'
+const DUE = 'SELECT id FROM millrace_job WHERE state IN (1, 4) AND run_at <= ?1 ORDER BY run_at LIMIT ?2 + 0'
 const PROMOTE = `UPDATE millrace_job SET state = 2 WHERE id IN (${DUE})`
 const PROMOTE_ONE = 'UPDATE millrace_job SET state = 2 WHERE id = ?1 AND state IN (1, 4)'
 const HAS_DUE = 'SELECT 1 FROM millrace_job WHERE state IN (1, 4) AND run_at <= ?1 LIMIT 1'
@@ -13,12 +13,12 @@ const HAS_EXPIRED =
   'SELECT 1 FROM millrace_job WHERE expires_at IS NOT NULL AND state <> 3 AND expires_at <= ?1 LIMIT 1'
 const EXPIRED =
   'SELECT id, expires_at FROM millrace_job WHERE expires_at IS NOT NULL AND state <> 3 AND expires_at <= ?1 ' +
-  'ORDER BY expires_at LIMIT ?2'
+  'ORDER BY expires_at LIMIT ?2 + 0'
 const NEXT_RUN = 'SELECT min(run_at) FROM millrace_job WHERE state IN (1, 4)'
 const NEXT_EXPIRY = 'SELECT min(expires_at) FROM millrace_job WHERE expires_at IS NOT NULL AND state <> 3'
 const HAS_LOST = 'SELECT 1 FROM millrace_job WHERE state = 3 AND lease_until <= ?1 LIMIT 1'
 const HAS_KEY = 'SELECT 1 FROM millrace_job WHERE blocked_on IS NOT NULL AND blocked_on = ?1 LIMIT 1'
-const BLOCKED = 'SELECT id FROM millrace_job WHERE blocked_on IS NOT NULL AND blocked_on = ?1 LIMIT ?2'
+const BLOCKED = 'SELECT id FROM millrace_job WHERE blocked_on IS NOT NULL AND blocked_on = ?1 LIMIT ?2 + 0'
 const UNBLOCK = `UPDATE millrace_job SET state = 2, reason = NULL, blocked_on = NULL WHERE id IN (${BLOCKED})`
 const UNBLOCK_ONE =
   'UPDATE millrace_job SET state = 2, reason = NULL, blocked_on = NULL WHERE id = ?1 AND blocked_on IS NOT NULL'

@@ -22,7 +22,7 @@ const DROP_OLD_LOGS =
   'ORDER BY seq DESC LIMIT 1 OFFSET ?2)'
 const EXPIRED_LEASES =
   'SELECT id, name, queue, epoch, losses, crashes, attempts, worker_id, claimed_at, started_at, cancelling ' +
-  'FROM millrace_job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2'
+  'FROM millrace_job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2 + 0'
 const COUNT_LOSS =
   'UPDATE millrace_job SET losses = ?2, crashes = ?3, state = ?4, worker_id = NULL, claimed_at = NULL, lease_until = NULL, ' +
   'started_at = NULL WHERE id = ?1'

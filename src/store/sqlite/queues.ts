@@ -29,9 +29,9 @@ const PAUSE =
   'INSERT INTO millrace_queue (name, paused_at, paused_by, pause_reason) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) ' +
   'DO UPDATE SET paused_at = coalesce(paused_at, ?2), paused_by = ?3, pause_reason = ?4'
 const RESUME = 'DELETE FROM millrace_queue WHERE name = ?'
-const CLEARABLE_PENDING = 'SELECT id FROM millrace_job WHERE state = 2 AND queue = ?1 LIMIT ?2'
+const CLEARABLE_PENDING = 'SELECT id FROM millrace_job WHERE state = 2 AND queue = ?1 LIMIT ?2 + 0'
 const CLEARABLE_WAITING =
-  'SELECT id FROM millrace_job WHERE state <> 2 AND state <> 3 AND state = ?3 AND queue = ?1 LIMIT ?2'
+  'SELECT id FROM millrace_job WHERE state <> 2 AND state <> 3 AND state = ?3 AND queue = ?1 LIMIT ?2 + 0'
 const FINISHED = `SELECT count(*) FROM (SELECT 1 FROM millrace_archive WHERE queue = ?1 AND state = ?2 LIMIT ${COUNTED_TO})`
 const NEWEST_TIMES =
   'SELECT started_at - run_at, finished_at - started_at FROM millrace_archive WHERE queue = ?1 AND state = 5 ' +

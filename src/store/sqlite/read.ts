@@ -13,17 +13,17 @@ const MATCHES =
   'AND (?3 IS NULL OR name IN (SELECT value FROM json_each(?3))) ' +
   'AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tags) THEN tags END) WHERE value = ?4)) ' +
   'AND (?5 IS NULL OR created_at > ?5) AND (?6 IS NULL OR created_at < ?6)'
-const LIST_LIVE_DOWN = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8`
-const LIST_LIVE_UP = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8`
-const LIST_ARCHIVE_DOWN = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8`
-const LIST_ARCHIVE_UP = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8`
+const LIST_LIVE_DOWN = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8 + 0`
+const LIST_LIVE_UP = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8 + 0`
+const LIST_ARCHIVE_DOWN = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8 + 0`
+const LIST_ARCHIVE_UP = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8 + 0`
 // The rare states have an index of their own: the newest failed job among a million completed is one step away.
 const BAD_DOWN = LIST_ARCHIVE_DOWN.replace('WHERE', 'WHERE state = ?9 AND state IN (6, 7) AND')
 const BAD_UP = LIST_ARCHIVE_UP.replace('WHERE', 'WHERE state = ?9 AND state IN (6, 7) AND')
-const COUNT_LIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_job WHERE ${MATCHES} LIMIT ?7)`
-const COUNT_ARCHIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_archive WHERE ${MATCHES} LIMIT ?7)`
+const COUNT_LIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_job WHERE ${MATCHES} LIMIT ?7 + 0)`
+const COUNT_ARCHIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_archive WHERE ${MATCHES} LIMIT ?7 + 0)`
 const LOGS =
-  'SELECT attempt, seq, at, level, message FROM millrace_log WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?'
+  'SELECT attempt, seq, at, level, message FROM millrace_log WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ? + 0'
 const EDGES =
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE parent_id = ?1 UNION ALL ' +
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE child_id = ?1 ORDER BY 1, 2'

@@ -8,7 +8,7 @@ import { bytesOf } from './read.ts'
 const PAGE =
   'SELECT id, name, epoch, 0, payload, NULL, error, progress_note, state FROM millrace_job WHERE id > ?1 AND state <> 3 ' +
   'UNION ALL SELECT id, name, epoch, 1, payload, result, error, progress_note, state FROM millrace_archive WHERE id > ?1 ' +
-  'ORDER BY id LIMIT ?2'
+  'ORDER BY id LIMIT ?2 + 0'
 const ATTEMPT_ERRORS = 'SELECT attempt, error FROM millrace_attempt WHERE job_id = ? AND error IS NOT NULL'
 const LOG_MESSAGES = 'SELECT seq, message, attempt FROM millrace_log WHERE job_id = ?'
 const SAME =

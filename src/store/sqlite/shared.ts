@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts'
 const GET = 'SELECT value, version FROM millrace_state WHERE key = ?'
 const CREATE = 'INSERT INTO millrace_state (key, value, version) VALUES (?, ?, 1) ON CONFLICT (key) DO NOTHING'
 const SWAP = 'UPDATE millrace_state SET value = ?2, version = version + 1 WHERE key = ?1 AND version = ?3'
-const LIST = 'SELECT key, value, version FROM millrace_state WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3'
+const LIST = 'SELECT key, value, version FROM millrace_state WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3 + 0'
 const BEAT =
   'INSERT INTO millrace_node (id, host, pid, version, names, queues, concurrency, running, started_at, seen_at) ' +
   'VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (id) DO UPDATE SET names = ?5, queues = ?6, ' +
