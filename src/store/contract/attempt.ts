@@ -44,7 +44,7 @@ export interface ClaimRequest {
   readonly workerId: string
   /** Served in this order, each up to its `max`; `all`: every queue that has pending jobs, the limit shared evenly. */
   readonly queues: readonly QueueShare[] | 'all'
-  /** Only jobs of these names are claimed; others wait untouched. */
+  /** Only jobs of these names are claimed; others wait untouched, and cost a claim nothing however many they are. */
   readonly names: readonly string[]
   readonly limit: number
   readonly leaseMs: number

@@ -19,11 +19,18 @@ const WAITING =
 /** As many as run, which the slots of all workers bound: they are few, and counted no further than this. */
 const RUNNING = 'SELECT queue FROM millrace_job INDEXED BY millrace_job_lease WHERE state = 3 LIMIT 100000'
 const SETTINGS = 'SELECT name, paused_at, paused_by, pause_reason FROM millrace_queue'
-/** The index has run times in order within one priority: one step for each priority in use, one more for its oldest. */
+/**
+ * The index has run times in order within one name and priority: one step for each such pair in use, one more for its
+ * oldest. Of the first 1,000 names: more is not a queue of an app.
+ */
 const OLDEST =
-  'WITH RECURSIVE p (priority) AS (SELECT max(priority) FROM millrace_job WHERE state = 2 AND queue = ?1 UNION ALL ' +
-  'SELECT (SELECT max(priority) FROM millrace_job WHERE state = 2 AND queue = ?1 AND priority < p.priority) FROM p ' +
-  'WHERE p.priority IS NOT NULL) SELECT min((SELECT run_at FROM millrace_job WHERE state = 2 AND queue = ?1 ' +
+  'WITH RECURSIVE q (name) AS (SELECT min(name) FROM millrace_job WHERE state = 2 AND queue = ?1 UNION ALL ' +
+  'SELECT (SELECT min(name) FROM millrace_job WHERE state = 2 AND queue = ?1 AND name > q.name) FROM q ' +
+  'WHERE q.name IS NOT NULL LIMIT 1000), ' +
+  'p (name, priority) AS (SELECT name, (SELECT max(priority) FROM millrace_job WHERE state = 2 AND queue = ?1 ' +
+  'AND name = q.name) FROM q WHERE name IS NOT NULL UNION ALL SELECT name, (SELECT max(priority) FROM millrace_job ' +
+  'WHERE state = 2 AND queue = ?1 AND name = p.name AND priority < p.priority) FROM p WHERE p.priority IS NOT NULL) ' +
+  'SELECT min((SELECT run_at FROM millrace_job WHERE state = 2 AND queue = ?1 AND name = p.name ' +
   'AND priority = p.priority ORDER BY run_at LIMIT 1)) FROM p WHERE p.priority IS NOT NULL'
 const PAUSE =
   'INSERT INTO millrace_queue (name, paused_at, paused_by, pause_reason) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) ' +
