@@ -110,7 +110,7 @@ async function queueReasons(store: Store, row: JobRow, now: number): Promise<rea
     const text =
       workers.length === 0
         ? 'No worker is alive.'
-        : `None of the ${workers.length} live workers handles ${row.name} on the queue ${row.queue}.`
+        : `${workers.length === 1 ? 'The one live worker does not handle' : `None of the ${workers.length} live workers handles`} ${row.name} on the queue ${row.queue}.`
     reasons.push(why('no-worker', text, { name: row.name, queue: row.queue, workers: workers.length }))
   } else if (row.state === 'pending' && reasons.length === 0) {
     const free = able.reduce((sum, node) => sum + Math.max(0, node.concurrency - node.running), 0)
