@@ -147,7 +147,8 @@ function printJob(
   const { output } = context
   const line = (name: string, value: string) =>
     console.log(`${paint(output, 'dim', name.padEnd(10))} ${hanging(output, value, 11)}`)
-  console.log(`${paint(output, 'bold', clean(job.name))}  ${job.id}`)
+  console.log(paint(output, 'bold', hanging(output, clean(job.name), 0)))
+  line('id', job.id)
   line('state', `${stateText(output, job.state)}${job.reason === null ? '' : ` (${job.reason})`}`)
   line('queue', `${clean(job.queue)}, priority ${job.priorityName}`)
   line('created', `${job.createdAt.toISOString()} (${timeText(output, job.createdAt)})`)

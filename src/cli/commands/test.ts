@@ -56,7 +56,7 @@ async function test(
       delayMs: typeof options.delay === 'string' ? parseDuration(options.delay, '--delay') : 0,
       failRate: rateOf(options.failRate),
       runMs: typeof options.runTime === 'string' ? parseDuration(options.runTime, '--run-time') : 0,
-      payloadBytes: typeof options.payloadSize === 'string' ? parseSize(options.payloadSize, '--payload-size') : 0,
+      payloadBytes: sizeOf(options.payloadSize),
       timeoutMs: timeoutOf(options.timeout, 600_000),
       worker: options.worker !== false,
     })
@@ -167,6 +167,12 @@ function unknownHandler(name: string, handlers: Handlers): MillraceError {
 
 function timeoutOf(value: unknown, fallback: number): number {
   return typeof value === 'string' ? parseDuration(value, '--timeout') : fallback
+}
+
+/** Bytes; a bare number is one of bytes. */
+function sizeOf(value: unknown): number {
+  const text = String(value ?? 0)
+  return parseSize(/^\d+$/.test(text) ? Number(text) : text, '--payload-size')
 }
 
 function rateOf(value: unknown): number {
