@@ -13,8 +13,6 @@ export type Accepted = Exclude<InsertResult, { status: 'refused' }>
 
 /** One id or key cannot be that of many jobs. */
 const OPTIONS = ENQUEUE_OPTIONS.filter((option) => option !== 'id' && option !== 'unique')
-const MAX_ROWS = 1000
-const MAX_BYTES = 4 * 1024 * 1024
 
 /** What a `BULK_PARTIAL` of `enqueueMany` carries in `fields`. */
 export interface BulkEnqueueFields {
@@ -29,7 +27,7 @@ export interface BulkEnqueueFields {
 }
 
 /**
- * Every input is checked before the first row is written. Each batch (1,000 rows or 4 MiB) is one transaction; when a
+ * Every input is checked before the first row is written. Each batch (1,000 rows or 1 MiB) is one transaction; when a
  * later one fails, or some rows are refused, `BULK_PARTIAL` says what was committed. Between batches the event loop has its turn.
  */
 export async function enqueueBatch(
@@ -50,7 +48,7 @@ export async function enqueueBatch(
   if (options?.tx !== undefined) return allAccepted(await store.jobs.insertWithin(options.tx, rows), rows)
   const results: InsertResult[] = []
   for (let rest = rows; rest.length > 0; ) {
-    const count = takeBatch(rest, (job) => job.payload.byteLength, MAX_ROWS, MAX_BYTES)
+    const count = takeBatch(rest, (job) => job.payload.byteLength)
     try {
       results.push(...(await store.jobs.insert(count === rest.length ? rest : rest.slice(0, count))))
     } catch (error) {

@@ -1,9 +1,9 @@
 /**
- * Outcomes on their way to the store. They travel with the next exchange, in batches of at most 1,000 rows or 4 MiB. When
+ * Outcomes on their way to the store. They travel with the next exchange, in batches of at most 1,000 rows or 1 MiB. When
  * the store is away they stay here until it answers or their lease ends. A batch that a constraint refuses is halved until
  * the bad row stands alone; that row is settled as failed without its bytes, so that one bad row never holds up the rest.
  */
-import { takeBatch } from '../core/batch.ts'
+import { MAX_BATCH_ROWS, takeBatch } from '../core/batch.ts'
 import type { Settlement, SettleResult } from '../store/contract/index.ts'
 import type { RunningJob } from './running-job.ts'
 
@@ -14,13 +14,10 @@ export interface Outcome {
   readonly errorLine?: string
 }
 
-const MAX_ROWS = 1000
-const MAX_BYTES = 4 * 1024 * 1024
-
 /** Outcomes on their way to the store. */
 export class Settler {
   #waiting: Outcome[] = []
-  #maxRows = MAX_ROWS
+  #maxRows = MAX_BATCH_ROWS
 
   get waiting(): number {
     return this.#waiting.length
@@ -33,7 +30,7 @@ export class Settler {
   /** Takes the next batch out, oldest first. */
   take(): readonly Outcome[] {
     if (this.#waiting.length === 0) return this.#waiting
-    const rows = takeBatch(this.#waiting, (o) => bytesOf(o.settlement), this.#maxRows, MAX_BYTES)
+    const rows = takeBatch(this.#waiting, (o) => bytesOf(o.settlement), this.#maxRows)
     if (rows === this.#waiting.length) {
       const all = this.#waiting
       this.#waiting = []
@@ -66,7 +63,7 @@ export class Settler {
 
   /** The store took a batch: batches may be large again. */
   accepted(): void {
-    this.#maxRows = MAX_ROWS
+    this.#maxRows = MAX_BATCH_ROWS
   }
 
   /** Forgets outcomes whose lease was lost meanwhile. */

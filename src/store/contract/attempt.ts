@@ -86,12 +86,13 @@ export interface ExchangeResult {
   /** One per settlement, in order. */
   readonly settled: readonly SettleResult[]
   /**
-   * In claim order: priority (higher first), run time, id, per queue. Either jobs with fewer than two losses, or exactly
+   * In claim order: priority (higher first), run time, id, per queue. Together at most 1 MiB of payload (`MAX_BATCH_BYTES`),
+   * but for one larger job, which is given alone. Either jobs with fewer than two losses, or exactly
    * one with two or more (claimed alone).
    */
   readonly claimed: readonly ClaimedJob[]
   /**
-   * The claim gave something and stopped for its limit, for a queue's share, or for a job that goes alone: asking again at
+   * The claim gave something and stopped for its limit, for a queue's share, for the size of the payloads, or for a job that goes alone: asking again at
    * once may give more. False when everything that this request may have was given.
    */
   readonly more: boolean

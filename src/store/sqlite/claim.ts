@@ -8,6 +8,7 @@
  * list, which SQLite merges lazily: a step for each name and a comparison or a few for each job. So 100,000 jobs that nobody
  * here handles cost it nothing, wherever they stand; an index led by the priority made it read past all of them.
  */
+import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { isSuspect } from '../../core/job/decide.ts'
 import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../contract/index.ts'
 import { BYTES_FIELD, type Columns, int, isInt, tagsOrNull, text } from '../sql/rows.ts'
@@ -17,9 +18,6 @@ import { areInts, setAside } from './unreadable.ts'
 
 /** What a claim took, and whether asking again may give more. */
 export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'>
-
-/** A claimed batch carries at most this many bytes of payload, one larger job excepted. */
-const MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 const CLAIM_COLUMNS =
   'millrace_job.id, name, version, queue, millrace_job.priority, payload, attempts, attempt_offset, losses, crashes, epoch, ' +
