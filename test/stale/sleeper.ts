@@ -18,5 +18,5 @@ const job = defineJob({
     return 'stale'
   },
 })
-mill.work([job], { concurrency: 100, lease: '400ms', heartbeat: '100ms' })
+mill.work([job], { concurrency: 100, lease: '2s', heartbeat: '400ms' })
 mill.on('lease.lost', ({ jobId }) => console.log(`lost ${jobId}`))
