@@ -208,7 +208,7 @@ export class Worker implements Service {
       this.#settler.accepted()
       this.#took(batch, result)
       if (result.more) this.#mayHaveMore = true
-      if (claim !== undefined) this.#foundNothing = result.claimed.length === 0
+      if (claim !== undefined) this.#foundNothing = result.claimed.length === 0 && !result.more
       this.#fetcher.add(result.claimed, this.#attempts.leases.endOf(sentAt))
       this.#heard(result.cancelling)
       this.#attempts.startReady()

@@ -92,8 +92,9 @@ export interface ExchangeResult {
    */
   readonly claimed: readonly ClaimedJob[]
   /**
-   * The claim gave something and stopped for its limit, for a queue's share, for the size of the payloads, or for a job that goes alone: asking again at
-   * once may give more. False when everything that this request may have was given.
+   * Asking again at once may give more: the claim gave something and stopped for its limit, for a queue's share, for the
+   * size of the payloads or for a job that goes alone; or it failed jobs that cannot be read, and others may stand behind
+   * them. False when everything that this request may have was given.
    */
   readonly more: boolean
   /** Running jobs of this worker whose cancellation was asked for (each named at every exchange until it is settled). */
