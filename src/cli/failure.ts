@@ -69,7 +69,6 @@ function exitCodeOf(error: unknown): ExitCode {
     case 'STORE_URL':
     case 'KEY_INVALID':
     case 'KEY_UNKNOWN':
-    case 'HANDLER_LOAD_FAILED':
     case 'DEFINITION_INVALID':
       return EXIT.store
     case 'USAGE':
