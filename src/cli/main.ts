@@ -3,7 +3,7 @@ import type { CommandSpec } from './program.ts'
 
 /** Runs `millrace ARGS` and resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  process.stdout.on('error', endWithReader)
+  process.stdout.off('error', endWithReader).on('error', endWithReader)
   const [{ runProgram }, specs] = await Promise.all([import('./program.ts'), commands(firstWord(args))])
   return await runProgram(specs, args)
 }

@@ -9,7 +9,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { defineJob, Millrace } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
+import { cliHere } from '../support/cli-here.ts'
 import { giveToOrdinaryUser, ordinaryUser } from '../support/other-user.ts'
+import { tempDir } from '../support/temp-store.ts'
 
 const plain = defineJob({ name: 'plain', run: (input: unknown) => input })
 const BIN = 'node_modules/.bin/millrace'
@@ -43,10 +45,10 @@ describe('a configuration', () => {
     ['an unknown store', 'export default { store: "mongo:x" }', 'STORE_URL', 'sqlite:PATH'],
     ['a bad key', 'export default { encryption: { keys: "k1:abc" } }', 'KEY_INVALID', 'createKeyRing'],
   ])('with %s ends with 3', async (_, text, code, said) => {
-    const folder = appFolder()
+    const folder = tempDir()
     writeFileSync(join(folder, 'millrace.config.ts'), text)
 
-    const ran = await runIn(folder, 'millrace job list')
+    const ran = await cliHere(folder, ['job', 'list'])
 
     expect(ran).toMatchObject({ code: 3, stdout: '' })
     expectMessage(ran.stderr, code, said)
@@ -75,7 +77,7 @@ describe('a configuration', () => {
 
 describe('a store', () => {
   test('that is no database, newer or in no folder ends with 3', async () => {
-    const folder = appFolder()
+    const folder = tempDir()
     writeFileSync(join(folder, 'text.db'), 'this is no database '.repeat(300))
     await storeIn(folder)
     const db = new DatabaseSync(join(folder, 'millrace.db'))
@@ -83,12 +85,12 @@ describe('a store', () => {
     db.close()
 
     for (const [store, code, said] of [
-      ['sqlite:./text.db', 'STORE_CORRUPT', 'not an SQLite database'],
-      ['sqlite:./millrace.db', 'STORE_NEWER', 'Update millrace'],
-      ['sqlite:./no/such.db', 'STORE_UNREACHABLE', 'mkdir -p'],
+      ['text.db', 'STORE_CORRUPT', 'not an SQLite database'],
+      ['millrace.db', 'STORE_NEWER', 'Update millrace'],
+      ['no/such.db', 'STORE_UNREACHABLE', 'mkdir -p'],
     ] as const) {
       for (const words of ['job list', 'queue clear a --yes', 'job add a']) {
-        const ran = await runIn(folder, `millrace ${words} --store ${store}`)
+        const ran = await cliHere(folder, [...words.split(' '), '--store', `sqlite:${join(folder, store)}`])
         expect(ran, `${words} ${store}: ${ran.stderr}`).toMatchObject({ code: 3, stdout: '' })
         expectMessage(ran.stderr, code, said)
       }
@@ -185,27 +187,29 @@ millrace job list --limit 200 ${store} | wc -l`
 })
 
 describe('an input', () => {
-  test.each([
-    ["job add x --data '{'", 'USAGE', 'not JSON'],
-    [`job add x --data '["${'['.repeat(10)}"' `, 'USAGE', 'not JSON'],
-    ['job add x --queue "a b"', 'NAME_INVALID', 'a b'],
-    ['job add x --delay soon', 'DURATION_INVALID', 'soon'],
-    ['job add x --timeout 0ms', 'USAGE', 'timeout'],
-    ["job add x --unique ''", 'USAGE', 'unique'],
-    [`job add ${'x'.repeat(129)}`, 'NAME_INVALID', 'cannot be used'],
-    ['job move "a b" 1', 'NAME_INVALID', 'a b'],
-    ['job list --limit 201', 'USAGE', 'from 1 to 200'],
-    ['work --concurrency 0', 'USAGE', 'whole number'],
-    ['test --count 1e3', 'USAGE', '1e3'],
-    ['test --count 10 --fail-rate 2', 'USAGE', '0 to 1'],
-    ['test --count 10 --payload-size huge', 'SIZE_INVALID', 'huge'],
-    ['queue list extra', 'USAGE', 'millrace queue list'],
-    ['job show', 'USAGE', 'millrace job show <id>'],
-    ['migrate sideways', 'USAGE', 'sideways'],
-  ])('millrace %s ends with 2 and one message', async (words, code, said) => {
-    const folder = appFolder()
-
-    const ran = await runIn(folder, `millrace ${words}`)
+  test.each<[string[], string, string]>([
+    [['job', 'add', 'x', '--data', '{'], 'USAGE', 'not JSON'],
+    [['job', 'add', 'x', '--data', '["[[[['], 'USAGE', 'not JSON'],
+    [['job', 'add', 'x', '--queue', 'a b'], 'NAME_INVALID', 'a b'],
+    [['job', 'add', 'x', '--delay', 'soon'], 'DURATION_INVALID', 'soon'],
+    [['job', 'add', 'x', '--timeout', '0ms'], 'USAGE', 'timeout'],
+    [['job', 'add', 'x', '--unique', ''], 'USAGE', 'unique'],
+    [['job', 'add', 'x'.repeat(129)], 'NAME_INVALID', 'cannot be used'],
+    [['job', 'add', 'x', '--data', `"${'x'.repeat(1_100_000)}"`], 'PAYLOAD_TOO_LARGE', 'at most'],
+    [['job', 'move', 'a b', '1'], 'NAME_INVALID', 'a b'],
+    [['job', 'list', '--limit', '201'], 'USAGE', 'from 1 to 200'],
+    [['job', 'list', '--state', 'pendign'], 'USAGE', 'pending'],
+    [['test', '--count', '1e3'], 'USAGE', '1e3'],
+    [['test', '--count', '10', '--fail-rate', '2'], 'USAGE', '0 to 1'],
+    [['test', '--count', '10', '--payload-size', 'huge'], 'SIZE_INVALID', 'huge'],
+    [['test', '--timeout', 'soon'], 'DURATION_INVALID', 'soon'],
+    [['queue', 'list', 'extra'], 'USAGE', 'millrace queue list'],
+    [['job', 'show'], 'USAGE', 'millrace job show <id>'],
+    [['queue:lst'], 'USAGE', 'queue:list'],
+    [['job', 'lst'], 'USAGE', 'job list'],
+    [['migrate', 'sideways'], 'USAGE', 'sideways'],
+  ])('millrace %j ends with 2 and one message', async (args, code, said) => {
+    const ran = await cliHere(tempDir(), args)
 
     expect(ran.stdout).toBe('')
     expect(ran.code, ran.stderr).toBe(2)
@@ -213,12 +217,12 @@ describe('an input', () => {
   })
 
   test('is told as JSON with --json, with the values', async () => {
-    const folder = appFolder()
+    const folder = tempDir()
 
     const [usage, missing, unknown] = [
-      await runIn(folder, 'millrace queue:retyr --json'),
-      await runIn(folder, 'millrace job show nope --json'),
-      await runIn(folder, 'millrace queue stats nope --json'),
+      await cliHere(folder, ['queue:retyr', '--json']),
+      await cliHere(folder, ['job', 'show', 'nope', '--json']),
+      await cliHere(folder, ['queue', 'stats', 'nope', '--json']),
     ]
 
     expect(usage.code).toBe(2)
@@ -267,7 +271,7 @@ describe('L3: what deletes', () => {
     'queue clear default',
     'queue:purge default',
   ])('millrace %s needs --yes where nobody can be asked, and names the store', async (words) => {
-    const folder = appFolder()
+    const folder = tempDir()
     const [id = ''] = await storeIn(folder, 1)
     const mill = await Millrace.open({ store: `sqlite:${join(folder, 'millrace.db')}` })
     const fails = defineJob({ name: 'fails', retry: false, run: () => Promise.reject(new Error('no')) })
@@ -275,7 +279,7 @@ describe('L3: what deletes', () => {
     await mill.work([fails], { drain: true }).done
     await mill.close()
 
-    const ran = await runIn(folder, `millrace ${words.replace('ID', id)}`)
+    const ran = await cliHere(folder, words.replace('ID', id).split(' '))
 
     expect(ran).toMatchObject({ code: 6, stdout: '' })
     expectMessage(ran.stderr, 'CONFIRMATION_NEEDED', join(folder, 'millrace.db'))

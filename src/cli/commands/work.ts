@@ -39,6 +39,7 @@ async function work(
   queues: readonly string[],
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
+  const log = logFormat(options.log)
   const { config } = await context.config()
   const workerOptions = { ...config.worker, ...given(config, queues, options) }
   const handlers = await context.handlers()
@@ -49,7 +50,7 @@ async function work(
   }
   const mill = await context.open()
   try {
-    logEvents(mill, logFormat(options.log), context.output.quiet)
+    logEvents(mill, log, context.output.quiet)
     // Every worker answers probes, so that `millrace test --no-worker` can tell whether one is at work.
     const worker = mill.work([...handlers, ping, load], workerOptions)
     const signals = takeSignals(worker, (line) => say(context.output, line))
