@@ -1,5 +1,4 @@
 /** Values as they are typed: checked before anything is opened, refused with `USAGE`. */
-import { parseDuration } from '../core/duration.ts'
 import { MillraceError } from '../core/errors.ts'
 import { parsePriority } from '../core/job/priority.ts'
 
@@ -13,11 +12,6 @@ export function numberOf(value: unknown, flag: string, max = Number.MAX_SAFE_INT
     fields: { flag, value: String(value) },
     hint: `Write for example: ${flag} ${Math.min(10, max)}`,
   })
-}
-
-/** Milliseconds of a duration. */
-export function durationOf(value: unknown, flag: string): number | undefined {
-  return value === undefined ? undefined : parseDuration(String(value), flag)
 }
 
 /** A priority's word or number, as its number. */

@@ -24,8 +24,14 @@ export function logEvents(mill: Millrace, format: 'pretty' | 'json', quiet: bool
 }
 
 function writeJson<N extends EventName>(event: N, fields: Events[N]): void {
-  const plain = Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value])
+  const plain = Object.entries(fields).map(([key, value]) => [key, plainOf(value)])
   console.log(jsonText({ at: new Date().toISOString(), event, ...Object.fromEntries(plain) }))
+}
+
+/** An error as its message, milliseconds without their noise. */
+function plainOf(value: unknown): unknown {
+  if (value instanceof Error) return value.message
+  return typeof value === 'number' ? Math.round(value * 100) / 100 : value
 }
 
 function writePretty<N extends EventName>(event: N, fields: Events[N]): void {

@@ -90,6 +90,6 @@ export function parseEnvelope(bytes: Uint8Array): Envelope | undefined {
 }
 
 /** The same bytes as a Buffer; no copy. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
