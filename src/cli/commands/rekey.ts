@@ -45,7 +45,9 @@ function linesOf(report: RekeyReport, isStopped: boolean): readonly string[] {
   if (report.unreadable > 0)
     lines.push(`! ${jobs(report.unreadable)} cannot be opened with the key they name; left as they are.`)
   for (const [kid, count] of Object.entries(report.missingKeys))
-    lines.push(`! ${jobs(count)} need the key ${kid}, which is not in the ring. Add it and run this again.`)
+    lines.push(
+      `! ${jobs(count)} ${count === 1 ? 'needs' : 'need'} the key ${kid}, which is not in the ring. Add it and run this again.`,
+    )
   if (report.running > 0)
     lines.push(`! ${jobs(report.running)} still run under an earlier key. Run this again when they have ended.`)
   if (report.isComplete) lines.push('✓ Nothing is left under another key. Backups from before still need theirs.')
