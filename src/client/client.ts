@@ -29,6 +29,7 @@ import {
 } from './control.ts'
 import { type EnqueueOptions, newJob } from './enqueue.ts'
 import { enqueueBatch, refusal } from './enqueue-many.ts'
+import { checkEventName } from './event-names.ts'
 import {
   countJobs,
   getJob,
@@ -180,8 +181,9 @@ export class Client implements Service {
     return this.store.cluster.nodes(ALIVE_WITHIN_MS)
   }
 
-  /** Calls `listener` at every such event in this process until the returned function is called. */
+  /** Calls `listener` at every such event in this process until the returned function is called. Throws for an unknown event. */
   on<N extends EventName>(name: N, listener: (event: Events[N]) => void): () => void {
+    checkEventName(name)
     return this.telemetry.on(name, listener)
   }
 
