@@ -5,13 +5,22 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
+import { cliHere } from '../support/cli-here.ts'
 import { openMill } from '../support/mill.ts'
+import { tempDir } from '../support/temp-store.ts'
 
 async function app(): Promise<(line: string) => ReturnType<typeof runIn>> {
   const folder = appFolder()
   const init = await runIn(folder, 'millrace init --yes')
   expect(init.code, init.stderr).toBe(0)
   return (line) => runIn(folder, line)
+}
+
+/** Runs lines in this process, in a folder without a configuration: for commands that need no handlers. */
+function here(): (line: string) => ReturnType<typeof runIn> {
+  const folder = tempDir()
+  const words = (line: string) => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
+  return (line) => cliHere(folder, words(line).slice(1))
 }
 
 async function idOf(run: (line: string) => ReturnType<typeof runIn>, line: string): Promise<string> {
@@ -99,7 +108,7 @@ describe('millrace queue:test', () => {
 
 describe('millrace job', () => {
   test('lists, shows and changes jobs, and says for each id what became of it', async () => {
-    const run = await app()
+    const run = here()
     const id = await idOf(run, 'millrace job add later --delay 1h --priority high --tag a,b')
 
     expect((await run('millrace job list')).stdout).toMatch(
@@ -122,7 +131,7 @@ describe('millrace job', () => {
   })
 
   test('needs --yes for several when nobody can be asked', async () => {
-    const run = await app()
+    const run = here()
     const [a, b] = [await idOf(run, 'millrace job add one'), await idOf(run, 'millrace job add two')]
 
     const refused = await run(`millrace job cancel ${a} ${b}`)
@@ -134,7 +143,7 @@ describe('millrace job', () => {
   })
 
   test('wait ends by how the job ended', async () => {
-    const run = await app()
+    const run = here()
     const id = await idOf(run, 'millrace job add nobody')
 
     expect(await run(`millrace job wait ${id} --timeout 50ms`)).toMatchObject({ code: 4 })
@@ -166,7 +175,7 @@ describe('millrace queue', () => {
   })
 
   test('pauses, resumes, tells and clears', async () => {
-    const run = await app()
+    const run = here()
     await idOf(run, 'millrace job add one --queue media')
     await idOf(run, 'millrace job add two --queue media')
 
@@ -185,7 +194,7 @@ describe('millrace queue', () => {
 
 describe('millrace dead', () => {
   test('lists dead letters, puts them back and deletes them', async () => {
-    const run = await app()
+    const run = here()
     await run('millrace test --count 3 --fail-rate 1 --quiet --json')
 
     expect((await run('millrace queue:failed')).stdout.split('\n').filter(Boolean)).toHaveLength(3)
