@@ -23,7 +23,8 @@ export async function progressBar(output: Output, title: string, total: number |
     barCompleteChar: '━',
     barIncompleteChar: '─',
     barsize: width,
-    hideCursor: true,
+    // It cuts lines by itself: a terminal told to hide its cursor or to cut lines would stay so when this process is killed.
+    linewrap: true,
     clearOnComplete: true,
     etaBuffer: 100,
     formatValue: (value, _, type) => (type === 'percentage' ? String(value).padStart(3) : value.toLocaleString('en')),

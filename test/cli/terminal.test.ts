@@ -1,50 +1,9 @@
 /** The command line on a real terminal of 80 columns: tables, questions and colours. */
-import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { Discard, defineJob, Millrace } from '../../src/index.ts'
 import { appFolder } from '../support/app-folder.ts'
-
-/** `script` of util-linux gives a command a terminal. */
-const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0
-
-interface Shown {
-  readonly code: number | null
-  readonly text: string
-  readonly lines: readonly string[]
-}
-
-/** Runs a line in a terminal; `answer` is typed when a question has been asked. */
-function onTerminal(
-  folder: string,
-  line: string,
-  answer = '',
-  env: Readonly<Record<string, string>> = {},
-): Promise<Shown> {
-  const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env
-  const path = `${join(folder, 'node_modules/.bin')}:${join(process.execPath, '..')}:${process.env.PATH}`
-  const child = spawn('script', ['-qec', `stty cols 80 rows 30; ${line}`, '/dev/null'], {
-    cwd: folder,
-    env: { ...rest, TERM: 'xterm', MILLRACE_STORE: '', ...env, PATH: path },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  let text = ''
-  let isAnswered = answer === ''
-  child.stdout.on('data', (chunk) => {
-    text += chunk
-    if (isAnswered || !text.includes('[y/N]')) return
-    isAnswered = true
-    child.stdin.write(answer)
-  })
-  return new Promise((done) =>
-    child.on('close', (code) => {
-      child.stdin.end()
-      const plain = stripVTControlCharacters(text).replaceAll('\r', '')
-      done({ code, text, lines: plain.split('\n').filter((each) => each !== '') })
-    }),
-  )
-}
+import { hasTerminal, onTerminal } from '../support/terminal.ts'
 
 async function filled(): Promise<{ readonly folder: string; readonly dead: string }> {
   const folder = appFolder()
