@@ -29,6 +29,7 @@ export interface OpenOptions {
   readonly migrate?: boolean
   /** Relative paths in the store's URL count from here, default the working directory. */
   readonly base?: string
+  /** The time of everything here, of a store that is named by URL too. Default the machine's. */
   readonly clock?: Clock
 }
 
@@ -73,7 +74,7 @@ export class Millrace extends Client {
     checkOptions(options, OPTIONS, 'Millrace.open')
     const clock = options.clock ?? systemClock
     const given = options.store
-    const store = isStore(given) ? given : await createStore(storeUrl(given), options.base)
+    const store = isStore(given) ? given : await createStore(storeUrl(given), options.base, options.clock)
     const mill = new Millrace(store, clock, options, new Set())
     await store.open()
     try {
