@@ -146,11 +146,15 @@ export class WorkerHandle {
   async #shut(): Promise<void> {
     if (this.#isFinished) return
     this.#isFinished = true
-    await Promise.all([this.#worker.stop(), this.#maintenance.stop(), this.#heart.stop(), this.#beats.stop()])
-    clearInterval(this.#keepAlive)
-    await this.#parts.store.cluster.remove(this.id).catch(() => {
+    // A store that does not answer must not keep a worker from ending.
+    const inTime = (work: Promise<unknown>) =>
+      Promise.race([work, new Promise<void>((resolve) => this.#parts.clock.after(HARD_STOP_MS, resolve))])
+    await inTime(Promise.all([this.#worker.stop(), this.#maintenance.stop(), this.#heart.stop(), this.#beats.stop()]))
+    const removal = this.#parts.store.cluster.remove(this.id).catch(() => {
       // A store that is away forgets this worker by its silence.
     })
+    await inTime(removal)
+    clearInterval(this.#keepAlive)
     this.#parts.telemetry.emit('worker.stopped', { workerId: this.id, jobsDone: this.#worker.jobsDone })
   }
 

@@ -15,7 +15,7 @@ import { StoreError } from '../core/errors.ts'
 import type { Registry } from '../job/registry.ts'
 import type { ExchangeResult, Lease, Store } from '../store/contract/index.ts'
 import { Attempts } from './attempts.ts'
-import { Contact } from './contact.ts'
+import { answeredWithin, Contact, unanswered } from './contact.ts'
 import { Executor } from './executor.ts'
 import { Fetcher } from './fetcher.ts'
 import type { WorkerSettings } from './options.ts'
@@ -50,6 +50,9 @@ export class Worker implements Service {
   readonly #contact: Contact
   #isScheduled = false
   #isInFlight = false
+  /** When the exchange in flight was sent. */
+  #sentAt = 0
+  #lastBeatAt: number
   /** The last claim left something, or a hint came since: there may be more. */
   #mayHaveMore = true
   #isClaiming = false
@@ -63,6 +66,7 @@ export class Worker implements Service {
   constructor(parts: WorkerParts) {
     const { settings, store, clock, codec, telemetry } = parts
     this.#parts = parts
+    this.#lastBeatAt = clock.monotonic()
     this.#slots = new Slots(settings.concurrency, settings.queues !== 'all')
     this.#fetcher = new Fetcher(settings, this.#slots, parts.id, parts.registry.names)
     this.#reporter = new Reporter(parts.id, store, codec, clock, telemetry)
@@ -123,16 +127,23 @@ export class Worker implements Service {
     this.wake()
   }
 
-  /** Extends leases, gives back what waited too long, and checks that the store still answers. */
+  /** Extends leases, gives back what waited too long, and checks that the store still answers. Takes a lease's time at most. */
   async heartbeat(): Promise<void> {
     const { clock, settings } = this.#parts
-    this.#attempts.giveBack(clock.monotonic() + settings.leaseMs / 2)
+    const { leaseMs, heartbeatMs } = settings
+    const now = clock.monotonic()
+    if (now - this.#lastBeatAt > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
+    this.#lastBeatAt = now
+    this.#attempts.giveBack(now + leaseMs / 2)
     try {
-      await this.#attempts.leases.heartbeat()
-      if (this.#slots.running.size > 0) this.#contact.succeeded('heartbeat')
+      const hasRunning = this.#slots.running.size > 0
+      await answeredWithin(clock, leaseMs, 'heartbeat', this.#attempts.leases.heartbeat())
+      if (hasRunning) this.#contact.succeeded('heartbeat')
     } catch (error) {
       this.#contact.failed('heartbeat', error)
     }
+    const openMs = this.#isInFlight ? clock.monotonic() - this.#sentAt : 0
+    if (openMs > leaseMs) this.#contact.failed('exchange', unanswered('exchange', openMs))
     if (this.#contact.isLost && !this.#isStopped) {
       for (const job of this.#slots.running) this.#attempts.leases.abort(job, 'lease-lost')
       this.#parts.onFatal(this.#contact.lostError(this.#parts.store.description))
@@ -198,6 +209,7 @@ export class Worker implements Service {
     // A hint that comes from now on is about what this exchange may not see.
     this.#mayHaveMore = false
     const sentAt = clock.monotonic()
+    this.#sentAt = sentAt
     try {
       const settle = batch.map((outcome) => outcome.settlement)
       const result = await store.jobs.exchange(
@@ -241,7 +253,9 @@ export class Worker implements Service {
     }
     this.#settler.putBack(batch)
     this.#contact.failed('exchange', error)
-    if (kind === 'transient') this.#parts.clock.after(this.#contact.backOffMs(this.#parts.random()), () => this.wake())
+    // A timer may fire up to a millisecond early; one that does would find the back-off still on.
+    if (kind === 'transient')
+      this.#parts.clock.after(this.#contact.backOffMs(this.#parts.random()) + 1, () => this.wake())
     else this.#parts.onFatal(error)
   }
 
