@@ -18,9 +18,15 @@ export interface Outcome {
 export class Settler {
   #waiting: Outcome[] = []
   #maxRows = MAX_BATCH_ROWS
+  #isProbing = false
 
   get waiting(): number {
     return this.#waiting.length
+  }
+
+  /** A batch was refused: outcomes travel without a claim until one is taken, so that no fault of a claim is laid at their door. */
+  get isProbing(): boolean {
+    return this.#isProbing
   }
 
   add(outcome: Outcome): void {
@@ -44,9 +50,14 @@ export class Settler {
     this.#waiting = [...batch, ...this.#waiting]
   }
 
-  /** A constraint refused this batch: the next one is half as large; a single row goes back stripped. Returns the row set aside. */
+  /** A constraint refused this batch: it goes again without a claim, then half of it; a single row goes back stripped. Returns the row set aside. */
   refused(batch: readonly Outcome[]): Outcome | undefined {
     const [only] = batch
+    if (!this.#isProbing) {
+      this.#isProbing = true
+      this.putBack(batch)
+      return undefined
+    }
     if (batch.length > 1 || only === undefined) {
       this.#maxRows = Math.max(1, batch.length >> 1)
       this.putBack(batch)
@@ -61,14 +72,12 @@ export class Settler {
     return only
   }
 
-  /** The store took a batch: batches may be large again. */
-  accepted(): void {
+  /** The store took a batch: batches may be large again. True when claims had been held back for it. */
+  accepted(): boolean {
+    const hadProbed = this.#isProbing
+    this.#isProbing = false
     this.#maxRows = MAX_BATCH_ROWS
-  }
-
-  /** Forgets outcomes whose lease was lost meanwhile. */
-  drop(isLost: (outcome: Outcome) => boolean): void {
-    this.#waiting = this.#waiting.filter((outcome) => !isLost(outcome))
+    return hadProbed
   }
 }
 

@@ -195,7 +195,8 @@ export class Worker implements Service {
     this.#attempts.startReady()
     if (this.#isInFlight || !this.#contact.mayTry) return
     const settle = this.#settler.take()
-    const claim = this.#isClaiming && (this.#mayHaveMore || settle.length > 0) ? this.#fetcher.request() : undefined
+    const mayClaim = this.#isClaiming && !this.#settler.isProbing && (this.#mayHaveMore || settle.length > 0)
+    const claim = mayClaim ? this.#fetcher.request() : undefined
     if (settle.length === 0 && claim === undefined && !this.#mayHaveMore) {
       this.#rest()
       return
@@ -217,7 +218,7 @@ export class Worker implements Service {
       )
       this.#contact.succeeded('exchange')
       this.#fetcher.sawRoundTrip(clock.monotonic() - sentAt)
-      this.#settler.accepted()
+      if (this.#settler.accepted()) this.#mayHaveMore = true
       this.#took(batch, result)
       if (result.more) this.#mayHaveMore = true
       if (claim !== undefined) this.#foundNothing = result.claimed.length === 0 && !result.more
