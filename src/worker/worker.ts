@@ -224,7 +224,9 @@ export class Worker implements Service {
       if (claim !== undefined) this.#foundNothing = result.claimed.length === 0 && !result.more
       this.#fetcher.add(result.claimed, this.#attempts.leases.endOf(sentAt))
       this.#heard(result.cancelling)
-      this.#attempts.startReady()
+      // Paused while this claim was under way: what it brought goes back. Stopped for good: its leases end by themselves.
+      if (this.#isClaiming) this.#attempts.startReady()
+      else if (!this.#isStopped) this.#attempts.giveBack(Number.POSITIVE_INFINITY)
     } catch (error) {
       this.#refused(batch, error)
     } finally {
