@@ -17,3 +17,24 @@ test.each([
   expect(await mill.store.time()).toBe(1_000_000_000_000)
   expect((await mill.get(job.id))?.runAt).toEqual(new Date(1_000_003_600_000))
 })
+
+test.each([
+  ['on a file', tempStoreUrl],
+  ['in memory', () => 'memory:'],
+])('a store %s whose clock is set back by an hour still promotes what is due', async (_, url) => {
+  const clock = new ManualClock()
+  const mill = await openMill({ store: url(), clock })
+  const { store } = mill
+  clock.step(3_600_000)
+  const before = await store.time()
+  clock.step(-3_600_000)
+  const delayed = await mill.enqueue(defineJob({ name: 'a' }), undefined, { delay: '10s' })
+
+  const early = await store.jobs.promote(10)
+  clock.advance(20_000)
+
+  expect(early).toBe(0)
+  expect(await store.time()).toBe(before + 10_000)
+  expect(await store.jobs.promote(10)).toBe(1)
+  expect(await store.jobs.get(delayed.id)).toMatchObject({ state: 'pending' })
+})

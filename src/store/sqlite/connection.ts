@@ -9,6 +9,7 @@
 import { statSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
+import { SteadyTime } from '../../base/steady-time.ts'
 import { MillraceError, StoreError } from '../../core/errors.ts'
 import { type Columns, columnsOf } from '../sql/rows.ts'
 import { isBusy, isOutOfRange, translateError } from './errors.ts'
@@ -43,7 +44,7 @@ export class Connection {
   #retry: NodeJS.Timeout | undefined
   #db: DatabaseSync | undefined
   #inode = 0
-  #lastNow = 0
+  readonly #time: SteadyTime
   #begin: StatementSync | undefined
   #commit: StatementSync | undefined
   #version: StatementSync | undefined
@@ -53,15 +54,15 @@ export class Connection {
   /** Counts claims over all queues, so that each begins with another one. */
   turn = 0
 
-  constructor(options: ConnectionOptions) {
+  constructor(options: ConnectionOptions, time = new SteadyTime(options.clock)) {
     this.#options = options
+    this.#time = time
     this.path = options.path
   }
 
   /** The store's clock: the machine's, kept from going back. */
   now(): number {
-    this.#lastNow = Math.max(this.#lastNow, this.#options.clock.now())
-    return this.#lastNow
+    return this.#time.now()
   }
 
   get db(): DatabaseSync {
@@ -100,7 +101,7 @@ export class Connection {
 
   /** A view of another open connection to the same file, whose transactions are its owner's. */
   borrow(db: DatabaseSync): Connection {
-    const inner = new Connection(this.#options)
+    const inner = new Connection(this.#options, this.#time)
     inner.#db = db
     return inner
   }
