@@ -19,6 +19,7 @@ const STEPS: readonly Step[] = [
   { name: 'lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'layers', command: ['node', 'scripts/check-layers.ts'] },
   { name: 'sizes', command: ['node', 'scripts/check-sizes.ts'] },
+  { name: 'docstrings', command: ['node', 'scripts/check-docstrings.ts'] },
   { name: 'banned', command: ['node', 'scripts/check-banned.ts'] },
   {
     name: 'unused',

@@ -12,16 +12,20 @@ export interface Args {
 export const USAGE = `npm start -- [FOLDER] [--out DIR] [--json]
   FOLDER      what to index; default: this project with its installed packages
   --out DIR   where report.json and report.html go; default ./folder-index
-  --json      print the summary as JSON and nothing else on stdout`
+  --json      print the summary as JSON and nothing else on stdout (npm has its own lines: npm start --silent -- --json)`
 
-/** What was asked for, or one line about what is wrong with it. */
+/** What `readArgs` gives when it is asked how the example is called. */
+export const HELP = 'help'
+
+/** What was asked for, `help`, or one line about what is wrong with it. */
 export function readArgs(words: readonly string[], projectRoot: string): Args | string {
   try {
     const { values, positionals } = parseArgs({
       args: [...words],
       allowPositionals: true,
-      options: { out: { type: 'string' }, json: { type: 'boolean' } },
+      options: { out: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     })
+    if (values.help) return HELP
     if (positionals.length > 1) return `one folder at a time, not ${positionals.length}`
     const root = resolve(positionals[0] ?? projectRoot)
     if (!existsSync(root)) return `there is no folder ${root}`

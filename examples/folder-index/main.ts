@@ -7,7 +7,7 @@
 import { mkdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { type JobHandle, Millrace } from 'millrace'
-import { readArgs, USAGE } from './args.ts'
+import { HELP, readArgs, USAGE } from './args.ts'
 import { foldHandler } from './fold.ts'
 import indexFileHandler from './index-file.ts'
 import { FOLD_SIZE, fold, indexFile, report, type Summary } from './jobs.ts'
@@ -22,7 +22,8 @@ const INTERRUPTED = 130
 
 let isInterrupted = false
 const args = readArgs(process.argv.slice(2), PROJECT)
-if (typeof args === 'string') {
+if (args === HELP) console.log(USAGE)
+else if (typeof args === 'string') {
   console.error(`${args}\n\n${USAGE}`)
   process.exitCode = 2
 } else {
@@ -62,7 +63,7 @@ async function main(root: string, out: string, json: boolean): Promise<void> {
   endRun(out)
   await mill.close()
   if (json) console.log(JSON.stringify(summary))
-  else tell(summary, (performance.now() - startedAt) / 1000, run.paths.length - done, store)
+  else tell(summary, (performance.now() - startedAt) / 1000, run.paths.length - done, join(out, 'index.db'))
 }
 
 /** The run to go on with, or a new one. */
@@ -101,8 +102,9 @@ function sayHowToGoOn(): void {
   process.exit(INTERRUPTED)
 }
 
-function tell(summary: Summary, seconds: number, ran: number, store: string): void {
+function tell(summary: Summary, seconds: number, ran: number, db: string): void {
   const here = (path: string) => relative(process.cwd(), path) || path
+  const store = `sqlite:${here(db)}`
   const { files, text, binary, failed } = summary
   console.log(`
 ${files.toLocaleString('en')} files (${text.toLocaleString('en')} text, ${binary.toLocaleString('en')} binary, ${failed.toLocaleString('en')} not read), ${size(summary.bytes)}, ${summary.lines.toLocaleString('en')} lines
@@ -112,7 +114,7 @@ ${ran.toLocaleString('en')} jobs in ${seconds.toFixed(1)} s
   ${here(summary.reportJson)}   for programs
 
 Next
-  npx millrace queue list --store ${store}
+  npx millrace queue stats --store ${store}
   npx millrace dead list --store ${store}
   npm start -- ~/some/folder        and press Ctrl-C half-way, then run it again`)
 }

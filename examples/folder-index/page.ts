@@ -12,14 +12,14 @@ body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 60rem; background:
   font: 16px/1.5 system-ui, sans-serif }
 h1 { font-size: 1.6rem; margin: 0; overflow-wrap: anywhere } h2 { font-size: 1.1rem; margin: 2.5rem 0 .5rem }
 p { margin: .25rem 0; color: var(--dim) }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr)); gap: 1rem; margin: 1.5rem 0 0 }
-dt { color: var(--dim); font-size: .85rem } dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: 1rem; margin: 1.5rem 0 0 }
+dt { color: var(--dim); font-size: .85rem } dd { margin: 0; font-size: 1.3rem; white-space: nowrap; font-variant-numeric: tabular-nums }
 .bad { color: var(--bad) }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th { text-align: left; font-weight: 500; color: var(--dim); font-size: .85rem }
 th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td:first-child { overflow-wrap: anywhere } .bar td:first-child { padding-left: .5rem } .n { text-align: right; white-space: nowrap }
+td { overflow-wrap: anywhere; white-space: pre-line } td:not(.n) { min-width: 6.5rem } .bar td:first-child { padding-left: .5rem } .n { text-align: right; white-space: nowrap }
 .bar { background: linear-gradient(to right, var(--bar) var(--part), transparent var(--part)) no-repeat }
 `
 
@@ -101,7 +101,7 @@ function figure(name: string, value: string, kind = ''): string {
 }
 
 function some(paths: readonly string[]): string {
-  return paths.length <= 3 ? paths.join(', ') : `${paths.slice(0, 3).join(', ')} and ${paths.length - 3} more`
+  return paths.length <= 2 ? paths.join('\n') : `${paths[0]}\nand ${count(paths.length - 1)} more`
 }
 
 function count(value: number): string {

@@ -8,6 +8,8 @@ export interface Progress {
 }
 
 const LINE_EVERY_MS = 5000
+/** What stands beside the bar and the two counts of files: the rest of the line is the bar's. */
+const WORDS_OF_BAR = 48
 
 export function startProgress(total: number, done: number): Progress {
   return process.stderr.isTTY ? bar(total, done) : lines(total, done)
@@ -15,11 +17,14 @@ export function startProgress(total: number, done: number): Progress {
 
 function bar(total: number, done: number): Progress {
   const startedAt = performance.now()
+  const columns = process.stderr.columns || 80
   const options: Options = {
     format: 'Indexing  {bar}  {percentage} %  {value}/{total} files  {rate}/s  ETA {eta_formatted}',
     barCompleteChar: '━',
     barIncompleteChar: '─',
-    hideCursor: true,
+    barsize: Math.max(5, Math.min(40, columns - WORDS_OF_BAR - 2 * String(total).length)),
+    // Cut at the edge by itself: a terminal told to hide its cursor or to cut lines would stay so after `kill -9`.
+    linewrap: true,
     fps: 10,
     etaBuffer: 200,
   }
@@ -27,7 +32,10 @@ function bar(total: number, done: number): Progress {
   shown.start(total, done, { rate: '–' })
   return {
     update: (now) => shown.update(now, { rate: rate(now - done, startedAt) }),
-    end: () => shown.stop(),
+    end() {
+      shown.update(total, { rate: rate(total - done, startedAt) })
+      shown.stop()
+    },
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Clock } from './clock.ts'
 import type { Service } from './service.ts'
 
+/** What a loop does and how it is told of failures. */
 export interface LoopOptions {
   readonly clock: Clock
   /** Does one round and returns how many milliseconds to sleep before the next. */
@@ -16,6 +17,7 @@ export interface LoopOptions {
 
 const MAX_RETRY_MS = 30_000
 
+/** A duty that runs until it is stopped. */
 export class Loop implements Service {
   readonly #options: LoopOptions
   #isRunning = false

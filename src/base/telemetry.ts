@@ -41,10 +41,12 @@ export interface Events {
   'store.recovered': { readonly operation: string; readonly afterMs: number }
 }
 
+/** The name of an event. */
 export type EventName = keyof Events
 
 type Listener = (event: never) => void
 
+/** The bus of one Millrace. */
 export class Telemetry {
   readonly #listeners = new Map<EventName, Set<Listener>>()
 

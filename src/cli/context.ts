@@ -4,9 +4,10 @@ import { MillraceError } from '../core/errors.ts'
 import { type LoadedConfig, loadConfig } from '../runtime/config.ts'
 import { loadHandlers } from '../runtime/handlers.ts'
 import { type Handlers, Millrace } from '../runtime/millrace.ts'
-import { storeUrl } from '../runtime/store-url.ts'
-import type { Output } from './output.ts'
+import { createStore, storeUrl } from '../runtime/store-url.ts'
+import { clean, type Output, say } from './output.ts'
 
+/** The flags that every command takes. */
 export interface GlobalOptions {
   readonly store?: string
   readonly config?: string
@@ -16,6 +17,7 @@ export interface GlobalOptions {
   readonly yes?: boolean
 }
 
+/** One run of the command line. */
 export class Context {
   readonly output: Output
   readonly #options: GlobalOptions
@@ -33,6 +35,7 @@ export class Context {
     }
   }
 
+  /** The configuration, loaded once. */
   config(): Promise<LoadedConfig> {
     this.#loaded ??= loadConfig(this.#options.config, process.cwd())
     return this.#loaded
@@ -75,20 +78,38 @@ export class Context {
     return config.handlers === undefined ? [] : await loadHandlers(config.handlers, folder)
   }
 
-  /** Asks on a terminal. `--yes` answers; without a terminal it throws `CONFIRMATION_NEEDED`. */
-  async confirm(question: string): Promise<boolean> {
+  /** The store's name for people, not opened. */
+  async storeName(): Promise<string> {
+    const { url, base } = await this.storeUrl()
+    return (await createStore(url, base)).description
+  }
+
+  /**
+   * Asks on a terminal, naming the store. `--yes` answers; without a terminal it throws `CONFIRMATION_NEEDED`. `what` reads as
+   * in "Delete 3 jobs"; a `warning` follows as a sentence of its own.
+   */
+  async confirm(what: string, warning = ''): Promise<boolean> {
     if (this.#options.yes === true) return true
+    const question = clean(`${what} in ${await this.storeName()}`)
     if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
-      throw new MillraceError('CONFIRMATION_NEEDED', `${question} Nobody is here to answer.`, {
+      throw new MillraceError('CONFIRMATION_NEEDED', `${question}? Nobody is here to answer.`, {
         hint: 'Add --yes if that is what you want.',
       })
     }
+    console.error(`${question}.`)
     const asking = createInterface({ input: process.stdin, output: process.stderr })
-    const answer = await asking.question(`${question} [y/N] `)
+    const answered = asking.question(`${warning === '' ? '' : `${warning} `}Go on? [y/N] `).catch(() => '')
+    // The end of the input, or Ctrl-C, is no yes.
+    const gone = new Promise<null>((resolve) => asking.once('close', () => resolve(null)))
+    const answer = await Promise.race([answered, gone])
+    if (answer === null) console.error('')
     asking.close()
-    return /^y(es)?$/i.test(answer.trim())
+    const isYes = answer !== null && /^y(es)?$/i.test(answer.trim())
+    if (!isYes) say(this.output, 'Nothing was changed.')
+    return isYes
   }
 
+  /** Whether every question is answered with yes. */
   get isYes(): boolean {
     return this.#options.yes === true
   }

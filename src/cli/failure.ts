@@ -1,7 +1,7 @@
 /** How a command ends when it cannot do what it was asked: what, code, why, how on stderr, and an exit code that says the kind. */
 import { MillraceError, StoreError } from '../core/errors.ts'
 import { maskUrl } from '../runtime/store-url.ts'
-import { clean } from './output.ts'
+import { clean, jsonText } from './output.ts'
 
 /** The exit codes, as `millrace help exit-codes` prints them. */
 export const EXIT = {
@@ -17,11 +17,14 @@ export const EXIT = {
   terminated: 143,
 } as const
 
+/** One of the exit codes. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
+/** What `millrace help exit-codes` prints. */
 export const EXIT_CODES = `  0    done
-  1    the operation failed, or some of it: a job failed, an id could not be changed
-  2    wrong usage: an unknown command, option or value
+  1    it failed, or some of it: a job failed, an id could not be changed
+  2    wrong usage: an unknown command, option or value, or an input that
+       its job refuses
   3    the store or the configuration cannot be used
   4    timed out, or nothing happened
   5    not found
@@ -30,17 +33,19 @@ export const EXIT_CODES = `  0    done
   130  stopped by Ctrl-C; an orderly stop of \`work\` is 0
   143  a second SIGTERM stopped \`work\` at once`
 
-/** Prints an error and gives the exit code that belongs to it. */
+/** Prints an error on stderr, what and why in one line and what to do in the next, and gives its exit code. */
 export function tellFailure(error: unknown, json: boolean): ExitCode {
   const isOurs = error instanceof MillraceError
-  const message = maskUrl(clean(error instanceof Error ? error.message : String(error)))
+  const message = maskUrl(error instanceof Error ? error.message : String(error))
   const code = isOurs ? error.code : 'INTERNAL'
-  const hint = isOurs ? error.hint : undefined
-  if (json) console.error(JSON.stringify({ error: { code, message, ...(hint !== undefined && { hint }) } }))
+  const hint = isOurs
+    ? error.hint
+    : 'Set MILLRACE_DEBUG=1 to see where, and please report it if it is not of a file of yours.'
+  if (json) console.error(jsonText({ error: { code, message, hint, fields: isOurs ? error.fields : {} } }))
   else {
-    console.error(`✕ ${message}  ${code}`)
+    console.error(`✕ ${clean(message)}  ${code}`)
     if (hint !== undefined) console.error(`  ${clean(hint)}`)
-    if (!isOurs || process.env.MILLRACE_DEBUG) console.error(error instanceof Error ? error.stack : '')
+    if (process.env.MILLRACE_DEBUG && error instanceof Error) console.error(error.stack)
   }
   return exitCodeOf(error)
 }
@@ -51,22 +56,28 @@ function exitCodeOf(error: unknown): ExitCode {
   switch (error.code) {
     case 'JOB_NOT_FOUND':
     case 'QUEUE_NOT_FOUND':
+    case 'PARENT_NOT_FOUND':
       return EXIT.notFound
     case 'WAIT_TIMEOUT':
       return EXIT.timeout
     case 'CONFIRMATION_NEEDED':
       return EXIT.refused
     case 'CONFIG_INVALID':
+    // Unknown flags are USAGE: an unknown option stands in the configuration.
+    case 'OPTION_UNKNOWN':
     case 'HANDLER_MISSING':
     case 'STORE_URL':
     case 'KEY_INVALID':
+    case 'KEY_UNKNOWN':
     case 'DEFINITION_INVALID':
       return EXIT.store
     case 'USAGE':
-    case 'OPTION_UNKNOWN':
     case 'DURATION_INVALID':
     case 'SIZE_INVALID':
     case 'NAME_INVALID':
+    case 'PAYLOAD_INVALID':
+    case 'PAYLOAD_NOT_JSON':
+    case 'PAYLOAD_TOO_LARGE':
       return EXIT.usage
     default:
       return EXIT.failed

@@ -3,6 +3,7 @@
  * same code. Files of commands are loaded when their word is the first one, so that `work` starts without the rest.
  */
 import { Command, CommanderError } from 'commander'
+import { MillraceError } from '../core/errors.ts'
 import { nearest } from '../core/suggest.ts'
 import { VERSION } from '../runtime/version.ts'
 import { Context, type GlobalOptions } from './context.ts'
@@ -15,6 +16,7 @@ export type Run = (
   options: Readonly<Record<string, unknown>>,
 ) => Promise<ExitCode>
 
+/** One command, from which help, aliases and the parser are made. */
 export interface CommandSpec {
   /** `queue list`. */
   readonly path: string
@@ -26,6 +28,8 @@ export interface CommandSpec {
   /** Flags and what they do: `['--limit <n>', 'rows of one page']`. */
   readonly options?: readonly (readonly [flags: string, help: string])[]
   readonly examples?: readonly string[]
+  /** Not shown in the help. */
+  readonly isHidden?: boolean
   readonly run: Run
 }
 
@@ -57,9 +61,24 @@ export async function runProgram(specs: readonly CommandSpec[], args: readonly s
     await program.parseAsync([...args], { from: 'user' })
     return exit
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    const isJson = args.includes('--json')
+    if (!(error instanceof CommanderError)) return tellFailure(error, isJson)
+    if (error.exitCode === 0) return EXIT.ok
+    tellFailure(usage(error, specs, args), isJson)
+    return EXIT.usage
   }
+}
+
+/** Commander's complaint in our words: its second line asks whether another word was meant. */
+function usage(error: CommanderError, specs: readonly CommandSpec[], args: readonly string[]): MillraceError {
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  const meant = /Did you mean (.+?)\?/.exec(rest.join(' '))?.[1]
+  const words = args.filter((word) => !word.startsWith('-'))
+  const typed = [words.slice(0, 2).join(' '), words[0] ?? '']
+  const spec = specs.find(({ path, aliases = [] }) => typed.some((name) => name === path || aliases.includes(name)))
+  const how =
+    spec === undefined ? 'All commands: millrace help' : `Usage: millrace ${spec.path} ${spec.args ?? ''}`.trim()
+  return new MillraceError('USAGE', first, { hint: meant === undefined ? how : `Did you mean ${meant} ?` })
 }
 
 type Finish = (
@@ -85,20 +104,18 @@ function newProgram(): Command {
     .helpCommand('help [command]', 'print help for a command, or for exit-codes')
     .addHelpText('after', '\nExit codes: millrace help exit-codes')
     .showSuggestionAfterError(false)
+    .configureOutput({ outputError: () => {} })
     .exitOverride()
-  program.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '✕ ')) })
-  program
-    .command('exit-codes', { hidden: true })
-    .description('what the exit codes mean')
-    .addHelpText('after', `\n${EXIT_CODES}`)
-    .action(() => console.log(EXIT_CODES))
+  const exitCodes = program.command('exit-codes', { hidden: true }).action(() => console.log(EXIT_CODES))
+  // `help exit-codes` prints what it is about, not how a command is used.
+  exitCodes.helpInformation = () => `${EXIT_CODES}\n`
   return program
 }
 
 function addCommand(program: Command, spec: CommandSpec, finish: Finish): void {
   const [group, word] = spec.path.split(' ')
   const parent = word === undefined ? program : groupOf(program, group ?? '')
-  configure(parent.command(word ?? spec.path), spec, finish)
+  configure(parent.command(word ?? spec.path, { hidden: spec.isHidden === true }), spec, finish)
   for (const alias of spec.aliases ?? []) configure(program.command(alias, { hidden: true }), spec, finish)
 }
 
@@ -114,7 +131,7 @@ function groupOf(program: Command, name: string): Command {
 }
 
 function configure(command: Command, spec: CommandSpec, finish: Finish): void {
-  command.description(spec.summary).exitOverride().showSuggestionAfterError(true)
+  command.description(spec.summary).exitOverride().showSuggestionAfterError(true).allowExcessArguments(false)
   if (spec.args !== undefined) command.arguments(spec.args)
   for (const [flags, help] of spec.options ?? []) command.option(flags, help)
   if (spec.examples !== undefined)
@@ -135,9 +152,8 @@ function refuseUnknown(command: Command): void {
     const known = command.commands.map((each) => each.name())
     const near = nearest(String(word), known)
     const where = command.parent === null ? '' : `${command.name()} `
-    console.error(`✕ Unknown command "${where}${word}"  USAGE`)
-    console.error(near === undefined ? '  All commands: millrace help' : `  Did you mean  ${where}${near} ?`)
-    throw new CommanderError(EXIT.usage, 'millrace.unknownCommand', '')
+    const meant = near === undefined ? '' : `\n(Did you mean ${where}${near}?)`
+    throw new CommanderError(EXIT.usage, 'millrace.unknownCommand', `unknown command "${where}${word}"${meant}`)
   })
   command.allowExcessArguments(true)
 }

@@ -11,6 +11,7 @@ interface EarlySignals extends Array<string> {
   release(): void
 }
 
+/** Signals that are acted on until they are released. */
 export interface TakenSignals {
   /** How the command ends by the signals that came: 0 after an orderly stop. */
   readonly exitCode: ExitCode

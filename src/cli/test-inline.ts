@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from './failure.ts'
 import { clean, printJson, say } from './output.ts'
 import { jsonOf } from './values.ts'
 
+/** Runs the handler once and prints its result, or its error with its stack. Ends with 0 or 1. */
 export async function runInline(context: Context, handler: BoundHandler, data: unknown): Promise<ExitCode> {
   const { definition } = handler
   const given: unknown = jsonOf(data)

@@ -2,12 +2,16 @@
 import { MillraceError } from '../core/errors.ts'
 import { parsePriority } from '../core/job/priority.ts'
 
-/** A whole number above zero. */
-export function numberOf(value: unknown, flag: string): number | undefined {
+/** A whole number above zero and up to `max`. */
+export function numberOf(value: unknown, flag: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
   if (value === undefined) return undefined
-  const number = Number(value)
-  if (Number.isSafeInteger(number) && number > 0) return number
-  throw new MillraceError('USAGE', `${flag} is ${String(value)}; it must be a whole number above 0`)
+  const number = /^\d+$/.test(String(value).trim()) ? Number(value) : Number.NaN
+  if (Number.isSafeInteger(number) && number > 0 && number <= max) return number
+  const range = max === Number.MAX_SAFE_INTEGER ? 'above 0' : `from 1 to ${max.toLocaleString('en')}`
+  throw new MillraceError('USAGE', `${flag} is ${String(value)}; it must be a whole number ${range}`, {
+    fields: { flag, value: String(value) },
+    hint: `Write for example: ${flag} ${Math.min(10, max)}`,
+  })
 }
 
 /** A priority's word or number, as its number. */

@@ -1,9 +1,8 @@
 /** What a worker tells on stdout: a line per event, for people or as JSON. Never a payload. */
 
 import type { EventName, Events } from '../base/telemetry.ts'
-import { formatDuration } from '../core/duration.ts'
 import type { Millrace } from '../runtime/millrace.ts'
-import { clean } from './output.ts'
+import { clean, jsonText, spanText } from './output.ts'
 
 const LOGGED: readonly EventName[] = [
   'worker.started',
@@ -25,9 +24,14 @@ export function logEvents(mill: Millrace, format: 'pretty' | 'json', quiet: bool
 }
 
 function writeJson<N extends EventName>(event: N, fields: Events[N]): void {
-  const plain = Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value])
-  // JSON spells control characters out by itself.
-  console.log(JSON.stringify({ at: new Date().toISOString(), event, ...Object.fromEntries(plain) }))
+  const plain = Object.entries(fields).map(([key, value]) => [key, plainOf(value)])
+  console.log(jsonText({ at: new Date().toISOString(), event, ...Object.fromEntries(plain) }))
+}
+
+/** An error as its message, milliseconds without their noise. */
+function plainOf(value: unknown): unknown {
+  if (value instanceof Error) return value.message
+  return typeof value === 'number' ? Math.round(value * 100) / 100 : value
 }
 
 function writePretty<N extends EventName>(event: N, fields: Events[N]): void {
@@ -36,15 +40,21 @@ function writePretty<N extends EventName>(event: N, fields: Events[N]): void {
     // The name says which of the events it is.
     const { outcome, name, jobId, attempt, durationMs, error } = fields as Events['job.settled']
     const sign = outcome === 'completed' ? '✓' : outcome === 'failed' ? '✕' : outcome === 'retrying' ? '↻' : '·'
-    const took = formatDuration(Math.round(durationMs), 2)
     const why = error === undefined ? '' : `  ${error}`
     const again = attempt > 1 ? `  attempt ${attempt}` : ''
-    console.log(`${time} ${sign} ${clean(name)}  ${jobId}  ${outcome} in ${took}${again}${clean(why)}`)
+    const how = outcome === 'completed' || outcome === 'failed' ? '' : `  ${outcome}`
+    writeLine(`${time} ${sign} ${clean(name)}  ${jobId}  ${spanText(durationMs)}${how}${again}${clean(why)}`)
     return
   }
   if (event.startsWith('worker.')) return
   const rest = Object.entries(fields).map(
     ([key, value]) => `${key}=${value instanceof Error ? value.message : String(value)}`,
   )
-  console.log(`${time} ! ${event}  ${clean(rest.join('  '))}`)
+  writeLine(`${time} ! ${event}  ${clean(rest.join('  '))}`)
+}
+
+/** One event is one line: on a terminal what does not fit is cut, since `job show` and the JSON log have it all. */
+function writeLine(line: string): void {
+  const width = process.stdout.isTTY ? (process.stdout.columns ?? 80) : Number.POSITIVE_INFINITY
+  console.log(line.length > width ? `${line.slice(0, width - 1)}…` : line)
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
-import { ConfigError, MillraceError } from '../core/errors.ts'
+import { MillraceError } from '../core/errors.ts'
 import type { Priority } from '../core/job/priority.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import type {
@@ -27,8 +27,9 @@ import {
   rescheduleJobs,
   retryJobs,
 } from './control.ts'
-import { type EnqueueOptions, newJob } from './enqueue.ts'
+import { type EnqueueOptions, newJob, rowWithin } from './enqueue.ts'
 import { enqueueBatch, refusal } from './enqueue-many.ts'
+import { checkEventName } from './event-names.ts'
 import {
   countJobs,
   getJob,
@@ -180,8 +181,9 @@ export class Client implements Service {
     return this.store.cluster.nodes(ALIVE_WITHIN_MS)
   }
 
-  /** Calls `listener` at every such event in this process until the returned function is called. */
+  /** Calls `listener` at every such event in this process until the returned function is called. Throws for an unknown event. */
   on<N extends EventName>(name: N, listener: (event: Events[N]) => void): () => void {
+    checkEventName(name)
     return this.telemetry.on(name, listener)
   }
 
@@ -206,24 +208,7 @@ export class Client implements Service {
 
   /** With a synchronous driver the row stands in the caller's transaction before this returns. */
   #enqueueWithin(definition: JobDefinition, row: NewJob | Promise<NewJob>, tx: unknown): Promise<JobHandle> {
-    if (!this.store.capabilities.transactions) {
-      throw new ConfigError('CONFIG_INVALID', `${this.store.description} cannot take part in a transaction`, {
-        fields: { option: 'tx' },
-        hint: 'Leave `tx` out and enqueue after the commit, or use a store on a file.',
-      })
-    }
-    if (row instanceof Promise) {
-      row.catch(() => {})
-      throw new ConfigError(
-        'CONFIG_INVALID',
-        `${definition.name} cannot be enqueued with \`tx\` here: its schema or its payload needs asynchronous work`,
-        {
-          fields: { name: definition.name },
-          hint: 'Use a synchronous schema and a payload under 32 KiB, or enqueue after the commit.',
-        },
-      )
-    }
-    const results = this.store.jobs.insertWithin(tx, [row])
+    const results = this.store.jobs.insertWithin(tx, [rowWithin(this.store, definition, row)])
     const one = (all: readonly InsertResult[]) => {
       const [result] = all
       if (result === undefined) throw new MillraceError('INTERNAL', 'the store answered no result for a job')

@@ -1,7 +1,7 @@
 /**
  * Natural batching of enqueues: what arrives while an insert is in flight, or in the same turn of the event loop, goes
  * together in the next one. No timer and no setting: idle, one job is one statement; busy, batches grow by themselves.
- * Each caller's promise settles when the rows of its batch are committed. A batch holds at most 1,000 rows or 4 MiB.
+ * Each caller's promise settles when the rows of its batch are committed. A batch holds at most 1,000 rows or 1 MiB.
  */
 import { takeBatch } from '../core/batch.ts'
 import { StoreError } from '../core/errors.ts'
@@ -13,9 +13,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-const MAX_ROWS = 1000
-const MAX_BYTES = 4 * 1024 * 1024
-
+/** Gathers the enqueues of one client. */
 export class Coalescer {
   readonly #insert: (jobs: readonly NewJob[]) => Promise<readonly InsertResult[]>
   #waiting: Waiting[] = []
@@ -56,7 +54,7 @@ export class Coalescer {
   }
 
   async #flush(): Promise<void> {
-    const rows = takeBatch(this.#waiting, (w) => w.job.payload.byteLength, MAX_ROWS, MAX_BYTES)
+    const rows = takeBatch(this.#waiting, (w) => w.job.payload.byteLength)
     const batch = rows === this.#waiting.length ? this.#waiting : this.#waiting.slice(0, rows)
     this.#waiting = rows === this.#waiting.length ? [] : this.#waiting.slice(rows)
     await this.#write(batch)

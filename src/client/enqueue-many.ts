@@ -6,15 +6,13 @@ import { checkOptions } from '../core/options.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import type { InsertResult, NewJob, Store } from '../store/contract/index.ts'
 import { invalid } from './arguments.ts'
-import { ENQUEUE_OPTIONS, type EnqueueOptions, newJob } from './enqueue.ts'
+import { ENQUEUE_OPTIONS, type EnqueueOptions, newJob, rowWithin } from './enqueue.ts'
 
 /** A row that stands in the store. */
 export type Accepted = Exclude<InsertResult, { status: 'refused' }>
 
 /** One id or key cannot be that of many jobs. */
 const OPTIONS = ENQUEUE_OPTIONS.filter((option) => option !== 'id' && option !== 'unique')
-const MAX_ROWS = 1000
-const MAX_BYTES = 4 * 1024 * 1024
 
 /** What a `BULK_PARTIAL` of `enqueueMany` carries in `fields`. */
 export interface BulkEnqueueFields {
@@ -29,8 +27,9 @@ export interface BulkEnqueueFields {
 }
 
 /**
- * Every input is checked before the first row is written. Each batch (1,000 rows or 4 MiB) is one transaction; when a
- * later one fails, or some rows are refused, `BULK_PARTIAL` says what was committed. Between batches the event loop has its turn.
+ * Every input is checked before the first row is written. Each batch (1,000 rows or 1 MiB) is one transaction; when a
+ * later one fails, or some rows are refused, `BULK_PARTIAL` says what was committed. Between batches the event loop has its
+ * turn. With `tx` the batches follow each other inside the caller's transaction, and `BULK_PARTIAL` says what stands in it.
  */
 export async function enqueueBatch(
   store: Store,
@@ -45,12 +44,13 @@ export async function enqueueBatch(
   const rows: NewJob[] = []
   for (const input of inputs) {
     const row = newJob(codec, definition, input, options)
-    rows.push(row instanceof Promise ? await row : row)
+    if (options?.tx !== undefined) rows.push(rowWithin(store, definition, row))
+    else rows.push(row instanceof Promise ? await row : row)
   }
-  if (options?.tx !== undefined) return allAccepted(await store.jobs.insertWithin(options.tx, rows), rows)
+  if (options?.tx !== undefined) return insertAllWithin(store, options.tx, rows)
   const results: InsertResult[] = []
   for (let rest = rows; rest.length > 0; ) {
-    const count = takeBatch(rest, (job) => job.payload.byteLength, MAX_ROWS, MAX_BYTES)
+    const count = takeBatch(rest, (job) => job.payload.byteLength)
     try {
       results.push(...(await store.jobs.insert(count === rest.length ? rest : rest.slice(0, count))))
     } catch (error) {
@@ -60,6 +60,23 @@ export async function enqueueBatch(
     onCommit()
     rest = count === rest.length ? [] : rest.slice(count)
     if (rest.length > 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  return allAccepted(results, rows)
+}
+
+/** Batch after batch without a turn of the event loop between them, when the driver has none: the caller's transaction is open. */
+async function insertAllWithin(store: Store, tx: unknown, rows: readonly NewJob[]): Promise<readonly Accepted[]> {
+  const results: InsertResult[] = []
+  for (let rest = rows; rest.length > 0; ) {
+    const count = takeBatch(rest, (job) => job.payload.byteLength)
+    try {
+      const answer = store.jobs.insertWithin(tx, rest.slice(0, count))
+      results.push(...(answer instanceof Promise ? await answer : answer))
+    } catch (error) {
+      if (results.length === 0) throw error
+      throw partial(results, rows.length, error)
+    }
+    rest = rest.slice(count)
   }
   return allAccepted(results, rows)
 }

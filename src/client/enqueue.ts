@@ -10,7 +10,7 @@ import { parseUnique, type UniqueOptions } from '../core/job/unique.ts'
 import { checkOptions } from '../core/options.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import { isShape, validate } from '../job/schema.ts'
-import type { EdgePolicy, NewEdge, NewJob } from '../store/contract/index.ts'
+import type { EdgePolicy, NewEdge, NewJob, Store } from '../store/contract/index.ts'
 import { checkDefinition, instantOf, invalid, oneOf } from './arguments.ts'
 
 /** A parent: its id, or with what happens when it does not complete (default `cancel`). */
@@ -73,6 +73,28 @@ export function newJob(
   // The caller's input is what is stored; the worker validates again and gives its handler the schema's output.
   const checked = validate(definition.input, input, 'PAYLOAD_INVALID', definition.name)
   return checked instanceof Promise ? checked.then(() => seal(codec, row, input)) : seal(codec, row, input)
+}
+
+/** The row when it can go into a caller's transaction now: on this store, and with nothing left to wait for. Throws `CONFIG_INVALID`. */
+export function rowWithin(store: Store, definition: JobDefinition, row: NewJob | Promise<NewJob>): NewJob {
+  if (!store.capabilities.transactions) {
+    throw new ConfigError('CONFIG_INVALID', `${store.description} cannot take part in a transaction`, {
+      fields: { option: 'tx' },
+      hint: 'Leave `tx` out and enqueue after the commit, or use a store on a file.',
+    })
+  }
+  if (row instanceof Promise) {
+    row.catch(() => {})
+    throw new ConfigError(
+      'CONFIG_INVALID',
+      `${definition.name} cannot be enqueued with \`tx\` here: its schema or its payload needs asynchronous work`,
+      {
+        fields: { name: definition.name },
+        hint: 'Use a synchronous schema and a payload under 32 KiB, or enqueue after the commit.',
+      },
+    )
+  }
+  return row
 }
 
 type Row = Omit<NewJob, 'payload'>

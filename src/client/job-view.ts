@@ -13,6 +13,7 @@ export interface JobErrorInfo {
   readonly stack?: string
 }
 
+/** One attempt that has ended. */
 export interface AttemptInfo extends Omit<AttemptRecord, 'error' | 'startedAt' | 'endedAt'> {
   readonly startedAt: Date
   readonly endedAt: Date

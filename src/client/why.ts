@@ -4,6 +4,7 @@ import { COUNTED_TO } from '../core/job/limits.ts'
 import type { JobRow, Store } from '../store/contract/index.ts'
 import { notFound } from './waiter.ts'
 
+/** A reason for which a job is not running. */
 export type WhyCode =
   | 'finished'
   | 'running'
@@ -17,6 +18,7 @@ export type WhyCode =
   | 'expired'
   | 'lease-ended'
 
+/** One reason, in words and as data. */
 export interface Why {
   readonly code: WhyCode
   /** One sentence for people. */
@@ -108,7 +110,7 @@ async function queueReasons(store: Store, row: JobRow, now: number): Promise<rea
     const text =
       workers.length === 0
         ? 'No worker is alive.'
-        : `None of the ${workers.length} live workers handles ${row.name} on the queue ${row.queue}.`
+        : `${workers.length === 1 ? 'The one live worker does not handle' : `None of the ${workers.length} live workers handles`} ${row.name} on the queue ${row.queue}.`
     reasons.push(why('no-worker', text, { name: row.name, queue: row.queue, workers: workers.length }))
   } else if (row.state === 'pending' && reasons.length === 0) {
     const free = able.reduce((sum, node) => sum + Math.max(0, node.concurrency - node.running), 0)

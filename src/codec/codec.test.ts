@@ -72,7 +72,7 @@ describe('what is stored', () => {
     )
   })
 
-  it('tells its algorithm, key and compression without a key', async () => {
+  it('C1: tells its algorithm, key and compression without a key', async () => {
     expect(plain.inspect(await sealed.encode(FIELD, rows(100)))).toMatchObject({
       version: 1,
       alg: 'XAES-256-GCM',
@@ -89,7 +89,7 @@ describe('what is stored', () => {
     expect((await errorOf(() => plain.inspect(Buffer.from('no envelope')))).code).toBe('PAYLOAD_UNREADABLE')
   })
 
-  it('is compressed only above the limit and only when that saves a tenth', async () => {
+  it('C13: is compressed only above the limit and only when that saves a tenth', async () => {
     const compressionOf = async (value: unknown, options: CodecOptions = {}) =>
       plain.inspect(await createCodec(options).encode(FIELD, value)).compression
 
@@ -113,7 +113,7 @@ describe('what is stored', () => {
     expect(Buffer.from(bytes).includes('hunter2')).toBe(false)
   })
 
-  it('has a length that tells only a power of two when it is padded', async () => {
+  it('C13: has a length that tells only a power of two when it is padded', async () => {
     const codec = createCodec({ keys: ringOf('k1'), pad: true })
     const lengths = await Promise.all(
       [1, 10, 50, 61].map(async (n) => (await codec.encode(FIELD, 'x'.repeat(n))).length),
@@ -124,7 +124,7 @@ describe('what is stored', () => {
     expect((await codec.encode(FIELD, 'x'.repeat(62))).length).toBe((lengths[0] ?? 0) + 64)
   })
 
-  it('does not change when the job moves, is retried or gets another priority', async () => {
+  it('C7: does not change when the job moves, is retried or gets another priority', async () => {
     const bytes = await sealed.encode(FIELD, 'x')
     const seenLater = { ...FIELD, queue: 'other', priority: 10, attempts: 3 }
 
@@ -132,7 +132,7 @@ describe('what is stored', () => {
   })
 })
 
-describe('limits', () => {
+describe('D3: limits', () => {
   it('are those of the options, and of the call', async () => {
     const codec = createCodec({ maxBytes: 100 })
 
@@ -176,7 +176,7 @@ describe('limits', () => {
 })
 
 describe('reading', () => {
-  it('names a key that is not there, and reads on when it is added', async () => {
+  it('C12: names a key that is not there, and reads on when it is added', async () => {
     const bytes = await createCodec({ keys: ringOf('k2') }).encode(FIELD, 'x')
     const ring = createKeyRing({ active: 'k1', keys: { k1: K1 } })
     const codec = createCodec({ keys: ring })
@@ -190,7 +190,7 @@ describe('reading', () => {
     expect(await codec.decode(FIELD, bytes)).toBe('x')
   })
 
-  it('refuses rows in the clear when encryption is required', async () => {
+  it('C16: refuses rows in the clear when encryption is required', async () => {
     const keys = ringOf('k1')
     const strict = createCodec({ keys, requireEncryption: true })
 
@@ -202,7 +202,7 @@ describe('reading', () => {
     }
   })
 
-  it('takes a result only with the epoch it was written under, and a payload with any', async () => {
+  it('C17: takes a result only with the epoch it was written under, and a payload with any', async () => {
     const codec = createCodec({ keys: ringOf('k1') })
     const result: SealedField = { ...FIELD, field: 'result', epoch: 3 }
     const step: SealedField = { ...FIELD, field: 'step:charge', epoch: 3 }
@@ -225,7 +225,7 @@ describe('reading', () => {
     }
   })
 
-  it('reads nothing of a sealed value before its tag has proven it', async () => {
+  it('C5: reads nothing of a sealed value before its tag has proven it', async () => {
     const codec = createCodec({ keys: ringOf('k1') })
     const bytes = Buffer.from(await codec.encode(FIELD, { a: 1 }))
     bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1
@@ -235,7 +235,7 @@ describe('reading', () => {
     expect(parse).not.toHaveBeenCalled()
   })
 
-  it('tells when a value had been compressed by more than 200 to 1', async () => {
+  it('C14: tells when a value had been compressed by more than 200 to 1', async () => {
     const seen: number[] = []
     const codec = createCodec({ onHighRatio: (field, ratio) => seen.push(field === FIELD ? ratio : 0) })
 
@@ -246,7 +246,7 @@ describe('reading', () => {
   })
 })
 
-describe('blinding', () => {
+describe('C15: blinding', () => {
   const codec = createCodec({ keys: ringOf('k1') })
 
   it('keeps equality and nothing else', () => {

@@ -21,6 +21,7 @@ export type { EnvelopeInfo } from './envelope.ts'
 export type { SealedField } from './field.ts'
 export type { CodecOptions, EncodeLimits } from './options.ts'
 
+/** Encodes values for their fields and opens them again. */
 export interface Codec {
   /**
    * The bytes to store. A small value is encoded at once, one above 32 KiB of JSON by a promise. The bytes are the

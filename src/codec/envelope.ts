@@ -7,8 +7,11 @@
  * know it refuses: a later version must be able to change anything after the magic.
  */
 
+/** Bytes before the name of the key. */
 export const FIXED_BYTES = 6
+/** Bytes of a nonce. */
 export const NONCE_BYTES = 24
+/** Bytes of a tag. */
 export const TAG_BYTES = 16
 /** `MR`, version 1, plain, no flags, no kid: all ASCII, so that header and JSON are written in one go. */
 export const PLAIN_HEADER = 'MR\x01\x00\x00\x00'
@@ -18,6 +21,7 @@ const GZIP = 1
 const ZSTD = 2
 const KID = /^[A-Za-z0-9_.-]{1,32}$/
 
+/** How a body may be compressed. */
 export type Compression = 'gzip' | 'zstd'
 
 /** What an envelope says about itself; none of it is secret, and none of it is proven before the envelope is opened. */
@@ -86,6 +90,6 @@ export function parseEnvelope(bytes: Uint8Array): Envelope | undefined {
 }
 
 /** The same bytes as a Buffer; no copy. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

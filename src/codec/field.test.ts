@@ -22,7 +22,7 @@ const hasEpoch = ({ field }: Place) => field === 'result' || field.startsWith('s
 const nameOf = (p: Place) =>
   JSON.stringify([p.header.toString('hex'), p.storeId, p.jobId, p.jobName, p.field, hasEpoch(p) ? p.epoch : null])
 
-describe('additional data', () => {
+describe('C6: additional data', () => {
   it('is equal only for equal places', () => {
     fc.assert(
       fc.property(place, place, (a, b) => {

@@ -25,22 +25,26 @@ export interface Walk {
   readonly path: (string | number)[]
 }
 
+/** The error for an instance that would be stored as `{}`. */
 export function noFields(value: object, depth: number, walk: Walk, key: string | number): PayloadError {
   const hint = 'it has no fields of its own and would be stored as {}; pass a plain object'
   return notJson(walk, depth, key, `a ${kindOf(value)}`, hint)
 }
 
+/** The name of the class, for an error. */
 export function kindOf(value: object): string {
   const name: unknown = value.constructor?.name
   return typeof name === 'string' && name !== '' ? name.slice(0, 64) : 'class instance'
 }
 
+/** The error for what JSON cannot carry. */
 export function notJson(walk: Walk, depth: number, key: string | number, kind: string, hint: string): PayloadError {
   const at = place(walk.what, stepsTo(walk, depth, key))
   const fields = { what: walk.what, at, kind }
   return new PayloadError('PAYLOAD_NOT_JSON', `${at} is ${kind}, which JSON cannot carry`, { fields, hint })
 }
 
+/** The error for a key that could change prototypes. */
 export function polluting(walk: Walk, depth: number, key: string): PayloadError {
   const at = place(walk.what, stepsTo(walk, depth, key))
   return new PayloadError('PAYLOAD_INVALID', `${at} is a key that could change the prototype of every object`, {
@@ -49,6 +53,7 @@ export function polluting(walk: Walk, depth: number, key: string): PayloadError 
   })
 }
 
+/** The error for what is over a limit. */
 export function tooLarge(walk: Walk, limit: string, says: string, max: number): PayloadError {
   return new PayloadError('PAYLOAD_TOO_LARGE', `${walk.what} ${says}; at most ${max} ${limit} are allowed`, {
     fields: { what: walk.what, limit, max },
@@ -56,6 +61,7 @@ export function tooLarge(walk: Walk, limit: string, says: string, max: number): 
   })
 }
 
+/** The error for a string or key that is too long. */
 export function longString(walk: Walk, depth: number, key: string | number, length: number): PayloadError {
   const { maxString } = walk.limits
   const at = place(walk.what, stepsTo(walk, depth, key))
@@ -82,6 +88,7 @@ export function tooDeep(walk: Walk, depth: number, key: string | number): Payloa
   return tooLarge(walk, 'levels', 'is nested too deep', walk.limits.maxDepth)
 }
 
+/** Whether the value has properties: a list, an object, an instance. */
 export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }

@@ -66,7 +66,7 @@ describe('what is stored', () => {
   })
 })
 
-describe('what JSON cannot carry', () => {
+describe('D1: what JSON cannot carry', () => {
   const cycle: Record<string, unknown> = {}
   cycle.next = { list: [cycle] }
   const throwing = Object.defineProperty({}, 'a', {
@@ -104,7 +104,7 @@ describe('what JSON cannot carry', () => {
   })
 })
 
-describe('limits', () => {
+describe('D3: limits', () => {
   it.each([
     ['64 levels', nested(64), 'accepted'],
     ['65 levels', nested(65), 'PAYLOAD_TOO_LARGE'],
@@ -131,7 +131,7 @@ describe('limits', () => {
   })
 })
 
-describe('keys that could change every object', () => {
+describe('D2: keys that could change every object', () => {
   const own = (text: string): unknown => JSON.parse(text)
   const forms = [
     '{"__proto__":{"x":1}}',

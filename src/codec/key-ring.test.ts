@@ -26,7 +26,7 @@ const errorOf = (act: () => unknown): MillraceError => {
 const isSame = async (a: KeyRing, b: KeyRing) =>
   (await createCodec({ keys: b }).decode(FIELD, await createCodec({ keys: a }).encode(FIELD, 'x'))) === 'x'
 
-describe('a key', () => {
+describe('C8: a key', () => {
   it.each<[string, KeyInput]>([
     ['bytes', raw],
     ['base64', raw.toString('base64')],
@@ -80,7 +80,7 @@ describe('a key', () => {
   })
 })
 
-describe('a ring', () => {
+describe('C8: a ring', () => {
   const hex = raw.toString('hex')
   const other = randomBytes(32)
 
@@ -105,7 +105,7 @@ describe('a ring', () => {
     expect(errorOf(() => ring.activate('k9')).code).toBe('KEY_UNKNOWN')
   })
 
-  it('shows the names of its keys and nothing of them, however it is looked at', () => {
+  it('C18: shows the names of its keys and nothing of them, however it is looked at', () => {
     const ring = createKeyRing({ active: 'k1', keys: { k1: raw, k2: other } })
     const codec = createCodec({ keys: ring })
     const options = { depth: 20, showHidden: true, getters: true } as const
@@ -137,7 +137,7 @@ describe('a ring', () => {
   })
 })
 
-describe('a ring from text', () => {
+describe('C8: a ring from text', () => {
   const [one, two] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')]
 
   it.each([`k2:${two},k1:${one}`, `# newest first\nk2=${two}\n\nk1 = ${one}\n`])(

@@ -10,6 +10,7 @@ import { type KeyInput, readKey, type SealingKey } from './key-material.ts'
 
 export type { KeyInput } from './key-material.ts'
 
+/** What a ring is made of. */
 export interface KeyRingOptions {
   /** The name of the key that seals. */
   readonly active: string
@@ -17,6 +18,7 @@ export interface KeyRingOptions {
   readonly keys: Readonly<Record<string, KeyInput>>
 }
 
+/** Keys by name, one of which seals. Frozen; it holds no key that can be read. */
 export interface KeyRing {
   /** The name of the key that seals. */
   readonly active: string

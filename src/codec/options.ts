@@ -17,6 +17,7 @@ export interface EncodeLimits {
   readonly compress?: Compression | false
 }
 
+/** How values are limited, compressed and sealed. Everything has a default. */
 export interface CodecOptions {
   /** Without keys everything is stored in the clear. */
   readonly keys?: KeyRing

@@ -90,7 +90,7 @@ describe('rekeying a row', () => {
   })
 })
 
-describe('a rotation', () => {
+describe('C9: a rotation', () => {
   it('keeps every value readable by every node at every step', async () => {
     // 1: k1 alone; 2: k2 opens everywhere; 3: k2 seals; 4: rows are sealed anew; 5: k1 is gone.
     const reads = createCodec({ keys: ring('k1', 'k1', 'k2') })

@@ -9,12 +9,14 @@ export interface RekeyField {
   readonly bytes: Uint8Array
 }
 
+/** The sealed fields of one stored job. */
 export interface RekeyRow<F extends RekeyField = RekeyField> {
   readonly id: string
   readonly name: string
   readonly fields: readonly F[]
 }
 
+/** What is to be written back, and what could not be opened. */
 export interface RekeyResult<F extends RekeyField = RekeyField> {
   /** The fields with new bytes; empty when the row is left as it is. */
   readonly changed: readonly F[]

@@ -38,7 +38,7 @@ describe('an envelope of 1 KiB', () => {
     expect(REFUSED).toContain('"code":"PAYLOAD_UNREADABLE"')
   })
 
-  it('is refused with the one error after every flip of a single bit', async () => {
+  it('C11: is refused with the one error after every flip of a single bit', async () => {
     const faces = new Map<string, number>()
     for (let bit = 0; bit < sealed.length * 8; bit++) {
       const at = bit >> 3
@@ -92,7 +92,7 @@ describe('an envelope of 1 KiB', () => {
   })
 })
 
-describe('an envelope in another place', () => {
+describe('C6: an envelope in another place', () => {
   const places: readonly Partial<SealedField>[] = [
     { jobId: 'job-2' },
     { jobId: '' },
@@ -135,7 +135,7 @@ describe('an envelope in another place', () => {
   })
 })
 
-describe('the key', () => {
+describe('C10: the key', () => {
   it('is the one named, even where another would fit', async () => {
     const bytes = randomBytes(32)
     const twins = createCodec({ keys: createKeyRing({ active: 'k1', keys: { k1: bytes, k2: bytes } }) })

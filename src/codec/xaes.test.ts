@@ -7,7 +7,7 @@ const TEXT = Buffer.from('XAES-256-GCM')
 const seal = (key: Uint8Array, nonce: Uint8Array, text: Uint8Array, additional: Uint8Array) =>
   Buffer.concat(new XaesKey(key).seal(nonce, text, additional))
 
-describe('XAES-256-GCM', () => {
+describe('C2: XAES-256-GCM', () => {
   it.each([
     [0x01, '', 'ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271'],
     [0x03, 'c2sp.org/XAES-256-GCM', '986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d'],
@@ -38,7 +38,7 @@ describe('XAES-256-GCM', () => {
     expect(sum.digest('hex')).toBe('e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939')
   })
 
-  it('refuses every tag that has not 16 bytes', () => {
+  it('C4: refuses every tag that has not 16 bytes', () => {
     const key = new XaesKey(randomBytes(32))
     const [ciphertext, tag] = key.seal(NONCE, TEXT, Buffer.alloc(0))
 

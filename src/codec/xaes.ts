@@ -7,6 +7,7 @@ import type { Cipheriv } from 'node:crypto'
 import { nodeCrypto } from '../base/builtin.ts'
 import { NONCE_BYTES, TAG_BYTES } from './envelope.ts'
 
+/** Bytes of a key. */
 export const KEY_BYTES = 32
 const BLOCK = 16
 const GCM_NONCE_BYTES = 12

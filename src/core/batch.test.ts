@@ -19,9 +19,10 @@ describe('takeBatch', () => {
     expect(takeBatch(sizes, own, maxRows, maxBytes)).toBe(count)
   })
 
-  test('is bounded by 1,000 rows and 4 MiB when nothing else is said', () => {
+  test('is bounded by 1,000 rows and 1 MiB when nothing else is said', () => {
     expect(takeBatch(new Array(2000).fill(1), own)).toBe(MAX_BATCH_ROWS)
     expect(takeBatch([MAX_BATCH_BYTES - 1, 1, 1], own)).toBe(2)
+    expect(MAX_BATCH_BYTES).toBe(1024 * 1024)
   })
 
   const sizes = fc.array(fc.nat(100), { maxLength: 50 })

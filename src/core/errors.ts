@@ -6,11 +6,9 @@ export type ErrorCode =
   | 'OPTION_UNKNOWN'
   | 'DURATION_INVALID'
   | 'SIZE_INVALID'
-  | 'NODE_UNSUPPORTED'
   | 'NAME_INVALID'
   | 'DEFINITION_INVALID'
   | 'HANDLER_MISSING'
-  | 'HANDLER_LOAD_FAILED'
   | 'PAYLOAD_INVALID'
   | 'PAYLOAD_NOT_JSON'
   | 'PAYLOAD_TOO_LARGE'
@@ -22,16 +20,12 @@ export type ErrorCode =
   | 'KEY_UNKNOWN'
   | 'KEY_INVALID'
   | 'JOB_NOT_FOUND'
-  | 'JOB_STATE'
   | 'JOB_FAILED'
   | 'JOB_CANCELLED'
-  | 'JOB_REFUSED'
   | 'PARENT_NOT_FOUND'
   | 'QUEUE_NOT_FOUND'
-  | 'LEASE_LOST'
   | 'TIMEOUT'
   | 'WAIT_TIMEOUT'
-  | 'STOPPED'
   | 'STORE_URL'
   | 'STORE_UNREACHABLE'
   | 'STORE_BUSY'
@@ -59,7 +53,7 @@ export interface ErrorDetail {
   readonly cause?: unknown
 }
 
-/** The one base class: `catch (e) { if (e instanceof MillraceError && e.code === 'LEASE_LOST') … }`. */
+/** The one base class: `catch (e) { if (e instanceof MillraceError && e.code === 'STORE_BUSY') … }`. */
 export class MillraceError extends Error {
   readonly code: ErrorCode
   readonly fields: Readonly<Record<string, unknown>>

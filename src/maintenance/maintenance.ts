@@ -9,6 +9,7 @@ import type { Service } from '../base/service.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Retention, Store } from '../store/contract/index.ts'
 
+/** What the duties work with. */
 export interface MaintenanceOptions {
   readonly store: Store
   readonly clock: Clock
@@ -28,6 +29,7 @@ const LONGEST_SLEEP_MS = 250
 const PRUNE_EVERY_MS = 60_000
 const UNBLOCK_EVERY_MS = 30_000
 
+/** The background duties of one worker. */
 export class Maintenance implements Service {
   readonly #options: MaintenanceOptions
   readonly #loops: readonly Loop[]

@@ -4,6 +4,7 @@ import { newWorkerId } from '../base/id.ts'
 import { Telemetry } from '../base/telemetry.ts'
 import { Client } from '../client/client.ts'
 import { type CodecOptions, createCodec } from '../codec/codec.ts'
+import type { KeyRing } from '../codec/key-ring.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { StoreError } from '../core/errors.ts'
 import { checkOptions } from '../core/options.ts'
@@ -12,9 +13,11 @@ import type { BoundHandler } from '../job/handle.ts'
 import { Registry } from '../job/registry.ts'
 import type { Retention, Store } from '../store/contract/index.ts'
 import { type WorkerOptions, workerSettings } from '../worker/options.ts'
+import type { RekeyOptions, RekeyReport } from './rekey.ts'
 import { createStore, storeUrl } from './store-url.ts'
 import { WorkerHandle } from './worker-handle.ts'
 
+/** How a Millrace is opened. */
 export interface OpenOptions {
   /** A store's URL, or a store of your own. Default: `MILLRACE_STORE`, else `sqlite:./millrace.db`. */
   readonly store?: string | Store
@@ -26,6 +29,7 @@ export interface OpenOptions {
   readonly migrate?: boolean
   /** Relative paths in the store's URL count from here, default the working directory. */
   readonly base?: string
+  /** The time of everything here, of a store that is named by URL too. Default the machine's. */
   readonly clock?: Clock
 }
 
@@ -35,9 +39,11 @@ const DAY_MS = 86_400_000
 /** Work to be done: definitions with `run`, or bound handlers. */
 export type Handlers = readonly (BoundHandler | JobDefinition<never, unknown, unknown>)[]
 
+/** The one object an app works with: produces and inspects jobs, and runs workers. */
 export class Millrace extends Client {
   readonly #clock: Clock
   readonly #retention: Retention
+  readonly #keys: KeyRing | undefined
   readonly #keyIds: () => readonly string[]
   readonly #workers = new Set<WorkerHandle>()
   readonly #wakers: Set<() => void>
@@ -56,6 +62,7 @@ export class Millrace extends Client {
     this.#wakers = wakers
     this.#retention = retentionOf(options.retention)
     const keys = options.codec?.keys
+    this.#keys = keys
     this.#keyIds = () => keys?.ids ?? []
     keys?.onAdd(() => {
       for (const worker of this.#workers) worker.keyAdded()
@@ -67,7 +74,7 @@ export class Millrace extends Client {
     checkOptions(options, OPTIONS, 'Millrace.open')
     const clock = options.clock ?? systemClock
     const given = options.store
-    const store = isStore(given) ? given : await createStore(storeUrl(given), options.base)
+    const store = isStore(given) ? given : await createStore(storeUrl(given), options.base, options.clock)
     const mill = new Millrace(store, clock, options, new Set())
     await store.open()
     try {
@@ -105,6 +112,17 @@ export class Millrace extends Client {
     worker.done.then(forget, forget)
     worker.start()
     return worker
+  }
+
+  /**
+   * Seals every stored payload, result, error, progress note and log line anew under the active key, in small steps beside
+   * whatever else goes on. Can be stopped and called again at any time: it goes on where it stopped. Resolves with what it did
+   * and whether earlier keys can be taken away. Throws `CONFIG_INVALID` without keys.
+   */
+  async rekey(options: RekeyOptions = {}): Promise<RekeyReport> {
+    // Loaded by the few who call it.
+    const { rekeyStore } = await import('./rekey.ts')
+    return rekeyStore(this.store, this.codec, this.#keys, options)
   }
 
   /** Stops the workers of this process gracefully, then closes the store. Idempotent. */

@@ -1,5 +1,6 @@
 /** Stores by URL: the one place that names the drivers. */
 import { isAbsolute, resolve } from 'node:path'
+import type { Clock } from '../base/clock.ts'
 import { parseDuration } from '../core/duration.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Store } from '../store/contract/index.ts'
@@ -16,24 +17,26 @@ export function storeUrl(given: string | undefined): string {
 /**
  * Makes the store that a URL names, not yet open: `sqlite:PATH` (`?durability=full|normal`, `?busy=10s`),
  * `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (`?schema=millrace`, `?pool=5`, `?deadline=30s`, `?sslmode=verify-full`,
- * `?pooler=transaction`), `memory:`. Relative paths count from `base` (default: the working directory). Throws `STORE_URL`.
+ * `?pooler=transaction`), `memory:`. Relative paths count from `base` (default: the working directory); time is that
+ * of `clock` (default: the machine's, or the server's). Throws `STORE_URL`.
  */
-export async function createStore(url: string, base: string = process.cwd()): Promise<Store> {
+export async function createStore(url: string, base: string = process.cwd(), clock?: Clock): Promise<Store> {
   if (typeof url !== 'string') throw refused(String(url), 'it is neither a URL nor a store')
+  const timed = clock === undefined ? {} : { clock }
   const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1]
   switch (scheme) {
     case 'sqlite': {
       const { createSqliteStore } = await import('../store/sqlite/store.ts')
-      return createSqliteStore(sqliteOptions(url, base))
+      return createSqliteStore({ ...sqliteOptions(url, base), ...timed })
     }
     case 'postgres':
     case 'postgresql': {
       const { createPostgresStore } = await import('../store/postgres/store.ts')
-      return createPostgresStore({ url })
+      return createPostgresStore({ url, ...timed })
     }
     case 'memory': {
       const { createMemoryStore } = await import('../store/memory/store.ts')
-      return createMemoryStore()
+      return createMemoryStore(timed)
     }
     default:
       throw refused(url, 'it names no store that this version knows')

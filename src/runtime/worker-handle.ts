@@ -6,6 +6,7 @@ import type { Retention } from '../store/contract/index.ts'
 import { Worker, type WorkerParts } from '../worker/worker.ts'
 import { VERSION } from './version.ts'
 
+/** What a worker of this process is made of. */
 export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal'> {
   readonly retention: Retention
   readonly keyIds: () => readonly string[]
@@ -17,6 +18,7 @@ const HARD_STOP_MS = 5_000
 const HURRIED_STOP_MS = 100
 const MAX_RECLAIM_MS = 5_000
 
+/** A worker at work in this process: what it does, and the way to stop it. */
 export class WorkerHandle {
   readonly id: string
   /** Resolves when the worker has stopped; rejects when the store was out of reach for three leases, or closed under it. */
@@ -144,11 +146,15 @@ export class WorkerHandle {
   async #shut(): Promise<void> {
     if (this.#isFinished) return
     this.#isFinished = true
-    await Promise.all([this.#worker.stop(), this.#maintenance.stop(), this.#heart.stop(), this.#beats.stop()])
-    clearInterval(this.#keepAlive)
-    await this.#parts.store.cluster.remove(this.id).catch(() => {
+    // A store that does not answer must not keep a worker from ending.
+    const inTime = (work: Promise<unknown>) =>
+      Promise.race([work, new Promise<void>((resolve) => this.#parts.clock.after(HARD_STOP_MS, resolve))])
+    await inTime(Promise.all([this.#worker.stop(), this.#maintenance.stop(), this.#heart.stop(), this.#beats.stop()]))
+    const removal = this.#parts.store.cluster.remove(this.id).catch(() => {
       // A store that is away forgets this worker by its silence.
     })
+    await inTime(removal)
+    clearInterval(this.#keepAlive)
     this.#parts.telemetry.emit('worker.stopped', { workerId: this.id, jobsDone: this.#worker.jobsDone })
   }
 

@@ -3,6 +3,7 @@ import { ManualClock } from '../base/clock.ts'
 import { type Handlers, Millrace } from '../runtime/millrace.ts'
 import { createMemoryStore } from '../store/memory/store.ts'
 
+/** A Millrace for a test, with the clock that it lives by. */
 export interface TestingMillrace {
   readonly mill: Millrace
   readonly clock: ManualClock

@@ -9,7 +9,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Registry } from '../job/registry.ts'
-import type { Store } from '../store/contract/index.ts'
+import type { ClaimedJob, Store } from '../store/contract/index.ts'
 import { type Ended, type Executor, RELEASED, type Steps } from './executor.ts'
 import { type Fetched, type Fetcher, needsStartRecord } from './fetcher.ts'
 import { Leases } from './leases.ts'
@@ -20,6 +20,10 @@ import { settlementOf } from './settlement.ts'
 import type { Settler } from './settler.ts'
 import type { Slots } from './slots.ts'
 
+/** How long a worker starts handlers before the rest of the event loop has its turn. */
+const TURN_MS = 50
+
+/** What attempts are made with. */
 export interface AttemptsParts {
   readonly workerId: string
   readonly store: Store
@@ -38,15 +42,21 @@ export interface AttemptsParts {
   readonly onStoreFailed: (operation: string, error: unknown) => void
 }
 
+/** The attempts of one worker, from their claim to their outcome. */
 export class Attempts {
   readonly #parts: AttemptsParts
   readonly #maxUnsettled: number
   readonly leases: Leases
   readonly #steps: Steps = {
+    onPrepare: (job) => this.#prepares(job),
     onStart: (job) => this.#began(job),
     onEnd: (job, ended) => this.#ran(job, ended),
   }
   #isStarting = false
+  /** The latest reading of the monotonic clock. */
+  #now = 0
+  /** From here on nothing more is started in this turn of the event loop. */
+  #turnEnd = 0
   /** Attempts that ended here, whatever became of them. */
   done = 0
 
@@ -66,34 +76,22 @@ export class Attempts {
     })
   }
 
-  /** Starts fetched jobs while there are slots, and while not too many outcomes wait for the store. */
+  /** Starts fetched jobs in a new turn of the event loop: see `#startMore`. */
   startReady(): void {
-    if (this.#isStarting) return
-    const { slots, settler, fetcher } = this.#parts
-    this.#isStarting = true
-    while (slots.free > 0 && settler.waiting < this.#maxUnsettled) {
-      const fetched = fetcher.next()
-      if (fetched === undefined) break
-      this.#start(fetched)
-    }
-    this.#isStarting = false
+    this.#now = this.#parts.clock.monotonic()
+    this.#turnEnd = this.#now + TURN_MS
+    this.#startMore()
   }
 
   /** Gives fetched jobs back whose lease ends before `before`, attempts uncounted. */
   giveBack(before: number): void {
-    const { fetcher, registry, reporter, settler } = this.#parts
-    for (const job of fetcher.takeBack(before)) {
-      const handler = registry.get(job.name)
-      if (handler === undefined) continue
-      const running = new RunningJob(job, handler, 0, reporter)
-      running.isOver = true
-      settler.add({ job: running, settlement: { id: job.id, epoch: job.epoch, runMs: 0, to: 'pending' } })
-    }
+    for (const job of this.#parts.fetcher.takeBack(before)) this.#giveOneBack(job)
   }
 
   /** The handler ignored its signal for the whole grace: its attempt ends without it, its slot is free. */
   giveUp(job: RunningJob): void {
     if (job.isOver) return
+    this.#now = this.#parts.clock.monotonic()
     const why = job.aborted ?? 'stopping'
     this.#parts.telemetry.emit('job.abandoned', { jobId: job.id, name: job.name, queue: job.queue, why })
     if (why === 'lease-lost') {
@@ -117,6 +115,37 @@ export class Attempts {
       .then((sealed) => this.#end(job, { end: { kind }, result: null, ...sealed }))
   }
 
+  /**
+   * Starts fetched jobs while there are slots, and while not too many outcomes wait for the store. Handlers that keep the
+   * event loop busy start a few in a turn: between turns heartbeats, timeouts and the app have theirs. A job whose lease
+   * has ended meanwhile, by this worker's own clock, is not started.
+   */
+  #startMore(): void {
+    if (this.#isStarting) return
+    const { slots, settler, fetcher } = this.#parts
+    this.#isStarting = true
+    while (slots.free > 0 && settler.waiting < this.#maxUnsettled && this.#now < this.#turnEnd) {
+      const fetched = fetcher.next()
+      if (fetched === undefined) break
+      if (fetched.leaseEnd > this.#now) this.#start(fetched)
+      else {
+        fetcher.claimed--
+        this.#giveOneBack(fetched.job)
+      }
+    }
+    this.#isStarting = false
+    if (this.#now >= this.#turnEnd && fetcher.waiting > 0) this.#parts.onChange()
+  }
+
+  #giveOneBack(job: ClaimedJob): void {
+    const { registry, reporter, settler } = this.#parts
+    const handler = registry.get(job.name)
+    if (handler === undefined) return
+    const running = new RunningJob(job, handler, 0, reporter)
+    running.isOver = true
+    settler.add({ job: running, settlement: { id: job.id, epoch: job.epoch, runMs: 0, to: 'pending' } })
+  }
+
   #start({ job: claimed, leaseEnd }: Fetched): void {
     const { registry, telemetry, settings, reporter, slots } = this.#parts
     const handler = registry.get(claimed.name)
@@ -138,6 +167,7 @@ export class Attempts {
     } catch (error) {
       onStoreFailed('start', error)
     }
+    this.#now = this.#parts.clock.monotonic()
     this.#leave(job)
   }
 
@@ -145,9 +175,17 @@ export class Attempts {
     this.#parts.executor.run(job, this.#steps)
   }
 
+  /** An asynchronous schema or upgrade is user code too: it may take as long as its handler, and is let go with its lease. */
+  #prepares(job: RunningJob): void {
+    this.#now = this.#parts.clock.monotonic()
+    job.deadline = this.#now + job.timeoutMs
+    this.leases.watch(job)
+  }
+
   #began(job: RunningJob): void {
     const { clock, telemetry } = this.#parts
     const now = clock.monotonic()
+    this.#now = now
     job.startedAt = now
     job.deadline = now + job.timeoutMs
     this.leases.watch(job)
@@ -159,6 +197,8 @@ export class Attempts {
     if (job.isOver) return
     const { reporter } = this.#parts
     if (reporter.has(job)) {
+      // It has ended in time, however long the store takes for its news.
+      job.deadline = Number.POSITIVE_INFINITY
       void reporter.flush().then(() => {
         if (!job.isOver) this.#end(job, ended)
       })
@@ -167,8 +207,9 @@ export class Attempts {
 
   #end(job: RunningJob, ended: Ended): void {
     const { clock, random, fetcher, settler } = this.#parts
-    const runMs = job.startedAt === 0 ? 0 : clock.monotonic() - job.startedAt
-    fetcher.sawRun(runMs)
+    this.#now = clock.monotonic()
+    const runMs = job.startedAt === 0 ? 0 : this.#now - job.startedAt
+    if (job.startedAt !== 0) fetcher.sawRun(runMs)
     if (job.aborted !== 'lease-lost') {
       const settlement = settlementOf(job, ended, runMs, random())
       settler.add(ended.errorLine === undefined ? { job, settlement } : { job, settlement, errorLine: ended.errorLine })
@@ -180,7 +221,7 @@ export class Attempts {
   #leave(job: RunningJob): void {
     job.isOver = true
     this.#parts.slots.give(job)
-    this.startReady()
+    this.#startMore()
     this.#parts.onChange()
   }
 }

@@ -6,12 +6,15 @@ import { StoreError } from '../core/errors.ts'
 const FIRST_BACK_OFF_MS = 50
 const LAST_BACK_OFF_MS = 5_000
 
+/** Whether the store answers, and since when it does not. */
 export class Contact {
   readonly #clock: Clock
   readonly #telemetry: Telemetry
   readonly #lostAfterMs: number
   #lastSuccess: number
   #failures = 0
+  /** Back-offs since the last success: heartbeats that fail meanwhile do not make them longer. */
+  #backOffs = 0
   #notBefore = 0
   #lastError: unknown
 
@@ -32,10 +35,16 @@ export class Contact {
     return this.#failures > 0 && this.#clock.monotonic() - this.#lastSuccess > this.#lostAfterMs
   }
 
+  /** The event loop stood still: what was not heard meanwhile is not the store's silence. */
+  excuse(): void {
+    this.#lastSuccess = this.#clock.monotonic()
+  }
+
   succeeded(operation: string): void {
     if (this.#failures > 0) {
       this.#telemetry.emit('store.recovered', { operation, afterMs: this.#clock.monotonic() - this.#lastSuccess })
       this.#failures = 0
+      this.#backOffs = 0
     }
     this.#lastSuccess = this.#clock.monotonic()
   }
@@ -48,7 +57,7 @@ export class Contact {
 
   /** How long to wait before the next try; calls in between are held off. Doubles from 50 ms to 5 s, with full jitter above half. */
   backOffMs(random: number): number {
-    const full = Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(this.#failures - 1, 10))
+    const full = Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(this.#backOffs++, 10))
     const ms = full * (0.5 + random / 2)
     this.#notBefore = this.#clock.monotonic() + ms
     return ms
@@ -64,5 +73,23 @@ export class Contact {
         cause: this.#lastError,
       },
     )
+  }
+}
+
+/** The failure of a call that the store has not answered for `ms`. */
+export function unanswered(operation: string, ms: number): StoreError {
+  return new StoreError('transient', 'STORE_UNREACHABLE', `${operation} was not answered within ${Math.round(ms)} ms`, {
+    hint: 'Check the database and the way to it.',
+  })
+}
+
+/** Settles as `call` does, or rejects when it has not after `ms`. The call itself goes on. */
+export async function answeredWithin<T>(clock: Clock, ms: number, operation: string, call: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const cancel = clock.after(ms, () => late.reject(unanswered(operation, ms)))
+  try {
+    return await Promise.race([call, late.promise])
+  } finally {
+    cancel()
   }
 }

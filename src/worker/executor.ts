@@ -30,6 +30,8 @@ export const RELEASED: Ended = { end: { kind: 'released' }, result: null, error:
 
 /** Who is told how an attempt goes on. */
 export interface Steps {
+  /** The payload is worked on asynchronously: the handler begins later. */
+  readonly onPrepare: (job: RunningJob) => void
   readonly onStart: (job: RunningJob) => void
   readonly onEnd: (job: RunningJob, ended: Ended) => void
 }
@@ -53,25 +55,36 @@ export class Executor {
       end(job, this.#inputFailed(job, error), steps)
       return
     }
-    if (!(input instanceof Promise)) this.#handle(job, input, steps)
-    else
-      void input.then(
-        (opened) => this.#handle(job, opened, steps),
-        (error) => end(job, this.#inputFailed(job, error), steps),
-      )
+    if (!(input instanceof Promise)) {
+      this.#handle(job, input, steps)
+      return
+    }
+    steps.onPrepare(job)
+    void input.then(
+      (opened) => this.#handle(job, opened, steps),
+      (error) => end(job, this.#inputFailed(job, error), steps),
+    )
   }
 
   #handle(job: RunningJob, input: unknown, steps: Steps): void {
+    // Meanwhile it may have been given up, or told to stop: then its handler never begins.
+    if (job.isOver) return
+    if (job.aborted !== undefined) {
+      end(job, this.#threw(job, job.signal.reason), steps)
+      return
+    }
     job.dropPayload()
     steps.onStart(job)
     let value: unknown
+    let isLater: boolean
     try {
       value = this.#middleware.length === 0 ? job.handler.run(input, job) : this.#through(job, input)
+      isLater = isThenable(value)
     } catch (error) {
       end(job, this.#threw(job, error), steps)
       return
     }
-    if (!isThenable(value)) end(job, this.#returned(job, value), steps)
+    if (!isLater) end(job, this.#returned(job, value), steps)
     else
       void Promise.resolve(value).then(
         (result) => end(job, this.#returned(job, result), steps),
@@ -143,14 +156,15 @@ export class Executor {
   }
 
   #threw(job: RunningJob, error: unknown): Promise<Ended> | Ended {
-    if (error instanceof Snooze) return { end: { kind: 'snoozed', delayMs: error.delayMs }, result: null, error: null }
+    const flow = controlFlowOf(error)
+    if (flow instanceof Snooze) return { end: { kind: 'snoozed', delayMs: flow.delayMs }, result: null, error: null }
     if (job.aborted === 'cancelled') return this.#failed(job, { kind: 'cancelled' }, error)
     if (job.aborted === 'timeout') return this.#failed(job, { kind: 'timedOut' }, error)
     if (job.aborted === 'stopping') return RELEASED
-    if (error instanceof Discard) return this.#failed(job, { kind: 'discarded' }, error)
+    if (flow instanceof Discard) return this.#failed(job, { kind: 'discarded' }, error)
     const { name, code } = errorText(error)
     const threw = { kind: 'threw', errorName: name, ...(code !== undefined && { errorCode: code }) } as const
-    return this.#failed(job, error instanceof RetryAfter ? { ...threw, retryAfterMs: error.delayMs } : threw, error)
+    return this.#failed(job, flow instanceof RetryAfter ? { ...threw, retryAfterMs: flow.delayMs } : threw, error)
   }
 
   #inputFailed(job: RunningJob, error: unknown): Promise<Ended> | Ended {
@@ -188,6 +202,18 @@ function end(job: RunningJob, ended: Ended | Promise<Ended>, steps: Steps): void
   else steps.onEnd(job, ended)
 }
 
+/** What `await` would wait for. Throws what a getter or a trap of the value throws. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+  const mayBe = typeof value === 'object' ? value !== null : typeof value === 'function'
+  return mayBe && 'then' in (value as object) && typeof (value as { then: unknown }).then === 'function'
+}
+
+/** What was thrown when it steers the attempt; undefined for everything else, a proxy whose traps throw included. */
+function controlFlowOf(thrown: unknown): Snooze | Discard | RetryAfter | undefined {
+  try {
+    if (thrown instanceof Snooze || thrown instanceof Discard || thrown instanceof RetryAfter) return thrown
+  } catch {
+    // A trap threw: it is none of ours.
+  }
+  return undefined
 }

@@ -3,9 +3,11 @@
  *
  * Prefetch by Little's law (L = λW), not by a setting: ask for the free slots plus what will become free during one round
  * trip to the store, `slots × roundTrip / meanRun`, at most `maxPrefetch`. Both means are moving averages of what was
- * measured. A job that has waited here for half its lease is given back, its attempt uncounted.
+ * measured. While what waits here holds 1 MiB of payloads, nothing is fetched ahead: with large payloads the count alone
+ * would let a worker hold hundreds of MiB. A job that has waited here for half its lease is given back, its attempt uncounted.
  */
 
+import { MAX_BATCH_BYTES } from '../core/batch.ts'
 import { isSuspect } from '../core/job/decide.ts'
 import { prefetchCount } from '../core/prefetch.ts'
 import type { ClaimedJob, ClaimRequest, QueueShare } from '../store/contract/index.ts'
@@ -22,6 +24,7 @@ export interface Fetched {
 const NEWEST = 0.2
 const MAX_CLAIM = 1000
 
+/** What a worker asks for, and when. */
 export class Fetcher {
   readonly #settings: WorkerSettings
   readonly #slots: Slots
@@ -29,6 +32,7 @@ export class Fetcher {
   readonly #names: readonly string[]
   #ready: Fetched[] = []
   #head = 0
+  #waitingBytes = 0
   #roundTripMs = 1
   #meanRunMs = 1000
   #turn = 0
@@ -51,12 +55,15 @@ export class Fetcher {
   request(): ClaimRequest | undefined {
     const { concurrency, maxPrefetch, maxJobs, leaseMs } = this.#settings
     const free = this.#slots.free
-    const ahead = prefetchCount({
-      slots: concurrency,
-      roundTripMs: this.#roundTripMs,
-      meanRunMs: this.#meanRunMs,
-      maxPrefetch,
-    })
+    const ahead =
+      this.#waitingBytes >= MAX_BATCH_BYTES
+        ? 0
+        : prefetchCount({
+            slots: concurrency,
+            roundTripMs: this.#roundTripMs,
+            meanRunMs: this.#meanRunMs,
+            maxPrefetch,
+          })
     const limit = Math.min(free + ahead - this.waiting, MAX_CLAIM, maxJobs - this.claimed)
     if (limit <= 0) return undefined
     const queues = this.#shares(limit)
@@ -66,7 +73,10 @@ export class Fetcher {
 
   add(jobs: readonly ClaimedJob[], leaseEnd: number): void {
     this.claimed += jobs.length
-    for (const job of jobs) this.#ready.push({ job, leaseEnd })
+    for (const job of jobs) {
+      this.#ready.push({ job, leaseEnd })
+      this.#waitingBytes += job.payload.byteLength
+    }
   }
 
   /** The next job to start, oldest claim first. */
@@ -74,6 +84,7 @@ export class Fetcher {
     const fetched = this.#ready[this.#head]
     if (fetched === undefined) return undefined
     this.#head++
+    this.#waitingBytes -= fetched.job.payload.byteLength
     if (this.#head === this.#ready.length) {
       this.#ready = []
       this.#head = 0
@@ -88,6 +99,7 @@ export class Fetcher {
     this.#ready = waiting.filter((fetched) => fetched.leaseEnd > before)
     const back = waiting.filter((fetched) => fetched.leaseEnd <= before).map((fetched) => fetched.job)
     this.claimed -= back.length
+    for (const job of back) this.#waitingBytes -= job.payload.byteLength
     return back
   }
 

@@ -10,6 +10,7 @@ import type { ExtendResult, Store } from '../store/contract/index.ts'
 import type { RunningJob } from './running-job.ts'
 import type { Slots } from './slots.ts'
 
+/** What the leases of a worker are kept with. */
 export interface LeaseOptions {
   /** Whose leases these are. */
   readonly workerId: string
@@ -26,6 +27,7 @@ export interface LeaseOptions {
 /** A lease is given up this share of its length before it ends. */
 const MARGIN = 0.1
 
+/** The leases of one worker. */
 export class Leases {
   readonly #options: LeaseOptions
   #armedFor = Number.POSITIVE_INFINITY
@@ -40,7 +42,7 @@ export class Leases {
     return sentAt + this.#options.leaseMs * (1 - MARGIN)
   }
 
-  /** Watches a job whose handler has just begun. */
+  /** Watches a job whose deadline was just set. */
   watch(job: RunningJob): void {
     const at = Math.min(job.deadline, job.leaseEnd)
     if (at < this.#armedFor) this.#arm(at)
@@ -110,7 +112,8 @@ export class Leases {
 
   /** Acts on what is due for one job and returns when to look again. */
   #checkOne(job: RunningJob, now: number): number {
-    if (job.startedAt === 0) return Number.POSITIVE_INFINITY
+    // Not begun: its start is being written down.
+    if (job.deadline === 0) return Number.POSITIVE_INFINITY
     if (job.aborted === undefined) {
       if (now >= job.leaseEnd) {
         job.abort('lease-lost', now)

@@ -13,6 +13,7 @@ export interface QueueOptions {
   readonly weight?: number
 }
 
+/** How a worker works. Everything has a default. */
 export interface WorkerOptions {
   /** Jobs that run at a time, default 10. */
   readonly concurrency?: number
@@ -116,6 +117,12 @@ function defaultPrefetch(concurrency: number): number {
 
 function queueSettings(queues: WorkerOptions['queues']): WorkerSettings['queues'] {
   if (queues === undefined) return 'all'
+  if (typeof queues !== 'object' || queues === null) {
+    throw new ConfigError('CONFIG_INVALID', `\`queues\` is ${JSON.stringify(queues)}; it must name queues`, {
+      fields: { option: 'queues', value: queues },
+      hint: "Write: queues: ['media'], or { media: { concurrency: 4, weight: 2 } }.",
+    })
+  }
   const entries: readonly (readonly [string, QueueOptions])[] = isNames(queues)
     ? queues.map((name) => [name, {}] as const)
     : Object.entries(queues)
@@ -144,7 +151,7 @@ function count(value: number | undefined, name: string, fallback: number, min: n
   throw new ConfigError(
     'CONFIG_INVALID',
     `${name} is ${String(value)}; it must be a whole number from ${min} to ${max}`,
-    { fields: { option: name, value } },
+    { fields: { option: name, value }, hint: `Give a number from ${min} to ${max}, or leave it out for ${fallback}.` },
   )
 }
 
@@ -153,5 +160,6 @@ function duration(value: Duration | undefined, name: string, fallback: number, m
   if (ms >= min) return ms
   throw new ConfigError('CONFIG_INVALID', `${name} is ${ms} ms; it must be at least ${min} ms`, {
     fields: { option: name, value },
+    hint: 'Give a longer time, or leave it out.',
   })
 }

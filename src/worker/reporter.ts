@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
 import { redactText } from '../codec/redact.ts'
+import { takeBatch } from '../core/batch.ts'
 import type { LogLevel } from '../core/job/log-level.ts'
 import type { JobReport, Store } from '../store/contract/index.ts'
 import type { Outlet, RunningJob } from './running-job.ts'
@@ -16,7 +17,10 @@ interface News {
 const FLUSH_MS = 200
 /** Sequence numbers of one attempt begin at its epoch times this, so that attempts never collide. */
 const LINES_PER_ATTEMPT = 100_000
+/** The store keeps no more lines of a job, the newest, so no more wait here. */
+const MOST_LINES = 1000
 
+/** Progress and log lines on their way to the store. */
 export class Reporter implements Outlet {
   readonly #workerId: string
   readonly #store: Store
@@ -24,6 +28,8 @@ export class Reporter implements Outlet {
   readonly #clock: Clock
   readonly #telemetry: Telemetry
   readonly #news = new Map<RunningJob, News>()
+  /** Jobs whose news are on their way to the store now. */
+  #leaving: ReadonlySet<RunningJob> = new Set()
   readonly #lines = new WeakMap<RunningJob, number>()
   #cancelTimer: (() => void) | undefined
   #flushing: Promise<void> = Promise.resolve()
@@ -39,22 +45,22 @@ export class Reporter implements Outlet {
   progress(job: RunningJob, fraction: number, note: string | undefined): void {
     const news = this.#of(job)
     if (Number.isFinite(fraction)) news.progress = Math.min(1, Math.max(0, fraction))
-    if (note !== undefined) news.note = note
+    if (note !== undefined) news.note = String(note)
   }
 
   log(job: RunningJob, message: string, level: LogLevel): void {
     const line = (this.#lines.get(job) ?? 0) + 1
+    // The next number would be one of the next attempt.
+    if (line >= LINES_PER_ATTEMPT) return
     this.#lines.set(job, line)
-    this.#of(job).logs.push({
-      seq: job.claimed.epoch * LINES_PER_ATTEMPT + line,
-      level,
-      message: redactText(String(message)),
-    })
+    const { logs } = this.#of(job)
+    logs.push({ seq: job.claimed.epoch * LINES_PER_ATTEMPT + line, level, message: redactText(String(message)) })
+    if (logs.length >= 2 * MOST_LINES) logs.splice(0, logs.length - MOST_LINES)
   }
 
-  /** Tells whether the job has news that must be written before it is settled. */
+  /** Tells whether the job has news that must be written before it is settled, on their way already or not. */
   has(job: RunningJob): boolean {
-    return this.#news.has(job)
+    return this.#news.has(job) || this.#leaving.has(job)
   }
 
   /** Writes everything gathered so far. A store that is away loses progress and lines, never a job. */
@@ -69,18 +75,31 @@ export class Reporter implements Outlet {
     const all = [...this.#news]
     this.#news.clear()
     if (all.length === 0) return
-    try {
-      const reports = await Promise.all(all.map(([job, news]) => this.#seal(job, news)))
-      await this.#store.jobs.report(this.#workerId, reports)
-    } catch (error) {
-      this.#telemetry.emit('store.failed', { operation: 'report', error })
+    this.#leaving = new Set(all.map(([job]) => job))
+    // News that cannot be sealed (their key was withdrawn meanwhile) are lost; those of other jobs are not.
+    const sealed = await Promise.all(
+      all.map(([job, news]) => this.#seal(job, news).catch((error) => this.#failed(error))),
+    )
+    for (let rest = sealed.filter((each) => each !== undefined); rest.length > 0; ) {
+      const count = takeBatch(rest, bytesOf)
+      try {
+        await this.#store.jobs.report(this.#workerId, rest.slice(0, count))
+      } catch (error) {
+        this.#failed(error)
+      }
+      rest = rest.slice(count)
     }
+    this.#leaving = new Set()
+  }
+
+  #failed(error: unknown): undefined {
+    this.#telemetry.emit('store.failed', { operation: 'report', error })
   }
 
   async #seal(job: RunningJob, news: News): Promise<JobReport> {
     const { id, name } = job
     const logs = await Promise.all(
-      news.logs.map(async ({ seq, level, message }) => {
+      news.logs.slice(-MOST_LINES).map(async ({ seq, level, message }) => {
         return {
           seq,
           level,
@@ -110,4 +129,8 @@ export class Reporter implements Outlet {
     }
     return news
   }
+}
+
+function bytesOf(report: JobReport): number {
+  return (report.logs ?? []).reduce((sum, line) => sum + line.message.byteLength, report.note?.byteLength ?? 0)
 }

@@ -15,6 +15,7 @@ export interface Outlet {
   log(job: RunningJob, message: string, level: LogLevel): void
 }
 
+/** One attempt at work: what its handler sees, and what stops it. */
 export class RunningJob implements JobContext {
   readonly claimed: ClaimedJob
   readonly handler: BoundHandler

@@ -1,9 +1,9 @@
 /**
- * Outcomes on their way to the store. They travel with the next exchange, in batches of at most 1,000 rows or 4 MiB. When
+ * Outcomes on their way to the store. They travel with the next exchange, in batches of at most 1,000 rows or 1 MiB. When
  * the store is away they stay here until it answers or their lease ends. A batch that a constraint refuses is halved until
  * the bad row stands alone; that row is settled as failed without its bytes, so that one bad row never holds up the rest.
  */
-import { takeBatch } from '../core/batch.ts'
+import { MAX_BATCH_ROWS, takeBatch } from '../core/batch.ts'
 import type { Settlement, SettleResult } from '../store/contract/index.ts'
 import type { RunningJob } from './running-job.ts'
 
@@ -14,15 +14,19 @@ export interface Outcome {
   readonly errorLine?: string
 }
 
-const MAX_ROWS = 1000
-const MAX_BYTES = 4 * 1024 * 1024
-
+/** Outcomes on their way to the store. */
 export class Settler {
   #waiting: Outcome[] = []
-  #maxRows = MAX_ROWS
+  #maxRows = MAX_BATCH_ROWS
+  #isProbing = false
 
   get waiting(): number {
     return this.#waiting.length
+  }
+
+  /** A batch was refused: outcomes travel without a claim until one is taken, so that no fault of a claim is laid at their door. */
+  get isProbing(): boolean {
+    return this.#isProbing
   }
 
   add(outcome: Outcome): void {
@@ -32,7 +36,7 @@ export class Settler {
   /** Takes the next batch out, oldest first. */
   take(): readonly Outcome[] {
     if (this.#waiting.length === 0) return this.#waiting
-    const rows = takeBatch(this.#waiting, (o) => bytesOf(o.settlement), this.#maxRows, MAX_BYTES)
+    const rows = takeBatch(this.#waiting, (o) => bytesOf(o.settlement), this.#maxRows)
     if (rows === this.#waiting.length) {
       const all = this.#waiting
       this.#waiting = []
@@ -46,9 +50,14 @@ export class Settler {
     this.#waiting = [...batch, ...this.#waiting]
   }
 
-  /** A constraint refused this batch: the next one is half as large; a single row goes back stripped. Returns the row set aside. */
+  /** A constraint refused this batch: it goes again without a claim, then half of it; a single row goes back stripped. Returns the row set aside. */
   refused(batch: readonly Outcome[]): Outcome | undefined {
     const [only] = batch
+    if (!this.#isProbing) {
+      this.#isProbing = true
+      this.putBack(batch)
+      return undefined
+    }
     if (batch.length > 1 || only === undefined) {
       this.#maxRows = Math.max(1, batch.length >> 1)
       this.putBack(batch)
@@ -63,14 +72,12 @@ export class Settler {
     return only
   }
 
-  /** The store took a batch: batches may be large again. */
-  accepted(): void {
-    this.#maxRows = MAX_ROWS
-  }
-
-  /** Forgets outcomes whose lease was lost meanwhile. */
-  drop(isLost: (outcome: Outcome) => boolean): void {
-    this.#waiting = this.#waiting.filter((outcome) => !isLost(outcome))
+  /** The store took a batch: batches may be large again. True when claims had been held back for it. */
+  accepted(): boolean {
+    const hadProbed = this.#isProbing
+    this.#isProbing = false
+    this.#maxRows = MAX_BATCH_ROWS
+    return hadProbed
   }
 }
 

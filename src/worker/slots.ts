@@ -1,6 +1,7 @@
 /** Room for running jobs: how many run, in all and per queue, and which. */
 import type { RunningJob } from './running-job.ts'
 
+/** Room for jobs in one worker. */
 export class Slots {
   readonly size: number
   readonly #running = new Set<RunningJob>()

@@ -15,7 +15,7 @@ import { StoreError } from '../core/errors.ts'
 import type { Registry } from '../job/registry.ts'
 import type { ExchangeResult, Lease, Store } from '../store/contract/index.ts'
 import { Attempts } from './attempts.ts'
-import { Contact } from './contact.ts'
+import { answeredWithin, Contact, unanswered } from './contact.ts'
 import { Executor } from './executor.ts'
 import { Fetcher } from './fetcher.ts'
 import type { WorkerSettings } from './options.ts'
@@ -24,6 +24,7 @@ import { answers, type Outcome, Settler } from './settler.ts'
 import { Slots } from './slots.ts'
 import { tellSettled } from './tell.ts'
 
+/** What a worker is made of. */
 export interface WorkerParts {
   readonly id: string
   readonly store: Store
@@ -38,6 +39,7 @@ export interface WorkerParts {
   readonly onFatal: (error: unknown) => void
 }
 
+/** Claims, runs and settles until it is stopped. */
 export class Worker implements Service {
   readonly #parts: WorkerParts
   readonly #slots: Slots
@@ -48,6 +50,9 @@ export class Worker implements Service {
   readonly #contact: Contact
   #isScheduled = false
   #isInFlight = false
+  /** When the exchange in flight was sent. */
+  #sentAt = 0
+  #lastBeatAt: number
   /** The last claim left something, or a hint came since: there may be more. */
   #mayHaveMore = true
   #isClaiming = false
@@ -61,6 +66,7 @@ export class Worker implements Service {
   constructor(parts: WorkerParts) {
     const { settings, store, clock, codec, telemetry } = parts
     this.#parts = parts
+    this.#lastBeatAt = clock.monotonic()
     this.#slots = new Slots(settings.concurrency, settings.queues !== 'all')
     this.#fetcher = new Fetcher(settings, this.#slots, parts.id, parts.registry.names)
     this.#reporter = new Reporter(parts.id, store, codec, clock, telemetry)
@@ -121,16 +127,23 @@ export class Worker implements Service {
     this.wake()
   }
 
-  /** Extends leases, gives back what waited too long, and checks that the store still answers. */
+  /** Extends leases, gives back what waited too long, and checks that the store still answers. Takes a lease's time at most. */
   async heartbeat(): Promise<void> {
     const { clock, settings } = this.#parts
-    this.#attempts.giveBack(clock.monotonic() + settings.leaseMs / 2)
+    const { leaseMs, heartbeatMs } = settings
+    const now = clock.monotonic()
+    if (now - this.#lastBeatAt > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
+    this.#lastBeatAt = now
+    this.#attempts.giveBack(now + leaseMs / 2)
     try {
-      await this.#attempts.leases.heartbeat()
-      if (this.#slots.running.size > 0) this.#contact.succeeded('heartbeat')
+      const hasRunning = this.#slots.running.size > 0
+      await answeredWithin(clock, leaseMs, 'heartbeat', this.#attempts.leases.heartbeat())
+      if (hasRunning) this.#contact.succeeded('heartbeat')
     } catch (error) {
       this.#contact.failed('heartbeat', error)
     }
+    const openMs = this.#isInFlight ? clock.monotonic() - this.#sentAt : 0
+    if (openMs > leaseMs) this.#contact.failed('exchange', unanswered('exchange', openMs))
     if (this.#contact.isLost && !this.#isStopped) {
       for (const job of this.#slots.running) this.#attempts.leases.abort(job, 'lease-lost')
       this.#parts.onFatal(this.#contact.lostError(this.#parts.store.description))
@@ -182,7 +195,8 @@ export class Worker implements Service {
     this.#attempts.startReady()
     if (this.#isInFlight || !this.#contact.mayTry) return
     const settle = this.#settler.take()
-    const claim = this.#isClaiming && (this.#mayHaveMore || settle.length > 0) ? this.#fetcher.request() : undefined
+    const mayClaim = this.#isClaiming && !this.#settler.isProbing && (this.#mayHaveMore || settle.length > 0)
+    const claim = mayClaim ? this.#fetcher.request() : undefined
     if (settle.length === 0 && claim === undefined && !this.#mayHaveMore) {
       this.#rest()
       return
@@ -196,6 +210,7 @@ export class Worker implements Service {
     // A hint that comes from now on is about what this exchange may not see.
     this.#mayHaveMore = false
     const sentAt = clock.monotonic()
+    this.#sentAt = sentAt
     try {
       const settle = batch.map((outcome) => outcome.settlement)
       const result = await store.jobs.exchange(
@@ -203,13 +218,15 @@ export class Worker implements Service {
       )
       this.#contact.succeeded('exchange')
       this.#fetcher.sawRoundTrip(clock.monotonic() - sentAt)
-      this.#settler.accepted()
+      if (this.#settler.accepted()) this.#mayHaveMore = true
       this.#took(batch, result)
       if (result.more) this.#mayHaveMore = true
-      if (claim !== undefined) this.#foundNothing = result.claimed.length === 0
+      if (claim !== undefined) this.#foundNothing = result.claimed.length === 0 && !result.more
       this.#fetcher.add(result.claimed, this.#attempts.leases.endOf(sentAt))
       this.#heard(result.cancelling)
-      this.#attempts.startReady()
+      // Paused while this claim was under way: what it brought goes back. Stopped for good: its leases end by themselves.
+      if (this.#isClaiming) this.#attempts.startReady()
+      else if (!this.#isStopped) this.#attempts.giveBack(Number.POSITIVE_INFINITY)
     } catch (error) {
       this.#refused(batch, error)
     } finally {
@@ -239,7 +256,9 @@ export class Worker implements Service {
     }
     this.#settler.putBack(batch)
     this.#contact.failed('exchange', error)
-    if (kind === 'transient') this.#parts.clock.after(this.#contact.backOffMs(this.#parts.random()), () => this.wake())
+    // A timer may fire up to a millisecond early; one that does would find the back-off still on.
+    if (kind === 'transient')
+      this.#parts.clock.after(this.#contact.backOffMs(this.#parts.random()) + 1, () => this.wake())
     else this.#parts.onFatal(error)
   }
 

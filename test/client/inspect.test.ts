@@ -59,7 +59,7 @@ test('result waits for another connection, fails as the job did, and gives up in
   await expect(never.result()).rejects.toMatchObject({ code: 'JOB_CANCELLED' })
 })
 
-test('nothing that is sealed stands in the file in the clear', async () => {
+test('C15: nothing that is sealed stands in the file in the clear', async () => {
   const path = tempStorePath()
   const codec = {
     keys: createKeyRing({ active: 'k1', keys: { k1: Buffer.alloc(32, 7).map((_, i) => (i * 37 + 11) % 251) } }),

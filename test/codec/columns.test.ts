@@ -6,7 +6,7 @@ import { MIGRATIONS } from '../../src/store/sqlite/schema.ts'
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/encryption.md'), 'utf8')
 
-describe('every column that can hold text', () => {
+describe('C15: every column that can hold text', () => {
   it('is listed as sealed, hashed or in the clear, with the reason', () => {
     const db = new DatabaseSync(':memory:')
     for (const migration of MIGRATIONS) db.exec(migration)

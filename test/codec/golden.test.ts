@@ -7,7 +7,7 @@ import { GOLDEN_BLIND, GOLDEN_CASES } from './golden-cases.ts'
 
 const FOLDER = join(import.meta.dirname, 'golden')
 
-describe('bytes that an earlier version stored', () => {
+describe('C1: bytes that an earlier version stored', () => {
   it.each(GOLDEN_CASES)('decode for ever: $file', async ({ file, options, field, value }) => {
     const bytes = readFileSync(join(FOLDER, file))
 

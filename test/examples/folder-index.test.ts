@@ -12,9 +12,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { appFolder, runIn } from '../support/app-folder.ts'
 import { tempDir } from '../support/temp-store.ts'
+import { hasTerminal, onTerminal } from '../support/terminal.ts'
 
 const EXAMPLE = resolve(import.meta.dirname, '../../examples/folder-index')
 
@@ -116,6 +118,7 @@ test('names of files cannot put anything into the page', async () => {
   const html = readFileSync(join(folder, 'out/report.html'), 'utf8')
   expect(html).not.toContain('<img')
   expect(html).toContain('&#60;img src=x onerror=alert(1)&#62;.txt')
+  expect(html).toMatch(/<td>[^<]+\n[^<]+<\/td><td class="n">2<\/td>/) // a line for each of the two
 }, 60_000)
 
 test('after kill -9 again and again each file is in the report exactly once', async () => {
@@ -167,6 +170,31 @@ test('Ctrl-C ends with 130 and says that it goes on', async () => {
   expect(JSON.parse(ran.stdout)).toMatchObject({ files: 600, failed: 0 })
 }, 60_000)
 
+test.skipIf(!hasTerminal)(
+  'its bar fits a terminal of 80 columns and ends full (needs: script)',
+  async () => {
+    const folder = example()
+    const root = manyFiles(300)
+
+    const shown = await onTerminal(folder, `node example/main.ts ${root} --out out`)
+
+    expect(shown.code, shown.text).toBe(0)
+    const [, ...drawn] = stripVTControlCharacters(shown.text)
+      .split(/(?=Indexing )/)
+      .map((text) => text.split('\n')[0]?.trim() ?? '')
+    for (const line of drawn) {
+      expect(line).toMatch(/ETA \S+$/)
+      expect(line.length, line).toBeLessThanOrEqual(80)
+    }
+    expect(drawn.at(-1)).toContain('100 %  300/300 files')
+    // What it switched off would stay off after `kill -9`: the cursor, and lines that go on in the next one.
+    expect(shown.text).not.toContain('\u001b[?25l')
+    expect(shown.text).not.toContain('\u001b[?7l')
+    expect(shown.text).toContain('npx millrace queue stats --store sqlite:out/index.db')
+  },
+  60_000,
+)
+
 test.each([
   ['--nope', 'nope'],
   ['/no/such/folder', 'there is no folder'],
@@ -177,6 +205,13 @@ test.each([
   expect(ran).toMatchObject({ code: 2, stdout: '' })
   expect(ran.stderr).toContain(said)
   expect(ran.stderr).toContain('npm start -- [FOLDER]')
+})
+
+test('--help says how it is called, on stdout', async () => {
+  const ran = await runIn(example(), 'node example/main.ts --help')
+
+  expect(ran).toMatchObject({ code: 0, stderr: '' })
+  expect(ran.stdout).toContain('npm start -- [FOLDER]')
 })
 
 function sizeOf(path: string): number {

@@ -144,6 +144,7 @@ describe('an opened Millrace refuses', () => {
     [call('reprioritise', 'x', 'hihg'), 'CONFIG_INVALID'],
     [call('move', 'x', ''), 'NAME_INVALID'],
     [call('reschedule', 'x', 'tomorrow'), 'CONFIG_INVALID'],
+    [call('on', 'job.setled', () => {}), 'CONFIG_INVALID'],
     [call('work', plain), 'HANDLER_MISSING'],
     [call('work', [5]), 'HANDLER_MISSING'],
     [call('work', [defineJob({ name: 'no-run' })]), 'HANDLER_MISSING'],

@@ -5,7 +5,9 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineJob, Millrace } from '../../src/index.ts'
+import { exitWithParent } from '../support/parent.ts'
 
+exitWithParent()
 const [, , store = '', folder = ''] = process.argv
 const log = join(folder, `${process.pid}.log`)
 const mill = await Millrace.open({ store })

@@ -15,6 +15,8 @@ const RUNS = LONG ? 20 : 1
 const JOBS = LONG ? 5_000 : 300
 const KILLS = LONG ? 50 : 6
 const WORKERS = 4
+/** How many jobs of each wave another job waits for. */
+const PARENTS = 10
 /** Bytes of a job's two lines in the logs, at least. */
 const BOTH_LINES = 88
 
@@ -52,12 +54,17 @@ async function runOnce(seed: number): Promise<{ kills: number; losses: number; s
   await Promise.all(workers.map((worker) => worker.line('ready')))
 
   const ids: string[] = []
+  const children: string[] = []
   let kills = 0
   for (; kills < KILLS; kills++) {
     const count = Math.floor((JOBS * (kills + 1)) / KILLS) - ids.length
     const before = logBytes(logs)
     const inputs = Array.from({ length: count }, () => Math.floor(random() * 6))
-    ids.push(...(await mill.enqueueMany(noted, inputs)).map((job) => job.id))
+    const wave = (await mill.enqueueMany(noted, inputs)).map((job) => job.id)
+    ids.push(...wave)
+    // Its parents' ends take the road of jobs with dependents.
+    const dependsOn = wave.slice(-PARENTS).map((job) => ({ job, onFailure: 'proceed' as const }))
+    children.push((await mill.enqueue(noted, 0, { dependsOn })).id)
     // Somewhere between the first start of the wave and its last end.
     const wanted = before + Math.floor(random() * count) * BOTH_LINES
     await expect.poll(() => logBytes(logs) >= wanted, { timeout: 60_000, interval: 1 }).toBe(true)
@@ -70,8 +77,9 @@ async function runOnce(seed: number): Promise<{ kills: number; losses: number; s
   await Promise.all(workers.map((worker) => worker.kill()))
 
   const runs = readRuns(logs)
-  const jobs = await Promise.all(ids.map((id) => mill.get(id)))
   expect(ids).toHaveLength(JOBS)
+  ids.push(...children)
+  const jobs = await Promise.all(ids.map((id) => mill.get(id)))
   expect(ids.flatMap((id, i) => faultOf(jobs[i] ?? null, id, runs) ?? [])).toEqual([])
   expect(invariantFaults(path)).toEqual([])
   await mill.close()

@@ -6,9 +6,11 @@ import { createInterface } from 'node:readline'
 import { newId } from '../../src/base/id.ts'
 import type { EdgePolicy, NewJob } from '../../src/store/contract/index.ts'
 import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { exitWithParent } from '../support/parent.ts'
 import { generator } from '../support/random.ts'
 import type { Parts } from './roles.ts'
 
+exitWithParent()
 const [, , path = '', role = '', json = '{}'] = process.argv
 const store = createSqliteStore({ path, durability: 'normal', busyDeadlineMs: 60_000 })
 const { jobs } = store

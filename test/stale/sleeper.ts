@@ -1,7 +1,9 @@
 /** A whole worker whose handlers run until somebody makes the file `wake`; then they report and return `stale`. Arguments: the store, that file. */
 import { existsSync } from 'node:fs'
 import { defineJob, Millrace } from '../../src/index.ts'
+import { exitWithParent } from '../support/parent.ts'
 
+exitWithParent()
 const [, , store = '', wake = ''] = process.argv
 const mill = await Millrace.open({ store })
 const job = defineJob({
@@ -16,5 +18,5 @@ const job = defineJob({
     return 'stale'
   },
 })
-mill.work([job], { concurrency: 100, lease: '400ms', heartbeat: '100ms' })
+mill.work([job], { concurrency: 100, lease: '2s', heartbeat: '400ms' })
 mill.on('lease.lost', ({ jobId }) => console.log(`lost ${jobId}`))

@@ -4,7 +4,9 @@
  */
 import { createInterface } from 'node:readline'
 import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { exitWithParent } from '../support/parent.ts'
 
+exitWithParent()
 const [, , path = '', count = '1', leaseMs = '100'] = process.argv
 const store = createSqliteStore({ path, durability: 'normal', busyDeadlineMs: 60_000 })
 await store.open()

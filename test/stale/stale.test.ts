@@ -85,7 +85,7 @@ test(
     const all = () => stale.lines.filter((line) => line.startsWith('started ')).length
     await expect.poll(all, { timeout: 30_000, interval: 5 }).toBe(JOBS)
     stale.signal('SIGSTOP')
-    const worker = mill.work([job], { concurrency: JOBS, lease: '60s' })
+    const worker = mill.work([job], { concurrency: JOBS, lease: '4s' })
     await expect.poll(() => running, { timeout: 30_000, interval: 5 }).toBe(JOBS)
 
     writeFileSync(wake, '')

@@ -29,6 +29,9 @@ const FAULTS: Readonly<Record<string, string>> = {
   'a payload that is nowhere':
     'SELECT id FROM (SELECT id, payload FROM millrace_job UNION ALL SELECT id, payload FROM millrace_archive) j ' +
     'WHERE payload IS NULL AND NOT EXISTS (SELECT 1 FROM millrace_bytes WHERE job_id = j.id AND field = 1)',
+  'a payload that is in its row and beside it':
+    'SELECT id FROM (SELECT id, payload FROM millrace_job UNION ALL SELECT id, payload FROM millrace_archive) j ' +
+    'WHERE payload IS NOT NULL AND EXISTS (SELECT 1 FROM millrace_bytes WHERE job_id = j.id AND field = 1)',
   'bytes, attempts or log lines of a job that does not exist':
     'SELECT job_id FROM (SELECT job_id FROM millrace_bytes UNION SELECT job_id FROM millrace_attempt UNION SELECT job_id ' +
     'FROM millrace_log) WHERE job_id NOT IN (SELECT id FROM millrace_job) AND job_id NOT IN (SELECT id FROM millrace_archive)',

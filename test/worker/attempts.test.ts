@@ -171,6 +171,19 @@ describe('rows that another hand wrote', () => {
     expect((await mill.list({})).jobs).toHaveLength(3)
   })
 
+  test('many of them at the head of a queue do not end a draining worker before the rest is done', async () => {
+    const { mill, write } = await openFile()
+    const ok = defineJob({ name: 'ok', run: () => {} })
+    await mill.enqueueMany(ok, new Array(60).fill(undefined), { priority: 'high' })
+    write("UPDATE millrace_job SET tags = '{'")
+    const last = await mill.enqueue(ok)
+
+    await mill.work([ok], { drain: true, concurrency: 2, maxPrefetch: 0 }).done
+
+    expect((await mill.get(last.id))?.state).toBe('completed')
+    expect(await mill.count({ state: 'failed' })).toMatchObject({ count: 60 })
+  })
+
   test.each(['', 'null', '{', '{"attempts":"many"}', '{"attempts":9,"backoff":"warp","delayMs":1}'])(
     'a retry policy of %j leaves the policy to the definition',
     async (retry) => {

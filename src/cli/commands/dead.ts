@@ -5,13 +5,15 @@ import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
+import { progressBar } from '../progress.ts'
 import { numberOf } from '../values.ts'
 import { COMMANDS as JOB_COMMANDS, printJobs } from './job.ts'
-import { change } from './job-change.ts'
+import { type Change, change, DELETE, RETRY } from './job-change.ts'
 
 const ALL = ['--all', 'every dead letter'] as const
 const QUEUE = ['--queue <queue>', 'only of this queue'] as const
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'dead list',
@@ -39,15 +41,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '[id...]',
     summary: 'put dead letters back with a fresh retry budget',
     options: [ALL, QUEUE],
-    run: (context, ids, options) => each(context, ids, options, 'retry', (mill, some) => mill.retry(some), 'retried'),
+    run: (context, ids, options) => each(context, ids, options, RETRY),
   },
   {
     path: 'dead delete',
-    aliases: ['queue:flush'],
     args: '[id...]',
     summary: 'delete dead letters; this cannot be undone',
     options: [ALL, QUEUE],
-    run: (context, ids, options) => each(context, ids, options, 'delete', (mill, some) => mill.remove(some), 'removed'),
+    run: (context, ids, options) => each(context, ids, options, DELETE),
+  },
+  {
+    path: 'queue:flush',
+    isHidden: true,
+    summary: 'dead delete --all',
+    options: [QUEUE],
+    run: (context, _, options) => each(context, [], { ...options, all: true }, DELETE),
   },
 ]
 
@@ -56,7 +64,7 @@ async function list(
   _: readonly string[],
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
-  const limit = numberOf(options.limit, '--limit')
+  const limit = numberOf(options.limit, '--limit', 200)
   const page = await context.withMill((mill) =>
     mill.list({
       ...failed(options),
@@ -64,22 +72,18 @@ async function list(
       ...(typeof options.cursor === 'string' && { cursor: options.cursor }),
     }),
   )
-  if (page.jobs.length === 0 && context.output.isTerminal) say(context.output, 'No dead letters.')
-  else await printJobs(context, page.jobs, page.next)
+  await printJobs(context, page.jobs, page.next, 'dead letters')
   return EXIT.ok
 }
-
-type Call = (mill: Millrace, ids: readonly string[]) => ReturnType<Millrace['retry']> | ReturnType<Millrace['remove']>
 
 async function each(
   context: Context,
   ids: readonly string[],
   options: Readonly<Record<string, unknown>>,
-  verb: string,
-  call: Call,
-  good: string,
+  how: Change,
 ): Promise<ExitCode> {
-  if (ids.length > 0) return await change(context, ids, verb, (mill) => call(mill, ids), [good])
+  if (ids.length > 0) return await change(context, ids, how)
+  const verb = how.verb.toLowerCase()
   if (options.all !== true) {
     throw new MillraceError('USAGE', `dead ${verb} needs ids, or --all`, { hint: 'List them with: millrace dead list' })
   }
@@ -90,53 +94,56 @@ async function each(
       else say(context.output, 'No dead letters.')
       return EXIT.ok
     }
-    if (!(await context.confirm(`${verb} ${count}${capped ? '+' : ''} dead letters?`))) return EXIT.refused
-    const done = await all(context, mill, options, call, good, count)
+    const warning = how.isFinal === true ? 'This cannot be undone.' : ''
+    if (!(await context.confirm(`${how.verb} ${lettersOf(count, capped)}`, warning))) return EXIT.refused
+    const done = await all(context, mill, options, how, capped ? undefined : count)
     if (context.output.json) printJson({ done })
-    else say(context.output, `${done} dead letters ${good}.`)
+    else say(context.output, `${lettersOf(done, false)} ${how.good[0] ?? ''}.`)
     return EXIT.ok
   })
 }
 
-/** In pages, oldest first: what was changed is no dead letter any more, so the first page is always the next one. */
+/** In pages, oldest first. */
 async function all(
   context: Context,
   mill: Millrace,
   options: Readonly<Record<string, unknown>>,
-  call: Call,
-  good: string,
-  total: number,
+  { verb, call, good }: Change,
+  total: number | undefined,
 ): Promise<number> {
-  const bar = await progressBar(context, total)
+  const bar = await progressBar(context.output, verb, total)
   let done = 0
-  for (let cursor: string | undefined; ; ) {
-    const page = await mill.list({
-      ...failed(options),
-      limit: 200,
-      order: 'oldest',
-      ...(cursor !== undefined && { cursor }),
-    })
-    if (page.jobs.length > 0) {
-      const outcomes = await call(
-        mill,
-        page.jobs.map(({ id }) => id),
-      )
-      done += outcomes.filter(({ outcome }) => outcome === good).length
-      bar?.update(done)
+  try {
+    for (let cursor: string | undefined; ; ) {
+      const page = await mill.list({
+        ...failed(options),
+        limit: 200,
+        order: 'oldest',
+        ...(cursor !== undefined && { cursor }),
+      })
+      const ids = page.jobs.map(({ id }) => id)
+      if (ids.length > 0) {
+        done += (await call(mill, ids)).filter(({ outcome }) => good.includes(outcome)).length
+        bar.update(done)
+      }
+      cursor = page.next
+      if (cursor === undefined) return done
     }
-    cursor = page.next
-    if (cursor === undefined) break
+  } catch (error) {
+    if (done === 0) throw error
+    const why = error instanceof Error ? `: ${error.message}` : ''
+    throw new MillraceError('BULK_PARTIAL', `stopped after ${lettersOf(done, false)} ${good[0] ?? ''}${why}`, {
+      fields: { done },
+      hint: 'Run it again to go on with the others.',
+      cause: error,
+    })
+  } finally {
+    bar.stop()
   }
-  bar?.stop()
-  return done
 }
 
-async function progressBar(context: Context, total: number) {
-  if (!process.stderr.isTTY || context.output.quiet || total < 1000) return undefined
-  const { SingleBar } = await import('cli-progress')
-  const bar = new SingleBar({ format: '{bar} {percentage} %  {value}/{total}  ETA {eta_formatted}', hideCursor: true })
-  bar.start(total, 0)
-  return bar
+function lettersOf(count: number, capped: boolean): string {
+  return `${count.toLocaleString('en')}${capped ? '+' : ''} dead ${count === 1 ? 'letter' : 'letters'}`
 }
 
 function failed(options: Readonly<Record<string, unknown>>) {

@@ -21,11 +21,12 @@ interface Finding {
   readonly fix?: string
 }
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'doctor',
     aliases: ['queue:doctor'],
-    summary: 'check the whole set-up; ends with 7 when something is wrong',
+    summary: 'check the whole set-up',
     run: doctor,
   },
 ]
@@ -33,9 +34,7 @@ export const COMMANDS: readonly CommandSpec[] = [
 const LOW_DISK_BYTES = 256 * 1024 * 1024
 
 async function doctor(context: Context): Promise<ExitCode> {
-  const findings: Finding[] = [
-    { group: 'Runtime', level: 'ok', text: `Node ${process.version}, SQLite ${process.versions.sqlite}` },
-  ]
+  const findings: Finding[] = [runtime()]
   const names = await checkConfig(context, findings)
   const mill = await checkStore(context, findings)
   if (mill !== undefined) {
@@ -50,6 +49,20 @@ async function doctor(context: Context): Promise<ExitCode> {
   if (context.output.json) printJson({ ok: isWell, findings })
   else tell(context, findings)
   return isWell ? EXIT.ok : EXIT.check
+}
+
+/** An SQLite before 3.51.3 can damage a file that several processes write. */
+function runtime(): Finding {
+  const text = `Node ${process.version}, SQLite ${process.versions.sqlite}`
+  const [major = 0, minor = 0, patch = 0] = (process.versions.sqlite ?? '').split('.').map(Number)
+  const isSafe = major > 3 || (major === 3 && (minor > 51 || (minor === 51 && patch >= 3)))
+  if (isSafe) return { group: 'Runtime', level: 'ok', text }
+  return {
+    group: 'Runtime',
+    level: 'problem',
+    text: `${text}: it can damage a file that several processes write`,
+    fix: 'Use a Node whose SQLite is 3.51.3 or newer: 24.15, 22.23.3, 25.9 or later.',
+  }
 }
 
 /** The names that the configured handlers run. */

@@ -6,6 +6,7 @@ import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'init',

@@ -10,10 +10,12 @@ import { bind } from '../../job/handle.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
-import { clean, paint, printJson, printRows, say, stateText, timeText } from '../output.ts'
+import { clean, hanging, type Output, paint, printJson, say, stateText, timeText } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
+import { type Column, printRows } from '../table.ts'
 import { jsonOf, numberOf, priorityOf, wordsOf } from '../values.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'job list',
@@ -41,6 +43,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['--queue <queue>', "instead of the definition's"],
       ['--priority <priority>', 'low, normal, high, urgent or 0–100'],
       ['--delay <duration>', 'run no sooner than this from now'],
+      ['--timeout <duration>', 'how long an attempt may run'],
       ['--unique <key>', 'one job at a time for this key'],
       ['--tag <tags>', 'tags, separated by commas'],
     ],
@@ -62,7 +65,7 @@ async function list(
   _: readonly string[],
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
-  const limit = numberOf(options.limit, '--limit')
+  const limit = numberOf(options.limit, '--limit', 200)
   const page = await context.withMill((mill) =>
     mill.list({
       ...(options.state !== undefined && { state: statesOf(options.state) }),
@@ -77,25 +80,52 @@ async function list(
   return EXIT.ok
 }
 
-/** Prints a page of jobs in the form that was asked for. */
-export async function printJobs(context: Context, jobs: readonly JobInfo[], next: string | undefined): Promise<void> {
+/** Prints a page of jobs in the form that was asked for; for dead letters the error comes first, as it is what one looks for. */
+export async function printJobs(
+  context: Context,
+  jobs: readonly JobInfo[],
+  next: string | undefined,
+  kind: 'jobs' | 'dead letters' = 'jobs',
+): Promise<void> {
   const { output } = context
   if (output.json) return printJson({ data: jobs, ...(next !== undefined && { next }) })
-  const rows = jobs.map((job) => [
-    job.id,
-    job.name,
-    job.queue,
-    stateText(output, job.state),
-    job.reason ?? '',
-    String(job.attempts),
-    timeText(output, job.createdAt),
-    job.error === null ? '' : `${job.error.name}: ${job.error.message}`,
-  ])
-  if (jobs.length > 0 || !output.isTerminal) {
-    await printRows(output, ['id', 'name', 'queue', 'state', 'reason', 'attempts', 'created', 'error'], rows)
-  } else say(output, 'No jobs.')
+  if (jobs.length === 0) say(output, `No ${kind}.`)
+  else {
+    const isDead = kind === 'dead letters' && output.isTerminal
+    const columns = isDead ? DEAD_COLUMNS : COLUMNS
+    await printRows(
+      output,
+      columns.map(([column]) => column),
+      jobs.map((job) => columns.map(([, cell]) => cell(output, job))),
+    )
+  }
   if (next !== undefined) say(output, `More: --cursor ${next}`)
 }
+
+type Cell = readonly [column: Column, cell: (output: Output, job: JobInfo) => string]
+
+const ID: Cell = [{ head: 'id' }, (_, job) => job.id]
+const NAME: Cell = [{ head: 'name', shrinkTo: 16 }, (_, job) => job.name]
+const QUEUE: Cell = [{ head: 'queue', shrinkTo: 7, drop: 2 }, (_, job) => job.queue]
+const STATE: Cell = [{ head: 'state' }, (output, job) => stateText(output, job.state)]
+const REASON: Cell = [{ head: 'reason', drop: 3 }, (_, job) => job.reason ?? '']
+const ATTEMPTS: Cell = [{ head: 'tries', drop: 4, isNumber: true }, (_, job) => String(job.attempts)]
+const CREATED: Cell = [{ head: 'created', drop: 1 }, (output, job) => timeText(output, job.createdAt)]
+const FAILED: Cell = [{ head: 'failed', drop: 1 }, (output, job) => timeText(output, job.finishedAt)]
+const ERROR: Cell = [
+  { head: 'error', shrinkTo: 16, drop: 5 },
+  (_, job) => (job.error === null ? '' : `${job.error.name}: ${job.error.message}`),
+]
+/** In this order for programs, too. */
+const COLUMNS: readonly Cell[] = [ID, NAME, QUEUE, STATE, REASON, ATTEMPTS, CREATED, ERROR]
+const DEAD_COLUMNS: readonly Cell[] = [
+  ID,
+  NAME,
+  QUEUE,
+  [{ head: 'why', shrinkTo: 20 }, (output, job) => ERROR[1](output, job) || (job.reason ?? '')],
+  ATTEMPTS,
+  FAILED,
+]
 
 async function show(context: Context, [id = '']: readonly string[]): Promise<ExitCode> {
   return await context.withMill(async (mill) => {
@@ -115,8 +145,10 @@ function printJob(
   logs: Awaited<ReturnType<Millrace['logs']>>,
 ): void {
   const { output } = context
-  const line = (name: string, value: string) => console.log(`${paint(output, 'dim', name.padEnd(10))} ${value}`)
-  console.log(`${paint(output, 'bold', clean(job.name))}  ${job.id}`)
+  const line = (name: string, value: string) =>
+    console.log(`${paint(output, 'dim', name.padEnd(10))} ${hanging(output, value, 11)}`)
+  console.log(paint(output, 'bold', hanging(output, clean(job.name), 0)))
+  line('id', job.id)
   line('state', `${stateText(output, job.state)}${job.reason === null ? '' : ` (${job.reason})`}`)
   line('queue', `${clean(job.queue)}, priority ${job.priorityName}`)
   line('created', `${job.createdAt.toISOString()} (${timeText(output, job.createdAt)})`)
@@ -135,10 +167,7 @@ function printJob(
   )
   if (job.state === 'completed') line('result', clean(JSON.stringify(job.result) ?? '–'))
   if (job.error !== null)
-    line(
-      'error',
-      clean(job.error.stack ?? `${job.error.name}: ${job.error.message}`).replaceAll('\\u000a', '\n           '),
-    )
+    line('error', clean(job.error.stack ?? `${job.error.name}: ${job.error.message}`).replaceAll('\\u000a', '\n'))
   for (const { text } of job.finishedAt === null ? why : []) line('why', text)
   for (const past of job.history) {
     const took = formatDuration(past.endedAt.getTime() - past.startedAt.getTime(), 2)
@@ -154,16 +183,32 @@ async function add(
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
   const input = jsonOf(options.data)
-  const definition = (await configured(context, name)) ?? defineJob({ name })
+  const definitions = (await context.handlers()).map((each) => bind(each).definition)
+  const known = definitions.find((each) => each.name === name || each.aliases.includes(name))
+  const definition = known ?? defineJob({ name })
+  if (known === undefined && definitions.length > 0) {
+    const near = nearest(
+      name,
+      definitions.map((each) => each.name),
+    )
+    say(
+      context.output,
+      `! No configured handler runs ${clean(name)}.${near === undefined ? '' : ` Did you mean ${near}?`}`,
+    )
+  }
   const job = await context.withMill((mill) =>
-    // The input's type is known to the definition alone; its schema checks it.
-    mill.enqueue(definition as JobDefinition<unknown>, input, {
-      ...(typeof options.queue === 'string' && { queue: options.queue }),
-      ...(typeof options.priority === 'string' && { priority: priorityOf(options.priority) }),
-      ...(typeof options.delay === 'string' && { delay: options.delay }),
-      ...(typeof options.unique === 'string' && { unique: options.unique }),
-      ...(typeof options.tag === 'string' && { tags: wordsOf(options.tag) }),
-    }),
+    // A wrong value was typed here, not written in the configuration.
+    asUsage(() =>
+      // The input's type is known to the definition alone; its schema checks it.
+      mill.enqueue(definition as JobDefinition<unknown>, input, {
+        ...(typeof options.queue === 'string' && { queue: options.queue }),
+        ...(typeof options.priority === 'string' && { priority: priorityOf(options.priority) }),
+        ...(typeof options.delay === 'string' && { delay: options.delay }),
+        ...(typeof options.timeout === 'string' && { timeout: options.timeout }),
+        ...(typeof options.unique === 'string' && { unique: options.unique }),
+        ...(typeof options.tag === 'string' && { tags: wordsOf(options.tag) }),
+      }),
+    ),
   )
   if (context.output.json) printJson({ id: job.id, status: job.status, state: job.state })
   else console.log(job.id)
@@ -171,10 +216,14 @@ async function add(
   return job.status === 'rejected' ? EXIT.failed : EXIT.ok
 }
 
-/** The definition that the configured handlers have for a name. */
-async function configured(context: Context, name: string): Promise<JobDefinition | undefined> {
-  const definitions = (await context.handlers()).map((each) => bind(each).definition)
-  return definitions.find((each) => each.name === name || each.aliases.includes(name))
+async function asUsage<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'CONFIG_INVALID') throw error
+    const { fields, hint, cause } = error
+    throw new MillraceError('USAGE', error.message, { fields, cause, ...(hint !== undefined && { hint }) })
+  }
 }
 
 async function wait(

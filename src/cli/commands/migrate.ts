@@ -6,15 +6,23 @@ import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'migrate',
     aliases: ['queue:migrate'],
     args: '[what]',
-    summary: 'make the tables, or bring them to the latest version (`up`, the default); `status` only looks',
+    examples: [
+      'millrace migrate          # up: brings them to the latest version',
+      'millrace migrate status   # only looks; ends with 7 when they are older',
+    ],
+    summary: 'bring the tables to the latest version, or show which they have',
     run: (context, [what = 'up']) => {
       if (what === 'up' || what === 'status') return migrate(context, what === 'up')
-      throw new MillraceError('USAGE', `migrate ${what} is neither up nor status`)
+      throw new MillraceError('USAGE', `migrate ${what} is neither up nor status`, {
+        fields: { what },
+        hint: 'Write: millrace migrate, or millrace migrate status',
+      })
     },
   },
 ]

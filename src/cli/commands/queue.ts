@@ -1,14 +1,17 @@
 /** `millrace queue list | show | stats | pause | resume | clear`. */
 
-import { formatDuration } from '../../core/duration.ts'
 import { COUNTED_TO } from '../../core/job/limits.ts'
-import { JOB_STATES } from '../../core/job/state.ts'
+import { JOB_STATES, type JobState } from '../../core/job/state.ts'
+import { nearest } from '../../core/suggest.ts'
 import type { QueueInfo, QueueStats } from '../../store/contract/index.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
-import { paint, printJson, printRows, say, timeText } from '../output.ts'
+import { countText, type Output, paint, printJson, say, spanText, timeText } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
+import { progressBar } from '../progress.ts'
+import { type Column, printRows } from '../table.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   { path: 'queue list', aliases: ['queue:list'], summary: 'every queue with its depth', run: list },
   { path: 'queue show', aliases: ['queue:show'], args: '<queue>', summary: 'one queue', run: stats },
@@ -27,7 +30,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [['--reason <text>', 'shown wherever the queue is']],
     run: (context, [queue = ''], options) =>
       context.withMill(async (mill) => {
+        const known = (await mill.queues.list()).map(({ name }) => name)
         await mill.queues.pause(queue, typeof options.reason === 'string' ? { reason: options.reason } : {})
+        const near = known.includes(queue) ? undefined : nearest(queue, known)
+        if (near !== undefined) say(context.output, `! No job is in ${queue}. Did you mean ${near}?`)
         return told(context, queue, 'paused')
       }),
   },
@@ -51,6 +57,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
 ]
 
+const NONE = 'No queue has live jobs or settings.'
+
 async function list(context: Context): Promise<ExitCode> {
   const { output } = context
   const queues = await context.withMill((mill) => mill.queues.list())
@@ -58,25 +66,35 @@ async function list(context: Context): Promise<ExitCode> {
     printJson({ data: queues })
     return EXIT.ok
   }
-  if (queues.length === 0) say(output, 'No queue has live jobs or settings.')
+  if (queues.length === 0) say(output, NONE)
   else
     await printRows(
       output,
-      HEAD,
+      COLUMNS,
       queues.map((queue) => rowOf(context, queue)),
     )
   return EXIT.ok
 }
 
-const HEAD = ['queue', 'pending', 'oldest', 'processing', 'scheduled', 'retrying', 'blocked', 'paused']
+const COLUMNS: readonly Column[] = [
+  { head: 'queue', shrinkTo: 10 },
+  { head: 'pending', isNumber: true },
+  { head: 'oldest', drop: 1, isNumber: true },
+  { head: 'processing', isNumber: true },
+  { head: 'scheduled', drop: 3, isNumber: true },
+  { head: 'retrying', drop: 4, isNumber: true },
+  { head: 'blocked', drop: 5, isNumber: true },
+  { head: 'paused', shrinkTo: 12 },
+]
 
 function rowOf(context: Context, queue: QueueInfo): readonly string[] {
-  const count = (state: (typeof JOB_STATES)[number]) => countText(queue.counts[state] ?? 0)
+  const { output } = context
+  const count = (state: JobState) => depthText(output, queue.counts[state] ?? 0)
   const oldest = queue.oldestPendingAt === null ? null : new Date(queue.oldestPendingAt)
   return [
     queue.name,
     count('pending'),
-    timeText(context.output, oldest),
+    oldest === null && output.isTerminal ? '' : timeText(output, oldest).replace(/ ago$/, ''),
     count('processing'),
     count('scheduled'),
     count('retrying'),
@@ -85,9 +103,9 @@ function rowOf(context: Context, queue: QueueInfo): readonly string[] {
   ]
 }
 
-/** Stores count no further. */
-function countText(count: number): string {
-  return count >= COUNTED_TO ? `${COUNTED_TO.toLocaleString('en')}+` : String(count)
+/** A count of the store's, which counts no further than its cap. */
+function depthText(output: Output, count: number): string {
+  return count >= COUNTED_TO ? `${COUNTED_TO.toLocaleString('en')}+` : countText(output, count)
 }
 
 function pausedText(queue: QueueInfo): string {
@@ -102,7 +120,7 @@ async function stats(context: Context, [queue]: readonly string[]): Promise<Exit
     const all: QueueStats[] = []
     for (const name of names) all.push(await mill.queues.stats(name))
     if (output.json) printJson(queue === undefined ? { data: all } : all[0])
-    else if (all.length === 0) say(output, 'No queue has live jobs or settings.')
+    else if (all.length === 0) say(output, NONE)
     else for (const one of all) printStats(context, one)
     return EXIT.ok
   })
@@ -119,30 +137,39 @@ function printStats(context: Context, queue: QueueStats): void {
   for (const state of JOB_STATES) {
     const ended = state === 'completed' || state === 'failed' || state === 'cancelled'
     const count = ended ? queue.finished[state] : (queue.counts[state] ?? 0)
-    line(state, countText(count))
+    line(state, depthText(output, count))
   }
   for (const [name, times] of [
     ['wait', queue.waitMs],
     ['run', queue.runMs],
   ] as const) {
     if (times === null) continue
-    const text = (ms: number) => formatDuration(Math.round(ms), 2)
-    line(name, `p50 ${text(times.p50)}  p95 ${text(times.p95)}  p99 ${text(times.p99)}`)
+    line(name, `p50 ${spanText(times.p50)}  p95 ${spanText(times.p95)}  p99 ${spanText(times.p99)}`)
   }
 }
 
 async function clear(context: Context, [queue = '']: readonly string[]): Promise<ExitCode> {
+  const { output } = context
   return await context.withMill(async (mill) => {
+    await mill.queues.stats(queue)
     const { count, capped } = await mill.count({ queue, state: ['pending', 'scheduled', 'retrying'] })
     if (count === 0) {
-      say(context.output, `Nothing waits in ${queue}.`)
+      if (output.json) printJson({ queue, removed: 0 })
+      else say(output, `Nothing waits in ${queue}.`)
       return EXIT.ok
     }
-    if (!(await context.confirm(`Delete ${count}${capped ? '+' : ''} waiting jobs of ${queue}?`))) return EXIT.refused
-    const removed = await mill.queues.clear(queue)
-    if (context.output.json) printJson({ queue, removed })
-    else say(context.output, `Deleted ${removed} jobs of ${queue}.`)
-    return EXIT.ok
+    const what = `Delete ${countText(output, count)}${capped ? '+' : ''} waiting jobs of ${queue}`
+    if (!(await context.confirm(what, 'This cannot be undone.'))) return EXIT.refused
+    const bar = await progressBar(output, 'Clearing', capped ? undefined : count)
+    try {
+      const removed = await mill.queues.clear(queue, { onProgress: (done) => bar.update(done) })
+      bar.stop()
+      if (output.json) printJson({ queue, removed })
+      else say(output, `Deleted ${countText(output, removed)} jobs of ${queue}.`)
+      return EXIT.ok
+    } finally {
+      bar.stop()
+    }
   })
 }
 

@@ -1,32 +1,33 @@
 /** `millrace test` (`queue:test`): one probe through the whole road, or many test jobs and what became of them. */
-
-import { ALIVE_WITHIN_MS } from '../../client/why.ts'
-import { parseDuration } from '../../core/duration.ts'
+import { formatDuration, parseDuration } from '../../core/duration.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { parseSize } from '../../core/size.ts'
+import { nearest } from '../../core/suggest.ts'
 import { bind } from '../../job/handle.ts'
+import type { Handlers } from '../../runtime/millrace.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
-import { paint, printJson } from '../output.ts'
+import { clean, type Output, paint, printJson } from '../output.ts'
 import { ping } from '../probe.ts'
 import type { CommandSpec } from '../program.ts'
 import { runMany } from '../test-load.ts'
 import { jsonOf, numberOf, priorityOf } from '../values.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'test',
     aliases: ['queue:test'],
     args: '[name]',
-    summary: 'send a probe through the queue and print the road it took; with --count many test jobs and statistics',
+    summary: 'send a probe through the queue; with --count many test jobs',
     options: [
       ['--data <json>', 'the input of the named job'],
       ['--inline', 'run the named handler here, without the queue'],
       ['--no-worker', 'start no worker of its own: somebody else has to run it'],
       ['--timeout <duration>', 'how long to wait (default 5s; with --count 10m)'],
       ['--count <n>', 'so many test jobs'],
-      ['--priority <priority>', 'of the test jobs'],
-      ['--delay <duration>', 'of the test jobs'],
+      ['--priority <priority>', 'of the probe or the test jobs'],
+      ['--delay <duration>', 'of the probe or the test jobs'],
       ['--queue <queue>', 'of the probe or the test jobs (default millrace-test)'],
       ['--fail-rate <part>', 'the part of the test jobs that fails, 0 to 1'],
       ['--run-time <duration>', 'how long each test job runs'],
@@ -55,8 +56,9 @@ async function test(
       delayMs: typeof options.delay === 'string' ? parseDuration(options.delay, '--delay') : 0,
       failRate: rateOf(options.failRate),
       runMs: typeof options.runTime === 'string' ? parseDuration(options.runTime, '--run-time') : 0,
-      payloadBytes: typeof options.payloadSize === 'string' ? parseSize(options.payloadSize, '--payload-size') : 0,
+      payloadBytes: sizeOf(options.payloadSize),
       timeoutMs: timeoutOf(options.timeout, 600_000),
+      worker: options.worker !== false,
     })
   }
   return await probe(context, name, options)
@@ -64,13 +66,9 @@ async function test(
 
 /** Runs a configured handler in this process: no queue, the real stack trace. */
 async function inline(context: Context, name: string | undefined, data: unknown): Promise<ExitCode> {
-  const handlers = (await context.handlers()).map(bind)
-  const handler = handlers.find((each) => each.definition.name === name)
-  if (handler === undefined) {
-    throw new MillraceError('HANDLER_MISSING', `no handler is called ${name ?? ''}`, {
-      hint: `There are: ${handlers.map((each) => each.definition.name).join(', ') || 'none'}.`,
-    })
-  }
+  const handlers = await context.handlers()
+  const handler = handlers.map(bind).find((each) => each.definition.name === name)
+  if (handler === undefined) throw unknownHandler(name ?? '', handlers)
   const { runInline } = await import('../test-inline.ts')
   return await runInline(context, handler, data)
 }
@@ -80,50 +78,90 @@ async function probe(
   name: string | undefined,
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
-  const { output } = context
   const startedAt = performance.now()
-  const steps: { readonly step: string; readonly text: string; readonly ms: number }[] = []
-  let last = startedAt
-  const step = (title: string, text: string) => {
-    const now = performance.now()
-    const ms = now - last
-    last = now
-    steps.push({ step: title, text, ms })
-    if (!output.json && !output.quiet)
-      console.log(
-        `${paint(output, 'green', '✓')} ${title.padEnd(13)} ${text}  ${paint(output, 'dim', `${ms.toFixed(0)} ms`)}`,
-      )
-  }
+  const timeoutMs = timeoutOf(options.timeout, 5000)
+  const road = new Road(context.output)
   return await context.withMill(async (mill) => {
-    step('Connected', mill.store.description)
-    const isAlive = (await mill.store.cluster.nodes(ALIVE_WITHIN_MS)).some((node) =>
-      node.names.includes(name ?? ping.name),
-    )
+    road.step('Connected', `${mill.store.description} (schema ${(await mill.store.schemaVersion()).current})`)
     const handlers = name === undefined ? [ping] : await context.handlers()
-    if (!isAlive && options.worker !== false) mill.work(handlers, { concurrency: 1 })
-    const definition =
-      name === undefined ? ping : handlers.map((each) => bind(each).definition).find((each) => each.name === name)
-    if (definition === undefined) throw new MillraceError('HANDLER_MISSING', `no handler is called ${name}`)
-    const input: unknown = jsonOf(options.data)
-    const queue = typeof options.queue === 'string' ? { queue: options.queue } : {}
+    const definition = handlers
+      .map((each) => bind(each).definition)
+      .find((each) => name === undefined || each.name === name)
+    if (definition === undefined) throw unknownHandler(name ?? '', handlers)
+    const queue = typeof options.queue === 'string' ? options.queue : definition.queue
+    const isServed = (await mill.workers()).some(
+      (node) => node.names.includes(definition.name) && (node.queues === null || node.queues.includes(queue)),
+    )
+    if (!isServed && options.worker !== false) mill.work(handlers, { concurrency: 1, queues: [queue] })
     // The input's type is known to the definition alone; its schema checks it.
-    const job = await mill.enqueue(definition as typeof ping, input as undefined, queue)
-    step('Enqueued', `${definition.name} ${job.id}`)
+    const input = jsonOf(options.data) as undefined
+    const priority = options.priority === undefined ? {} : { priority: priorityOf(options.priority) }
+    const delay = typeof options.delay === 'string' ? { delay: options.delay } : {}
+    const job = await mill.enqueue(definition as typeof ping, input, { queue, ...priority, ...delay })
+    road.step('Enqueued', `${job.id} in ${queue}`)
+    const enqueuedAt = performance.now()
     try {
-      const result = await job.result({ timeout: timeoutOf(options.timeout, 5000) })
+      const result = await job.result({ timeout: timeoutMs })
+      const waitedMs = performance.now() - enqueuedAt
       const info = await mill.get(job.id)
-      step('Completed', `result ${JSON.stringify(result)}, on worker ${info?.workerId ?? ''}`)
+      const last = info?.history.at(-1)
+      const pickedMs = Math.min(
+        waitedMs,
+        Math.max(0, (last?.startedAt.getTime() ?? 0) - (info?.createdAt.getTime() ?? 0)),
+      )
+      const worker = (await mill.workers()).find(({ id }) => id === last?.workerId)
+      const where =
+        worker === undefined
+          ? `worker ${last?.workerId ?? ''}`
+          : `pid ${worker.pid} on ${clean(worker.host)}, v${worker.version}`
+      road.step('Picked up', where, pickedMs)
+      road.step('Completed', `result ${clean(JSON.stringify(result) ?? 'undefined')}`, waitedMs - pickedMs)
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'WAIT_TIMEOUT') throw error
+      const why = (await mill.why(job.id)).map(({ text }) => text).join(' ')
       await mill.cancel(job.id)
-      throw new MillraceError('WAIT_TIMEOUT', `nobody ran the probe ${job.id} in time; it is cancelled`, {
-        hint: 'Start a worker: millrace work',
-      })
+      throw new MillraceError(
+        'WAIT_TIMEOUT',
+        `Nobody ran ${definition.name} within ${formatDuration(timeoutMs)}; it is cancelled. ${why}`,
+        {
+          fields: { id: job.id, timeoutMs },
+          hint: 'Start a worker: millrace work',
+        },
+      )
     }
     const totalMs = performance.now() - startedAt
-    if (output.json) printJson({ ok: true, id: job.id, steps, totalMs })
-    else if (!output.quiet) console.log(`All good in ${totalMs.toFixed(0)} ms.`)
+    if (context.output.json) printJson({ ok: true, id: job.id, steps: road.steps, totalMs })
+    else if (!context.output.quiet) console.log(`All good in ${totalMs.toFixed(0)} ms.`)
     return EXIT.ok
+  })
+}
+
+/** The way of a probe, a line for each step with the time it took. */
+class Road {
+  readonly steps: { readonly step: string; readonly text: string; readonly ms: number }[] = []
+  readonly #output: Output
+  #last = performance.now()
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  step(title: string, text: string, ms = performance.now() - this.#last): void {
+    this.#last = performance.now()
+    this.steps.push({ step: title, text, ms })
+    if (this.#output.json || this.#output.quiet) return
+    const took = paint(this.#output, 'dim', `${ms.toFixed(0)} ms`)
+    console.log(`${paint(this.#output, 'green', '✓')} ${title.padEnd(10)} ${text}  ${took}`)
+  }
+}
+
+function unknownHandler(name: string, handlers: Handlers): MillraceError {
+  const names = handlers.map((each) => bind(each).definition.name)
+  const near = nearest(name, names)
+  const known = names.length === 0 ? 'There are none; run: millrace init' : `There are: ${names.join(', ')}.`
+  return new MillraceError('HANDLER_MISSING', `no handler is called ${JSON.stringify(name)}`, {
+    fields: { name, names },
+    hint: near === undefined ? known : `Did you mean ${near} ?`,
   })
 }
 
@@ -131,8 +169,17 @@ function timeoutOf(value: unknown, fallback: number): number {
   return typeof value === 'string' ? parseDuration(value, '--timeout') : fallback
 }
 
+/** Bytes; a bare number is one of bytes. */
+function sizeOf(value: unknown): number {
+  const text = String(value ?? 0)
+  return parseSize(/^\d+$/.test(text) ? Number(text) : text, '--payload-size')
+}
+
 function rateOf(value: unknown): number {
   const rate = Number(value ?? 0)
   if (rate >= 0 && rate <= 1) return rate
-  throw new MillraceError('USAGE', `--fail-rate is ${String(value)}; it must be from 0 to 1`)
+  throw new MillraceError('USAGE', `--fail-rate is ${String(value)}; it must be from 0 to 1`, {
+    fields: { flag: '--fail-rate', value: String(value) },
+    hint: 'Write for example: --fail-rate 0.05',
+  })
 }

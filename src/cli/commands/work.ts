@@ -13,6 +13,7 @@ import { endDespiteHandlers, takeSignals } from '../signals.ts'
 import { numberOf } from '../values.ts'
 import { logEvents } from '../work-log.ts'
 
+/** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'work',
@@ -38,6 +39,7 @@ async function work(
   queues: readonly string[],
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
+  const log = logFormat(options.log)
   const { config } = await context.config()
   const workerOptions = { ...config.worker, ...given(config, queues, options) }
   const handlers = await context.handlers()
@@ -48,7 +50,7 @@ async function work(
   }
   const mill = await context.open()
   try {
-    logEvents(mill, logFormat(options.log), context.output.quiet)
+    logEvents(mill, log, context.output.quiet)
     // Every worker answers probes, so that `millrace test --no-worker` can tell whether one is at work.
     const worker = mill.work([...handlers, ping, load], workerOptions)
     const signals = takeSignals(worker, (line) => say(context.output, line))
@@ -68,7 +70,7 @@ function given(
   queues: readonly string[],
   options: Readonly<Record<string, unknown>>,
 ): WorkerOptions {
-  const concurrency = numberOf(options.concurrency, '--concurrency') ?? config.concurrency
+  const concurrency = numberOf(options.concurrency, '--concurrency', 10_000) ?? config.concurrency
   const maxJobs = options.once === true ? 1 : numberOf(options.maxJobs, '--max-jobs')
   const served =
     typeof options.queues === 'string' ? weights(options.queues) : queues.length > 0 ? queues : config.queues
@@ -84,7 +86,7 @@ function given(
 function weights(list: string): Record<string, QueueOptions> {
   const pairs = list.split(',').map((part): [string, QueueOptions] => {
     const [queue = '', weight] = part.trim().split(':')
-    const parsed = numberOf(weight, `the weight of ${queue}`)
+    const parsed = numberOf(weight, `the weight of ${queue}`, 1000)
     return [queue, parsed === undefined ? {} : { weight: parsed }]
   })
   return Object.fromEntries(pairs)
@@ -92,21 +94,18 @@ function weights(list: string): Record<string, QueueOptions> {
 
 function logFormat(value: unknown): 'pretty' | 'json' {
   if (value === 'json' || value === 'pretty') return value
-  if (value !== undefined) throw new MillraceError('USAGE', `--log ${String(value)} is neither pretty nor json`)
+  if (value !== undefined)
+    throw new MillraceError('USAGE', `--log ${String(value)} is neither pretty nor json`, {
+      fields: { flag: '--log', value },
+      hint: 'Write: --log pretty, or --log json',
+    })
   return process.stdout.isTTY ? 'pretty' : 'json'
 }
 
 function tellStart(context: Context, store: string, handlers: Handlers, options: WorkerOptions): void {
-  const queues =
-    options.queues === undefined
-      ? 'every queue'
-      : Object.keys(options.queues).length === 0
-        ? 'no queue'
-        : queueNames(options.queues)
-  say(
-    context.output,
-    `Working on ${store}: ${handlerNames(handlers)} from ${queues}, ${options.concurrency ?? 10} at a time. Ctrl-C stops it.`,
-  )
+  const queues = options.queues === undefined ? 'every queue' : queueNames(options.queues)
+  say(context.output, `Working on ${store}. Ctrl-C stops it.`)
+  say(context.output, `${handlerNames(handlers)} from ${queues}, ${options.concurrency ?? 10} at a time`)
 }
 
 /** The first few by name. */

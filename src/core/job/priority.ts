@@ -5,6 +5,7 @@ import { nearest } from '../suggest.ts'
 /** What each name stands for. */
 export const PRIORITIES = { low: 1, normal: 5, high: 10, urgent: 15 } as const
 
+/** A priority that has a name. */
 export type PriorityName = keyof typeof PRIORITIES
 
 /** A name, or a whole number from 0 to 100; higher first. */

@@ -12,6 +12,7 @@ export const JOB_STATES = [
   'cancelled',
 ] as const
 
+/** Where a job stands in its life. */
 export type JobState = (typeof JOB_STATES)[number]
 
 /** The job has ended: it runs again only when someone retries it by hand. */
@@ -33,11 +34,13 @@ export const REASONS = [
   'requested',
 ] as const
 
+/** Why a job ended as it did. */
 export type Reason = (typeof REASONS)[number]
 
 /** What a blocked job waits for. */
 export const BLOCKED_REASONS = ['parents', 'signal', 'permit', 'key'] as const
 
+/** What a blocked job waits for. */
 export type BlockedReason = (typeof BLOCKED_REASONS)[number]
 
 /** What moves a job. */

@@ -1,7 +1,8 @@
 /** Claiming: order, shares, filters, what is never given. */
 import { describe, expect } from 'vitest'
-import { bytes, type Case, type Fixture, LEASE_MS, newJob, nth, suspectJob } from './fixture.ts'
+import { bytes, type Case, claimRequest, type Fixture, LEASE_MS, newJob, nth, suspectJob } from './fixture.ts'
 
+/** The cases of claiming. */
 export function claimCases(test: Case): void {
   describe('claim', () => {
     test('gives the whole job to one worker', async (f) => {
@@ -74,6 +75,21 @@ export function claimCases(test: Case): void {
       expect(claimed.map((job) => job.queue)).toEqual(['a', 'a', 'b', 'b'])
       expect(await f.claim({ limit: 0 })).toEqual([])
       expect(await f.claim({ queues: [{ queue: 'a', max: 0 }] })).toEqual([])
+    })
+
+    test('gives no more than 1 MiB of payload at once, but for one larger job alone', async (f) => {
+      const sizes = [400_000, 400_000, 300_000, 3_000_000, 1_048_576, 10, 1_048_566, 1]
+      const ids: string[] = []
+      for (const size of sizes) ids.push(await f.add({ payload: new Uint8Array(size).fill(size % 251) }))
+      const batches: number[][] = []
+      for (let more = true; more; ) {
+        const answer = await f.jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest() })
+        expect(answer.claimed.map((job) => job.id)).toEqual(ids.splice(0, answer.claimed.length))
+        batches.push(answer.claimed.map((job) => job.payload.byteLength))
+        more = answer.more
+      }
+
+      expect(batches).toEqual([[400_000, 400_000], [300_000], [3_000_000], [1_048_576], [10, 1_048_566], [1]])
     })
 
     test('serves queues in the order they are named', async (f) => {

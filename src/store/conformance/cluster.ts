@@ -13,6 +13,7 @@ const NODE = {
   running: 3,
 }
 
+/** The cases of who is alive. */
 export function clusterCases(test: Case): void {
   describe('cluster', () => {
     test('shows a node as it last reported itself', async (f) => {

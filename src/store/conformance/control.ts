@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { newId } from '../../base/id.ts'
 import { bytes, type Case } from './fixture.ts'
 
+/** The cases of changing jobs from outside. */
 export function controlCases(test: Case): void {
   describe('cancel', () => {
     test('answers in order, a repeated id by what it has become', async (f) => {

@@ -26,6 +26,7 @@ const ENDINGS: Readonly<Record<string, (f: Fixture, id: string) => Promise<unkno
   cleared: (f) => f.store.queues.clear('parents', ['pending'], 100),
 }
 
+/** The cases of parents and children. */
 export function dependencyCases(test: Case): void {
   describe('dependencies', () => {
     test('blocks a child while its parent lives and releases it in the same operation', async (f) => {

@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { StoreError } from '../../core/errors.ts'
 import { type Case, claimRequest, newJob } from './fixture.ts'
 
+/** The cases of kinds of errors. */
 export function errorCases(test: Case): void {
   describe('errors', () => {
     test('every call on a closed store fails with kind closed', async (f) => {

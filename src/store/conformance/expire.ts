@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { newId } from '../../base/id.ts'
 import { type Case, LEASE_MS } from './fixture.ts'
 
+/** The cases of expiry. */
 export function expireCases(test: Case): void {
   describe('expire', () => {
     test('fails waiting jobs whose time has passed and leaves running ones', async (f) => {

@@ -14,6 +14,7 @@ const OUTCOMES: readonly Outcome[] = [
   { to: 'blocked', reason: 'key', on: 'k1' },
 ]
 
+/** The cases of leases that are not held any more. */
 export function fenceCases(test: Case): void {
   describe('fences', () => {
     test('start, report and extend from a stale lease change nothing', async (f) => {

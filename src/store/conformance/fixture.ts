@@ -15,6 +15,7 @@ import type {
   Store,
 } from '../contract/index.ts'
 
+/** What the suite asks of a store that it opens. */
 export interface OpenOptions {
   /** The time that the store shall go by. A driver whose database has a clock of its own offers `manualClock` instead. */
   readonly clock?: Clock
@@ -33,6 +34,7 @@ export interface OpenedStore {
   readonly url?: string
 }
 
+/** Opens a store for one case. */
 export type OpenStore = (options: OpenOptions) => Promise<OpenedStore>
 
 /** Declares one case, which gets a store of its own. */
@@ -48,8 +50,10 @@ export type Outcome = Settlement extends infer S
     : never
   : never
 
+/** The lease of every case. */
 export const LEASE_MS = 30_000
 
+/** A store with the calls that cases are written in. */
 export class Fixture {
   readonly store: Store
   readonly clock: ManualClock
@@ -166,6 +170,7 @@ export async function suspectJob(f: Fixture, parts: JobParts = {}): Promise<stri
   return id
 }
 
+/** A new job with what the case sets. */
 export function newJob(parts: JobParts = {}): NewJob {
   const { unique, ...rest } = parts
   const job = { id: newId(), name: 'job', version: 1, queue: 'q', priority: 5, payload: bytes('payload'), ...rest }
@@ -174,20 +179,24 @@ export function newJob(parts: JobParts = {}): NewJob {
   return { ...job, unique: { scope: 'job', key: 'k', onConflict: 'existing', ...given } }
 }
 
+/** A claim with what the case sets. */
 export function claimRequest(parts: Partial<ClaimRequest> = {}): ClaimRequest {
   const limit = parts.limit ?? 100
   return { workerId: 'w1', queues: [{ queue: 'q', max: limit }], names: ['job'], limit, leaseMs: LEASE_MS, ...parts }
 }
 
+/** A settlement with what the case sets. */
 export function settlement(lease: Lease, outcome: Outcome): Settlement {
   const { id, epoch } = lease
   return { runMs: 0, ...outcome, id, epoch }
 }
 
+/** The bytes of a text. */
 export function bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text))
 }
 
+/** The text of bytes. */
 export function textOf(data: Uint8Array | null | undefined): string | null {
   return data === null || data === undefined ? null : Buffer.from(data).toString()
 }

@@ -1,5 +1,6 @@
 /** Text that wants to be SQL, a pattern, a path into an object or a command of a terminal. */
 
+/** Texts that have broken other stores. */
 export const SEEDS = [
   "'",
   "''",

@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { bytes, type Case, LEASE_MS, newJob, nth } from './fixture.ts'
 import { HOSTILE, SEEDS } from './hostile-texts.ts'
 
+/** The cases of texts of a stranger. */
 export function hostileCases(test: Case): void {
   describe('hostile text', () => {
     test('Q1: survives as name, queue, tag, scope, key and retry of 1,000 jobs, nothing else touched', async (f) => {

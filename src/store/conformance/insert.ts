@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { newId } from '../../base/id.ts'
 import { bytes, type Case, newJob, nth } from './fixture.ts'
 
+/** The cases of inserting. */
 export function insertCases(test: Case): void {
   describe('insert', () => {
     test('writes every field and reads it back', async (f) => {

@@ -2,6 +2,7 @@
 import { describe, expect } from 'vitest'
 import { bytes, type Case, LEASE_MS, textOf } from './fixture.ts'
 
+/** The cases of leases. */
 export function leaseCases(test: Case): void {
   describe('extend', () => {
     test('moves the end of each lease that is held, in order', async (f) => {

@@ -2,6 +2,7 @@
 import { describe, expect } from 'vitest'
 import { type Case, newJob } from './fixture.ts'
 
+/** The cases of opening, closing and migrating. */
 export function lifeCycleCases(test: Case): void {
   describe('life-cycle', () => {
     test('migrates once: a second call applies nothing', async (f) => {

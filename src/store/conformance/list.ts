@@ -4,6 +4,7 @@ import type { JobState } from '../../core/job/state.ts'
 import type { JobFilter } from '../contract/index.ts'
 import { type Case, type Fixture, newJob, nth } from './fixture.ts'
 
+/** The cases of listing and counting. */
 export function listCases(test: Case): void {
   describe('list', () => {
     test('walks all jobs newest first, each once, by pages of every size', async (f) => {

@@ -150,6 +150,7 @@ const OPERATIONS: readonly Operation[] = [
   },
 ]
 
+/** The cases of every state under every operation. */
 export function matrixCases(test: Case): void {
   for (const { name, run, expected } of OPERATIONS) {
     describe(`${name}, from every state`, () => {

@@ -1,9 +1,10 @@
 /** The steps of a random sequence: each runs one operation on a store and on the reference, and compares the answers. */
+import { createHash } from 'node:crypto'
 import type { Arbitrary, AsyncCommand } from 'fast-check'
 import { expect } from 'vitest'
 import type { ManualClock } from '../../base/clock.ts'
 import { JOB_STATES, type JobState } from '../../core/job/state.ts'
-import type { ClaimRequest, ExchangeResult, Lease, NewJob, Settlement, Store } from '../contract/index.ts'
+import type { ClaimRequest, ExchangeResult, Lease, NewJob, ResealResult, Settlement, Store } from '../contract/index.ts'
 import { bytes, LEASE_MS } from './fixture.ts'
 import { type JobSketch, jobSketches } from './model-jobs.ts'
 import { jobsOf, type Pool } from './model-pool.ts'
@@ -103,7 +104,7 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
     exchange,
     advance,
     reclaim,
-    step('insert alike', fc.record({ count: fc.integer({ min: 10, max: 21 }), repeat: fc.nat(40) }), (x, pool) => {
+    step('insert alike', fc.record({ count: fc.integer({ min: 10, max: 12 }), repeat: fc.nat(40) }), (x, pool) => {
       const sketches = Array.from({ length: x.count }, (_, i) => ({ ...BARE, again: i === x.repeat }))
       return insertion(jobsOf(sketches, pool), pool)
     }),
@@ -157,6 +158,7 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
     ),
     step('pause', queue, (name) => (store) => store.queues.pause(name, 'me', 'why')),
     step('resume', queue, (name) => (store) => store.queues.resume(name)),
+    step('resume', queue, (name) => (store) => store.queues.resume(name)),
     step('clear', fc.record({ queue, states }), (x) => (store) => store.queues.clear(x.queue, x.states, ALL)),
     step('list', fc.record({ states, queue, up: fc.boolean(), limit: fc.constantFrom(1, 3, 200) }), (x) => (store) => {
       const filter = { states: x.states, queues: [x.queue] }
@@ -167,6 +169,19 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
     }),
     step('finished', refs, (some, pool) => (store) => store.jobs.finished([...new Set(all(some, pool))]).then(byId)),
     step('queues', queue, (name) => async (store) => [await store.queues.list(), await store.queues.stats(name)]),
+    step('reseal', fc.record({ limit: fc.constantFrom(1, 3, ALL), grow: fc.boolean() }), (x) => async (store) => {
+      const counts = { visited: 0, rewritten: 0 }
+      let cursor: string | null = null
+      do {
+        const page: ResealResult = await store.jobs.reseal(cursor, x.limit, ({ fields }) =>
+          fields.map((field) => ({ ...field, bytes: resealed(field.bytes, x.grow) })),
+        )
+        counts.visited += page.visited
+        counts.rewritten += page.rewritten
+        cursor = page.next
+      } while (cursor !== null)
+      return counts
+    }),
     step('due', fc.constant(undefined), () => (store) => store.jobs.nextDue()),
   ]
 }
@@ -175,12 +190,20 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
 export function plain(value: unknown): unknown {
   const text = JSON.stringify(value ?? null, function (this: Record<string, unknown>, key: string, inner: unknown) {
     const own = this[key]
-    return own instanceof Uint8Array ? `bytes ${Buffer.from(own).toString('base64')}` : inner
+    return own instanceof Uint8Array ? textOfBytes(own) : inner
   })
   return JSON.parse(text)
 }
 
-type Operation = (store: Store, isReference: boolean) => Promise<unknown>
+function textOfBytes(data: Uint8Array): string {
+  const start = Buffer.from(data).toString('utf8', 0, 40)
+  return data.length <= 40
+    ? `bytes ${start}`
+    : `bytes ${start}… (${data.length}) ${createHash('sha256').update(data).digest('hex')}`
+}
+
+/** One operation, made ready: asks a store and returns what it answered, in a form that can be compared. */
+export type Operation = (store: Store, isReference: boolean) => Promise<unknown>
 
 /** Makes commands from an arbitrary argument. `prepare` runs once, before either store is asked. */
 function step<T>(
@@ -199,9 +222,11 @@ function step<T>(
   }))
 }
 
-const BARE: JobSketch = { order: 7, queue: 'q0', name: 'a', priority: 5, size: 1, again: false, parents: [] }
+/** A job with nothing special about it. */
+export const BARE: JobSketch = { order: 7, queue: 'q0', name: 'a', priority: 5, size: 1, again: false, parents: [] }
 
-function insertion(jobs: readonly NewJob[], pool: Pool): Operation {
+/** Inserts on both stores, and keeps the ids. */
+export function insertion(jobs: readonly NewJob[], pool: Pool): Operation {
   return async (store, isReference) => {
     const results = await store.jobs.insert(jobs)
     if (isReference) pool.inserted(results)
@@ -216,7 +241,10 @@ function settlementOf(lease: Lease, kind: number, delayMs: number, runMs: number
   return { ...fence(lease), runMs, ...outcome(delayMs, error) }
 }
 
+/** Every way to settle, the usual one more often. */
 const SETTLEMENTS = [
+  () => ({ to: 'completed', result: null }) as const,
+  () => ({ to: 'completed', result: null }) as const,
   () => ({ to: 'completed', result: null }) as const,
   (_: number, result: Uint8Array) => ({ to: 'completed', result }) as const,
   (delayMs: number, error: Uint8Array) => ({ to: 'retrying', delayMs, error }) as const,
@@ -231,6 +259,12 @@ const SETTLEMENTS = [
 function answerOf(answer: ExchangeResult, isUnordered: boolean): unknown {
   const cancelling = byId(answer.cancelling)
   return { ...answer, cancelling, claimed: isUnordered ? byId(answer.claimed) : answer.claimed }
+}
+
+/** Other bytes instead, large or small whatever they were. */
+function resealed(old: Uint8Array, grow: boolean): Uint8Array {
+  const text = `again ${Buffer.from(old).toString('utf8', 0, 20)}`
+  return bytes(grow ? text.padEnd(3_000, '.') : text)
 }
 
 function byId<T extends { readonly id: string }>(rows: readonly T[]): readonly T[] {

@@ -22,7 +22,7 @@ export function jobSketches(fc: typeof import('fast-check'), ref: Arbitrary<numb
     {
       scope: fc.constantFrom('s', 'S'),
       key: fc.constantFrom('k', 'l'),
-      withinMs: fc.constantFrom(0, 50, 100_000),
+      withinMs: fc.constantFrom(0, 50, 300_000),
       onConflict: fc.constantFrom('existing' as const, 'replace' as const, 'reject' as const),
     },
     { requiredKeys: ['scope', 'key', 'onConflict'] },

@@ -15,10 +15,17 @@ export class Pool {
     return this.ids[ref % (this.ids.length + 1)] ?? 'nobody'
   }
 
-  /** Mostly one of the leases that are held, else one that was given at some time. */
+  /** Mostly one of the leases that are held; else one that was, of a job that is held again where there is one. */
   lease(ref: number): Held {
-    const from = ref % 5 === 4 || this.#held.length === 0 ? this.#leases : this.#held
+    const stale = this.#leases.filter((old) => this.#held.some(({ id, epoch }) => id === old.id && epoch !== old.epoch))
+    const wanted = ref % 4 === 3 ? [stale, this.#leases] : [this.#held, stale, this.#leases]
+    const from = wanted.find((leases) => leases.length > 0) ?? []
     return from[ref % Math.max(1, from.length)] ?? { id: 'nobody', epoch: 1, workerId: 'w0' }
+  }
+
+  /** A parent for a new job: now and then one that runs, so that it ends by settling. */
+  parent(ref: number): string {
+    return (ref % 3 === 2 ? this.#held[ref % Math.max(1, this.#held.length)]?.id : undefined) ?? this.id(ref)
   }
 
   nextSerial(): number {
@@ -52,7 +59,7 @@ export function jobsOf(sketches: readonly JobSketch[], pool: Pool): readonly New
     const serial = pool.nextSerial()
     const id = again && pool.ids.length > 0 ? pool.id(order) : idOf(order, serial)
     const dependsOn = parents.map(({ ref, policy }) => ({
-      parentId: (ref % 3 === 0 ? batch[ref % (batch.length + 1)]?.id : undefined) ?? pool.id(ref),
+      parentId: (ref % 3 === 0 ? batch[ref % (batch.length + 1)]?.id : undefined) ?? pool.parent(ref),
       policy,
     }))
     const payload = bytes(`${serial} `.repeat(size))

@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import type { ClaimRequest } from '../contract/index.ts'
 import { type Case, claimRequest, type Fixture, newJob, suspectJob } from './fixture.ts'
 
+/** The cases of whether asking again may give more. */
 export function moreCases(test: Case): void {
   describe('claim: more', () => {
     test('is false when nothing waits, when nothing is claimed, and when all was given', async (f) => {

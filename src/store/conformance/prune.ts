@@ -5,19 +5,30 @@ import { bytes, type Case, newJob } from './fixture.ts'
 const NONE = { completedMs: 0, failedMs: 0, cancelledMs: 0 }
 const MEMORY_MS = 120_000
 
+/** The cases of retention. */
 export function pruneCases(test: Case): void {
   describe('prune', () => {
     test('remembers ids for two minutes, also with no retention', async (f) => {
-      const lease = await f.running()
-      await f.complete(lease)
+      const completed = (await f.running()).id
+      await f.complete({ id: completed, epoch: 1 }, new Uint8Array(10_000))
+      const failed = (await f.running()).id
+      await f.fail({ id: failed, epoch: 1 })
+      const cancelled = await f.add()
+      await f.cancel(cancelled)
+      const again = [completed, failed, cancelled].map((id) => newJob({ id }))
       f.clock.advance(MEMORY_MS - 1)
       expect(await f.jobs.prune(NONE, 10)).toBe(0)
-      expect(await f.jobs.insert([newJob({ id: lease.id })])).toMatchObject([{ status: 'existing' }])
+      expect(await f.jobs.insert(again)).toEqual([
+        { status: 'existing', id: completed, state: 'completed' },
+        { status: 'existing', id: failed, state: 'failed' },
+        { status: 'existing', id: cancelled, state: 'cancelled' },
+      ])
       f.clock.advance(1)
 
-      expect(await f.jobs.prune(NONE, 10)).toBe(1)
+      expect(await f.jobs.prune(NONE, 10)).toBe(3)
 
-      expect(await f.jobs.get(lease.id)).toBeNull()
+      for (const { id } of again) expect(await f.jobs.get(id)).toBeNull()
+      expect(await f.jobs.insert(again)).toMatchObject(again.map(() => ({ status: 'created' })))
     })
 
     test('keeps each end for its own time', async (f) => {

@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { newId } from '../../base/id.ts'
 import { type Case, type JobParts, newJob, nth } from './fixture.ts'
 
+/** The cases of queues. */
 export function queueCases(test: Case): void {
   describe('queues', () => {
     test('counts live jobs by state and names the oldest that waits', async (f) => {

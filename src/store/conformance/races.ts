@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { newId } from '../../base/id.ts'
 import { type Case, type Fixture, LEASE_MS, newJob, nth, RACE_ROUNDS, settlement } from './fixture.ts'
 
+/** The cases of several connections at once. */
 export function raceCases(test: Case): void {
   const race = (title: string, body: (f: Fixture) => Promise<void>) => test(title, body, 120_000)
 

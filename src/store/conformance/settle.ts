@@ -1,6 +1,6 @@
 /** Settling: what each outcome leaves behind, and that a stale one leaves nothing. */
 import { describe, expect } from 'vitest'
-import { bytes, type Case, newJob, type Outcome, settlement } from './fixture.ts'
+import { bytes, type Case, newJob, type Outcome, settlement, textOf } from './fixture.ts'
 
 /** Every way to settle. */
 const OUTCOMES: readonly Outcome[] = [
@@ -13,6 +13,7 @@ const OUTCOMES: readonly Outcome[] = [
   { to: 'blocked', reason: 'key', on: 'k1' },
 ]
 
+/** The cases of settling. */
 export function settleCases(test: Case): void {
   describe('settle', () => {
     test('keeps the result of a completed job', async (f) => {
@@ -54,6 +55,18 @@ export function settleCases(test: Case): void {
       const row = await f.row(lease.id)
       expect(row.error).toEqual(error)
       expect(row.history.map((past) => past.error)).toEqual([error, error])
+    })
+
+    test('shows the last error, however large, and not a small one before it', async (f) => {
+      const first = await f.running()
+      await f.settle(first, { to: 'retrying', delayMs: 0, error: bytes('small') })
+      await f.jobs.promote(10)
+      const last = 'x'.repeat(5_000)
+      await f.settle(await f.hold(first.id), { to: 'failed', reason: 'exhausted', error: bytes(last) })
+
+      const { error, history } = await f.row(first.id)
+      expect(textOf(error)).toBe(last)
+      expect(history.map((attempt) => textOf(attempt.error))).toEqual(['small', last])
     })
 
     test('tells no result from an empty one', async (f) => {

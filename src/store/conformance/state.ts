@@ -2,6 +2,7 @@
 import { describe, expect } from 'vitest'
 import { type Case, nth } from './fixture.ts'
 
+/** The cases of shared values. */
 export function stateCases(test: Case): void {
   describe('state', () => {
     test('writes what is not there, once', async (f) => {

@@ -29,6 +29,7 @@ import { raceCases } from './races.ts'
 import { resealCases } from './reseal.ts'
 import { settleCases } from './settle.ts'
 import { stateCases } from './state.ts'
+import { strangerCases } from './strangers.ts'
 import { uniqueCases } from './unique.ts'
 
 /** Declares the whole suite for one driver. `open` makes a fresh, empty store for each case. */
@@ -40,6 +41,7 @@ export function describeStore(name: string, open: OpenStore): void {
     uniqueCases(test)
     claimCases(test)
     moreCases(test)
+    strangerCases(test)
     settleCases(test)
     leaseCases(test)
     fenceCases(test)

@@ -2,6 +2,7 @@
 import { describe, expect } from 'vitest'
 import { type Case, newJob } from './fixture.ts'
 
+/** The cases of unique keys. */
 export function uniqueCases(test: Case): void {
   describe('unique keys', () => {
     test('answers with the holder when the key is taken', async (f) => {

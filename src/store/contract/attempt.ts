@@ -44,7 +44,7 @@ export interface ClaimRequest {
   readonly workerId: string
   /** Served in this order, each up to its `max`; `all`: every queue that has pending jobs, the limit shared evenly. */
   readonly queues: readonly QueueShare[] | 'all'
-  /** Only jobs of these names are claimed; others wait untouched. */
+  /** Only jobs of these names are claimed; others wait untouched, and cost a claim nothing however many they are. */
   readonly names: readonly string[]
   readonly limit: number
   readonly leaseMs: number
@@ -72,6 +72,7 @@ export interface ClaimedJob extends Lease {
   readonly tags: readonly string[]
 }
 
+/** What ended, and what is asked for. */
 export interface ExchangeRequest {
   /** Who settles: a settlement of an attempt that another worker holds is `lost`. The same as in `claim`. */
   readonly workerId: string
@@ -80,17 +81,20 @@ export interface ExchangeRequest {
   readonly claim?: ClaimRequest
 }
 
+/** What became of the outcomes, and what was claimed. */
 export interface ExchangeResult {
   /** One per settlement, in order. */
   readonly settled: readonly SettleResult[]
   /**
-   * In claim order: priority (higher first), run time, id, per queue. Either jobs with fewer than two losses, or exactly
+   * In claim order: priority (higher first), run time, id, per queue. Together at most 1 MiB of payload (`MAX_BATCH_BYTES`),
+   * but for one larger job, which is given alone. Either jobs with fewer than two losses, or exactly
    * one with two or more (claimed alone).
    */
   readonly claimed: readonly ClaimedJob[]
   /**
-   * The claim gave something and stopped for its limit, for a queue's share, or for a job that goes alone: asking again at
-   * once may give more. False when everything that this request may have was given.
+   * Asking again at once may give more: the claim gave something and stopped for its limit, for a queue's share, for the
+   * size of the payloads or for a job that goes alone; or it failed jobs that cannot be read, and others may stand behind
+   * them. False when everything that this request may have was given.
    */
   readonly more: boolean
   /** Running jobs of this worker whose cancellation was asked for (each named at every exchange until it is settled). */
@@ -99,6 +103,7 @@ export interface ExchangeResult {
   readonly now: number
 }
 
+/** What became of one lease that was to be extended. */
 export type ExtendResult = 'held' | 'cancelling' | 'lost'
 
 /** News of a running attempt. Absent parts stay as they are. */

@@ -3,6 +3,7 @@ import type { LogLevel } from '../../core/job/log-level.ts'
 import type { BlockedReason, JobState, Reason } from '../../core/job/state.ts'
 import type { EdgePolicy } from './new-job.ts'
 
+/** One line of a job's log, its message sealed. */
 export interface LogLine {
   readonly attempt: number
   readonly seq: number
@@ -86,12 +87,14 @@ export interface ListRequest {
   readonly oldestFirst?: boolean
 }
 
+/** A page of rows. */
 export interface ListResult {
   readonly rows: readonly JobRow[]
   /** Absent on the last page. Opaque. */
   readonly next?: string
 }
 
+/** A child that waits for a parent. */
 export interface EdgeRow {
   readonly parentId: string
   readonly childId: string
@@ -105,12 +108,14 @@ export interface SealedBytes {
   readonly bytes: Uint8Array
 }
 
+/** A job with its sealed fields. */
 export interface SealedRow {
   readonly id: string
   readonly name: string
   readonly fields: readonly SealedBytes[]
 }
 
+/** What one page of resealing came to. */
 export interface ResealResult {
   readonly next: string | null
   readonly visited: number

@@ -20,6 +20,7 @@ import type {
 } from './job-row.ts'
 import type { InsertResult, NewJob } from './new-job.ts'
 
+/** A job whose lease had ended. */
 export interface ReclaimedJob {
   readonly id: string
   readonly name: string
@@ -37,9 +38,13 @@ export interface Retention {
   readonly cancelledMs: number
 }
 
+/** What became of a job that was to be cancelled. */
 export type CancelResult = 'cancelled' | 'cancelling' | 'final' | 'missing'
+/** What became of a job that was to be put back. */
 export type RetryResult = 'retried' | 'live' | 'missing'
+/** What became of a job that was to be changed. */
 export type UpdateResult = 'updated' | 'processing' | 'final' | 'missing'
+/** What became of a job that was to be deleted. */
 export type RemoveResult = 'removed' | 'processing' | 'missing'
 
 /** Jobs: their way from insert to the archive. */

@@ -27,6 +27,7 @@ export interface SchemaVersion {
   readonly latest: number
 }
 
+/** A queue as it stands. */
 export interface QueueInfo {
   readonly name: string
   /** Live jobs by state, counted no further than 10,000 (`COUNTED_TO`) each. */
@@ -38,6 +39,7 @@ export interface QueueInfo {
   readonly pauseReason: string | null
 }
 
+/** A queue with what became of its jobs. */
 export interface QueueStats extends QueueInfo {
   /** Finished jobs still kept, counted no further than 10,000 each. */
   readonly finished: { readonly completed: number; readonly failed: number; readonly cancelled: number }
@@ -46,12 +48,14 @@ export interface QueueStats extends QueueInfo {
   readonly runMs: Percentiles | null
 }
 
+/** Times in milliseconds. */
 export interface Percentiles {
   readonly p50: number
   readonly p95: number
   readonly p99: number
 }
 
+/** Queues: looking, pausing, clearing. */
 export interface QueuesFacet {
   /** Every queue that has live jobs or settings, by name. Cost: that of counting, for each queue and state; never the whole store. */
   list(): Promise<readonly QueueInfo[]>
@@ -90,6 +94,7 @@ export interface NodeRow {
   readonly seenAt: number
 }
 
+/** The workers that are alive. */
 export interface ClusterFacet {
   /** Writes the node's row with the store's time. */
   beat(node: Omit<NodeRow, 'seenAt' | 'startedAt'>): Promise<void>
@@ -98,11 +103,13 @@ export interface ClusterFacet {
   remove(id: string): Promise<void>
 }
 
+/** Hints of what other connections did. */
 export interface WakeFacet {
   /** Calls `onWake` soon after another connection may have made jobs claimable, asked for a cancellation, or finished jobs. Returns the way out. */
   subscribe(onWake: () => void): () => void
 }
 
+/** A database that jobs live in. */
 export interface Store {
   /** For people: the driver and where it is, without secrets. */
   readonly description: string

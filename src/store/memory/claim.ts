@@ -1,4 +1,5 @@
 /** Claiming: which jobs a worker gets, in which order. */
+import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { isSuspect } from '../../core/job/decide.ts'
 import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../contract/index.ts'
 import type { Job } from './job.ts'
@@ -9,6 +10,7 @@ import type { Tables } from './tables.ts'
 export function claim(tables: Tables, request: ClaimRequest, now: number): Pick<ExchangeResult, 'claimed' | 'more'> {
   const names = new Set(request.names)
   const taken: ClaimedJob[] = []
+  let bytes = 0
   const unfinished = new Set<string>()
   for (const share of sharesOf(tables, request)) {
     const max = Math.min(share.max, request.limit - taken.length)
@@ -24,6 +26,8 @@ export function claim(tables: Tables, request: ClaimRequest, now: number): Pick<
         else unfinished.add(share.queue)
         break
       }
+      bytes += job.payload.byteLength
+      if (taken.length > 0 && bytes > MAX_BATCH_BYTES) return { claimed: taken, more: true }
       taken.push(take(tables, job, request, now))
       if (suspect) return { claimed: taken, more: true }
     }

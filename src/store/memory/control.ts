@@ -8,6 +8,7 @@ import { keyName, type Tables } from './tables.ts'
 /** Ids are remembered this long at least, so that a repeated insert is recognised. */
 const ID_MEMORY_MS = 120_000
 
+/** What `update` changes. */
 export interface Change {
   readonly priority?: number
   readonly queue?: string

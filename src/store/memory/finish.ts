@@ -7,6 +7,7 @@ import type { EdgePolicy } from '../contract/index.ts'
 import { dropLease, isEnded, type Job } from './job.ts'
 import { keyName, type Tables } from './tables.ts'
 
+/** A state in which a job has ended. */
 export type EndState = 'completed' | 'failed' | 'cancelled'
 
 /** How a job ends. */

@@ -5,6 +5,7 @@ import type { AttemptRecord, JobRow, LogLine } from '../contract/index.ts'
 /** The contract's row with its fields open to writing. */
 type Changeable<T> = { -readonly [K in keyof T]: T[K] }
 
+/** A job as the memory store keeps it. */
 export interface Job extends Omit<Changeable<JobRow>, 'history'> {
   history: AttemptRecord[]
   readonly uniqueScope: string | null

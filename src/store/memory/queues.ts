@@ -23,6 +23,7 @@ export function listQueues(tables: Tables): readonly QueueInfo[] {
   return [...names].sort(byText).map((name) => ({ ...settingsOf(tables, name), counts: counts.get(name) ?? {} }))
 }
 
+/** The queue with what became of its jobs, or null. */
 export function queueStats(tables: Tables, queue: string): QueueStats | null {
   const ended = [...tables.ended.reversed()].filter((job) => job.queue === queue)
   const live = listQueues(tables).find((info) => info.name === queue)

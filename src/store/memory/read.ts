@@ -4,11 +4,13 @@ import { isEnded, type Job, toRow } from './job.ts'
 import { byText } from './sorted-set.ts'
 import type { Tables } from './tables.ts'
 
+/** The job as a row, or null. */
 export function get(tables: Tables, id: string): JobRow | null {
   const job = tables.jobs.get(id)
   return job === undefined ? null : toRow(job)
 }
 
+/** Those of the jobs that have ended. */
 export function finished(tables: Tables, ids: readonly string[]): readonly JobRow[] {
   return [...new Set(ids)].flatMap((id) => {
     const job = tables.jobs.get(id)
@@ -31,6 +33,7 @@ export function list(tables: Tables, { filter, limit, cursor, oldestFirst }: Lis
   return { rows }
 }
 
+/** How many match, counted no further than the cap. */
 export function count(
   tables: Tables,
   filter: JobFilter,
@@ -46,11 +49,13 @@ export function count(
   return { count: found, capped: false }
 }
 
+/** Log lines after a number, in order. */
 export function logs(tables: Tables, id: string, afterSeq: number, limit: number): readonly LogLine[] {
   const lines = tables.jobs.get(id)?.logs ?? []
   return lines.filter((line) => line.seq > afterSeq).slice(0, limit)
 }
 
+/** The edges that begin or end at a job. */
 export function edges(tables: Tables, id: string): readonly EdgeRow[] {
   const rows: EdgeRow[] = []
   for (const parentId of tables.parents.get(id) ?? []) {

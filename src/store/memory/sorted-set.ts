@@ -6,6 +6,7 @@
 
 const FULL = 512
 
+/** Values in the order of a comparison. */
 export class SortedSet<T> implements Iterable<T> {
   readonly #compare: (a: T, b: T) => number
   readonly #buckets: T[][] = []

@@ -6,6 +6,7 @@
  * process.
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
+import { SteadyTime } from '../../base/steady-time.ts'
 import { StoreError } from '../../core/errors.ts'
 import type { JobsFacet, QueuesFacet, Store } from '../contract/index.ts'
 import { claim } from './claim.ts'
@@ -19,6 +20,7 @@ import { cancellingOf, extend, report, settle, start } from './settle.ts'
 import { clusterFacet, stateFacet } from './shared.ts'
 import { Tables } from './tables.ts'
 
+/** How a memory store is made. */
 export interface MemoryStoreOptions {
   readonly clock?: Clock
 }
@@ -39,14 +41,13 @@ class MemoryStore implements Store {
   readonly state
   readonly cluster
   readonly wake = { subscribe: (onWake: () => void) => this.#subscribe(onWake) }
-  readonly #clock: Clock
+  readonly #time: SteadyTime
   readonly #listeners = new Set<() => void>()
   #isOpen = false
   #wakes = false
-  #lastNow = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
-    this.#clock = clock
+    this.#time = new SteadyTime(clock)
     const tables = new Tables()
     const run: Run = (work, wakes) => this.#run(work, wakes)
     this.jobs = jobsFacet(tables, run)
@@ -81,8 +82,7 @@ class MemoryStore implements Store {
 
   async #run<T>(work: (now: number) => T, wakes = false): Promise<T> {
     if (!this.#isOpen) throw new StoreError('closed', 'STORE_CLOSED', 'the store in memory is closed')
-    this.#lastNow = Math.max(this.#lastNow, this.#clock.now())
-    const value = work(this.#lastNow)
+    const value = work(this.#time.now())
     if (wakes) this.#wakeSoon()
     return value
   }

@@ -16,12 +16,14 @@ export interface KeyHold {
   readonly until: number | null
 }
 
+/** Who paused a queue, and why. */
 export interface Pause {
   readonly at: number
   readonly by: string
   readonly reason: string
 }
 
+/** Everything a memory store holds. */
 export class Tables {
   readonly jobs = new Map<string, Job>()
   /** Every job by id. */

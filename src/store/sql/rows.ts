@@ -151,6 +151,7 @@ function outcomeOf(state: JobState): AttemptRecord['outcome'] {
   return state === 'completed' || state === 'failed' || state === 'cancelled' ? state : 'failed'
 }
 
+/** The column as text. */
 export function text(value: unknown): string {
   return String(value)
 }

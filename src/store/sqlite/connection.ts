@@ -9,12 +9,14 @@
 import { statSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
+import { SteadyTime } from '../../base/steady-time.ts'
 import { MillraceError, StoreError } from '../../core/errors.ts'
 import { type Columns, columnsOf } from '../sql/rows.ts'
 import { isBusy, isOutOfRange, translateError } from './errors.ts'
 import { prepareFile } from './file.ts'
 import { Turns } from './turns.ts'
 
+/** Which file, and how it is written. */
 export interface ConnectionOptions {
   /** A file's path, or `:memory:`. */
   readonly path: string
@@ -31,6 +33,7 @@ interface Waiting {
   readonly deadline: number
 }
 
+/** One open file and its prepared statements. */
 export class Connection {
   readonly path: string
   readonly #options: ConnectionOptions
@@ -41,7 +44,7 @@ export class Connection {
   #retry: NodeJS.Timeout | undefined
   #db: DatabaseSync | undefined
   #inode = 0
-  #lastNow = 0
+  readonly #time: SteadyTime
   #begin: StatementSync | undefined
   #commit: StatementSync | undefined
   #version: StatementSync | undefined
@@ -51,15 +54,15 @@ export class Connection {
   /** Counts claims over all queues, so that each begins with another one. */
   turn = 0
 
-  constructor(options: ConnectionOptions) {
+  constructor(options: ConnectionOptions, time = new SteadyTime(options.clock)) {
     this.#options = options
+    this.#time = time
     this.path = options.path
   }
 
   /** The store's clock: the machine's, kept from going back. */
   now(): number {
-    this.#lastNow = Math.max(this.#lastNow, this.#options.clock.now())
-    return this.#lastNow
+    return this.#time.now()
   }
 
   get db(): DatabaseSync {
@@ -98,7 +101,7 @@ export class Connection {
 
   /** A view of another open connection to the same file, whose transactions are its owner's. */
   borrow(db: DatabaseSync): Connection {
-    const inner = new Connection(this.#options)
+    const inner = new Connection(this.#options, this.#time)
     inner.#db = db
     return inner
   }
@@ -116,7 +119,13 @@ export class Connection {
     this.#db = undefined
   }
 
-  /** A prepared statement whose rows are arrays in the order of their columns. Prepared once per connection. */
+  /**
+   * A prepared statement whose rows are arrays in the order of their columns. Prepared once per connection.
+   *
+   * A bound limit is written `LIMIT ? + 0`: SQLite looks at the value of a bare `LIMIT ?` when it prepares, and prepares the
+   * statement anew whenever it is bound again (10.9 µs against 3.4 for ten keys of one name, 249 against 17 for ten keys out
+   * of twenty names, 2 EPYC cores).
+   */
   sql(text: string): StatementSync {
     const known = this.#statements.get(text)
     if (known !== undefined) return known

@@ -31,16 +31,18 @@ const ARCHIVED_QUEUES =
 const TOO_OLD =
   'SELECT id FROM millrace_archive a WHERE queue = ?1 AND state = ?2 AND finished_at <= ?3 AND (unique_key IS NULL OR NOT ' +
   'EXISTS (SELECT 1 FROM millrace_unique u WHERE u.scope = a.unique_scope AND u.key = a.unique_key AND u.job_id = a.id AND ' +
-  'u.until > ?5)) ORDER BY finished_at LIMIT ?4'
+  'u.until > ?5)) ORDER BY finished_at LIMIT ?4 + 0'
 const PRUNE_KEYS =
   'DELETE FROM millrace_unique WHERE (scope, key) IN (SELECT scope, key FROM millrace_unique u WHERE until IS NOT NULL AND ' +
-  'until <= ?1 AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE id = u.job_id) ORDER BY until LIMIT ?2)'
+  'until <= ?1 AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE id = u.job_id) ORDER BY until LIMIT ?2 + 0)'
 
 /** Ids are remembered this long at least, so that a repeated insert is recognised. */
 const ID_MEMORY_MS = 120_000
 
+/** The statements of this file, for the test of their plans. */
 export const CONTROL_STATEMENTS = { TOO_OLD, PRUNE_KEYS, ARCHIVED_QUEUES } as const
 
+/** See `JobsFacet.cancel`. */
 export function cancel(c: Connection, id: string): CancelResult {
   const state = stateById(c, id)
   if (state === null) return 'missing'
@@ -53,6 +55,7 @@ export function cancel(c: Connection, id: string): CancelResult {
   return 'cancelled'
 }
 
+/** See `JobsFacet.retry`. */
 export function retry(c: Connection, id: string): RetryResult {
   const state = stateById(c, id)
   if (state === null) return 'missing'
@@ -70,6 +73,7 @@ export function retry(c: Connection, id: string): RetryResult {
   return 'retried'
 }
 
+/** See `JobsFacet.update`. */
 export function update(
   c: Connection,
   id: string,
@@ -89,6 +93,7 @@ export function update(
   return 'updated'
 }
 
+/** See `JobsFacet.remove`. */
 export function remove(c: Connection, id: string): RemoveResult {
   const state = stateById(c, id)
   if (state === null) return 'missing'
@@ -100,6 +105,7 @@ export function remove(c: Connection, id: string): RemoveResult {
   return 'removed'
 }
 
+/** See `JobsFacet.prune`. */
 export function prune(c: Connection, retention: Retention, limit: number): number {
   const now = c.now()
   const kept = [

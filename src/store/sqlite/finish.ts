@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
 import { mendForArchive } from './mend.ts'
 
+/** A state in which a job has ended. */
 export type FinalState = 'completed' | 'failed' | 'cancelled'
 
 /** What the last attempt leaves behind; absent when the job ends without one. */
@@ -21,6 +22,7 @@ export interface LastAttempt {
   readonly error: Uint8Array | null
 }
 
+/** Writes one field beside its row. */
 export const INSERT_BYTES = 'INSERT OR REPLACE INTO millrace_bytes (job_id, field, data) VALUES (?, ?, ?)'
 const ARCHIVE =
   'INSERT INTO millrace_archive (id, name, version, queue, priority, state, reason, created_at, run_at, attempts, ' +
@@ -28,10 +30,11 @@ const ARCHIVE =
   'tags, unique_scope, unique_key, payload, result, error) ' +
   'SELECT id, name, version, queue, priority, ?2, ?3, created_at, run_at, attempts + ?4, attempt_offset, losses, crashes, ' +
   'epoch, CASE WHEN ?4 = 1 THEN worker_id END, ?5, ?6, progress, progress_note, timeout_ms, retry, tags, unique_scope, ' +
-  'unique_key, payload, ?7, CASE WHEN ?2 <> 5 THEN coalesce(?8, error) END FROM millrace_job WHERE id = ?1'
+  'unique_key, payload, ?7, CASE WHEN ?2 = 5 THEN NULL WHEN ?9 = 1 THEN ?8 ELSE error END FROM millrace_job WHERE id = ?1'
 const BONDS =
   'SELECT dependents, unique_scope, unique_key, waiting_on, error IS NOT NULL, attempts, epoch, worker_id FROM millrace_job ' +
   'WHERE id = ?'
+/** Takes a job from the live table. */
 export const DELETE_JOB = 'DELETE FROM millrace_job WHERE id = ?'
 const FREE_KEY =
   'DELETE FROM millrace_unique WHERE scope = ? AND key = ? AND job_id = ? AND (until IS NULL OR until <= ?)'
@@ -146,7 +149,10 @@ function archive(
   const result = inlineOrStore(c, id, BYTES_FIELD.result, last?.result ?? null)
   const error = inlineOrStore(c, id, BYTES_FIELD.error, last?.error ?? null)
   const counted = last === undefined ? 0 : 1
-  const write = () => c.sql(ARCHIVE).run(id, STATE[state], reason, counted, last?.startedAt ?? null, now, result, error)
+  // A large error stands beside the row: what an earlier attempt left in it goes all the same.
+  const hasError = last === undefined || last.error === null ? 0 : 1
+  const write = () =>
+    c.sql(ARCHIVE).run(id, STATE[state], reason, counted, last?.startedAt ?? null, now, result, error, hasError)
   unlessDamaged(write, () => {
     mendForArchive(c, id)
     write()

@@ -24,6 +24,7 @@ const NEWEST_ARCHIVED = 'SELECT max(id) FROM millrace_archive'
 const STATE_OF =
   'SELECT state, 0 FROM millrace_job WHERE id = ?1 UNION ALL SELECT state, 1 FROM millrace_archive WHERE id = ?1'
 const KEY_HOLDER = 'SELECT job_id, until FROM millrace_unique WHERE scope = ? AND key = ?'
+/** Takes a unique key. */
 export const TAKE_KEY =
   'INSERT INTO millrace_unique (scope, key, job_id, until) VALUES (?, ?, ?, ?) ' +
   'ON CONFLICT (scope, key) DO UPDATE SET job_id = excluded.job_id, until = excluded.until'
@@ -203,6 +204,7 @@ function writeRow(
   return true
 }
 
+/** The job that holds a unique key. */
 export interface Holder {
   readonly id: string
   readonly state: JobState

@@ -22,12 +22,13 @@ const DROP_OLD_LOGS =
   'ORDER BY seq DESC LIMIT 1 OFFSET ?2)'
 const EXPIRED_LEASES =
   'SELECT id, name, queue, epoch, losses, crashes, attempts, worker_id, claimed_at, started_at, cancelling ' +
-  'FROM millrace_job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2'
+  'FROM millrace_job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2 + 0'
 const COUNT_LOSS =
   'UPDATE millrace_job SET losses = ?2, crashes = ?3, state = ?4, worker_id = NULL, claimed_at = NULL, lease_until = NULL, ' +
   'started_at = NULL WHERE id = ?1'
 const KEPT_LINES = 1000
 
+/** See `JobsFacet.extend`. */
 export function extend(
   c: Connection,
   workerId: string,
@@ -42,11 +43,13 @@ export function extend(
   })
 }
 
+/** See `JobsFacet.start`. */
 export function start(c: Connection, workerId: string, lease: Lease): ReportResult {
   const written = orLost(() => c.sql(START).run(lease.id, lease.epoch, c.now(), workerId))
   return written?.changes === 1 ? 'written' : 'lost'
 }
 
+/** See `JobsFacet.report`. */
 export function report(c: Connection, workerId: string, reports: readonly JobReport[]): readonly ReportResult[] {
   const now = c.now()
   return reports.map((news) => {
@@ -74,6 +77,7 @@ function writeLogs(c: Connection, news: JobReport, attempt: number, now: number)
   c.sql(DROP_OLD_LOGS).run(news.id, KEPT_LINES)
 }
 
+/** See `JobsFacet.reclaim`. */
 export function reclaim(c: Connection, limit: number): readonly ReclaimedJob[] {
   const now = c.now()
   const rows = c.all(EXPIRED_LEASES, now, limit)

@@ -8,6 +8,7 @@ import { MIGRATIONS, VERSION_TABLE } from './schema.ts'
 const HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'millrace_schema'"
 const CURRENT = 'SELECT coalesce(max(version), 0) FROM millrace_schema'
 
+/** The version of the file, 0 without tables, and the latest one. */
 export function schemaVersion(c: Connection): SchemaVersion {
   const exists = c.db.prepare(HAS_TABLE).get() !== undefined
   const current = exists ? int(columnsOf(c.sql(CURRENT).get())[0]) : 0

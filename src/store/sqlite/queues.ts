@@ -19,19 +19,26 @@ const WAITING =
 /** As many as run, which the slots of all workers bound: they are few, and counted no further than this. */
 const RUNNING = 'SELECT queue FROM millrace_job INDEXED BY millrace_job_lease WHERE state = 3 LIMIT 100000'
 const SETTINGS = 'SELECT name, paused_at, paused_by, pause_reason FROM millrace_queue'
-/** The index has run times in order within one priority: one step for each priority in use, one more for its oldest. */
+/**
+ * The index has run times in order within one name and priority: one step for each such pair in use, one more for its
+ * oldest. Of the first 1,000 names: more is not a queue of an app.
+ */
 const OLDEST =
-  'WITH RECURSIVE p (priority) AS (SELECT max(priority) FROM millrace_job WHERE state = 2 AND queue = ?1 UNION ALL ' +
-  'SELECT (SELECT max(priority) FROM millrace_job WHERE state = 2 AND queue = ?1 AND priority < p.priority) FROM p ' +
-  'WHERE p.priority IS NOT NULL) SELECT min((SELECT run_at FROM millrace_job WHERE state = 2 AND queue = ?1 ' +
+  'WITH RECURSIVE q (name) AS (SELECT min(name) FROM millrace_job WHERE state = 2 AND queue = ?1 UNION ALL ' +
+  'SELECT (SELECT min(name) FROM millrace_job WHERE state = 2 AND queue = ?1 AND name > q.name) FROM q ' +
+  'WHERE q.name IS NOT NULL LIMIT 1000), ' +
+  'p (name, priority) AS (SELECT name, (SELECT max(priority) FROM millrace_job WHERE state = 2 AND queue = ?1 ' +
+  'AND name = q.name) FROM q WHERE name IS NOT NULL UNION ALL SELECT name, (SELECT max(priority) FROM millrace_job ' +
+  'WHERE state = 2 AND queue = ?1 AND name = p.name AND priority < p.priority) FROM p WHERE p.priority IS NOT NULL) ' +
+  'SELECT min((SELECT run_at FROM millrace_job WHERE state = 2 AND queue = ?1 AND name = p.name ' +
   'AND priority = p.priority ORDER BY run_at LIMIT 1)) FROM p WHERE p.priority IS NOT NULL'
 const PAUSE =
   'INSERT INTO millrace_queue (name, paused_at, paused_by, pause_reason) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) ' +
   'DO UPDATE SET paused_at = coalesce(paused_at, ?2), paused_by = ?3, pause_reason = ?4'
 const RESUME = 'DELETE FROM millrace_queue WHERE name = ?'
-const CLEARABLE_PENDING = 'SELECT id FROM millrace_job WHERE state = 2 AND queue = ?1 LIMIT ?2'
+const CLEARABLE_PENDING = 'SELECT id FROM millrace_job WHERE state = 2 AND queue = ?1 LIMIT ?2 + 0'
 const CLEARABLE_WAITING =
-  'SELECT id FROM millrace_job WHERE state <> 2 AND state <> 3 AND state = ?3 AND queue = ?1 LIMIT ?2'
+  'SELECT id FROM millrace_job WHERE state <> 2 AND state <> 3 AND state = ?3 AND queue = ?1 LIMIT ?2 + 0'
 const FINISHED = `SELECT count(*) FROM (SELECT 1 FROM millrace_archive WHERE queue = ?1 AND state = ?2 LIMIT ${COUNTED_TO})`
 const NEWEST_TIMES =
   'SELECT started_at - run_at, finished_at - started_at FROM millrace_archive WHERE queue = ?1 AND state = 5 ' +
@@ -40,6 +47,7 @@ const NEWEST_TIMES =
 /** Those that wait but may not be claimed yet. */
 const WAITING_STATES: ReadonlySet<JobState> = new Set(['blocked', 'scheduled', 'retrying'])
 
+/** The statements of this file, for the test of their plans. */
 export const QUEUE_STATEMENTS = {
   PENDING_NAMES,
   WAITING_NAMES,
@@ -53,6 +61,7 @@ export const QUEUE_STATEMENTS = {
   NEWEST_TIMES,
 } as const
 
+/** See `QueuesFacet.list`. */
 export function listQueues(c: Connection): readonly QueueInfo[] {
   const running = countRunning(c)
   const settings = settingsByQueue(c)
@@ -61,6 +70,7 @@ export function listQueues(c: Connection): readonly QueueInfo[] {
   return [...names].sort().map((name) => queueInfo(c, name, running.get(name), settings.get(name)))
 }
 
+/** See `QueuesFacet.stats`. */
 export function queueStats(c: Connection, queue: string): QueueStats | null {
   const setting = settingsByQueue(c).get(queue)
   const info = queueInfo(c, queue, countRunning(c).get(queue), setting)
@@ -80,14 +90,17 @@ export function queueStats(c: Connection, queue: string): QueueStats | null {
   }
 }
 
+/** See `QueuesFacet.pause`. */
 export function pauseQueue(c: Connection, queue: string, by: string, reason: string): void {
   c.sql(PAUSE).run(queue, c.now(), by, reason)
 }
 
+/** See `QueuesFacet.resume`. */
 export function resumeQueue(c: Connection, queue: string): void {
   c.sql(RESUME).run(queue)
 }
 
+/** See `QueuesFacet.clear`. */
 export function clearQueue(c: Connection, queue: string, states: readonly JobState[], limit: number): number {
   const rows: Columns[] = []
   for (const state of new Set(states)) {

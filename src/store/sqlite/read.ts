@@ -13,17 +13,17 @@ const MATCHES =
   'AND (?3 IS NULL OR name IN (SELECT value FROM json_each(?3))) ' +
   'AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tags) THEN tags END) WHERE value = ?4)) ' +
   'AND (?5 IS NULL OR created_at > ?5) AND (?6 IS NULL OR created_at < ?6)'
-const LIST_LIVE_DOWN = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8`
-const LIST_LIVE_UP = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8`
-const LIST_ARCHIVE_DOWN = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8`
-const LIST_ARCHIVE_UP = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8`
+const LIST_LIVE_DOWN = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8 + 0`
+const LIST_LIVE_UP = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8 + 0`
+const LIST_ARCHIVE_DOWN = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8 + 0`
+const LIST_ARCHIVE_UP = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8 + 0`
 // The rare states have an index of their own: the newest failed job among a million completed is one step away.
 const BAD_DOWN = LIST_ARCHIVE_DOWN.replace('WHERE', 'WHERE state = ?9 AND state IN (6, 7) AND')
 const BAD_UP = LIST_ARCHIVE_UP.replace('WHERE', 'WHERE state = ?9 AND state IN (6, 7) AND')
-const COUNT_LIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_job WHERE ${MATCHES} LIMIT ?7)`
-const COUNT_ARCHIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_archive WHERE ${MATCHES} LIMIT ?7)`
+const COUNT_LIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_job WHERE ${MATCHES} LIMIT ?7 + 0)`
+const COUNT_ARCHIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_archive WHERE ${MATCHES} LIMIT ?7 + 0)`
 const LOGS =
-  'SELECT attempt, seq, at, level, message FROM millrace_log WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?'
+  'SELECT attempt, seq, at, level, message FROM millrace_log WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ? + 0'
 const EDGES =
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE parent_id = ?1 UNION ALL ' +
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE child_id = ?1 ORDER BY 1, 2'
@@ -31,11 +31,13 @@ const EDGES =
 /** An id above every UUID, where a list from the newest begins. */
 const ABOVE_ALL = '~'
 
+/** See `JobsFacet.get`. */
 export function jobById(c: Connection, id: string): JobRow | null {
   const row = c.get(LIVE_BY_ID, id) ?? c.get(ARCHIVED_BY_ID, id)
   return row === undefined ? null : rowToJob(c, row)
 }
 
+/** See `JobsFacet.finished`. */
 export function finishedJobs(c: Connection, ids: readonly string[]): readonly JobRow[] {
   return ids.flatMap((id) => {
     const row = c.get(ARCHIVED_BY_ID, id)
@@ -43,6 +45,7 @@ export function finishedJobs(c: Connection, ids: readonly string[]): readonly Jo
   })
 }
 
+/** See `JobsFacet.list`. */
 export function listJobs(c: Connection, request: ListRequest): ListResult {
   const up = request.oldestFirst === true
   const from = request.cursor === undefined ? (up ? '' : ABOVE_ALL) : readCursor(request.cursor)
@@ -65,6 +68,7 @@ export function listJobs(c: Connection, request: ListRequest): ListResult {
   return rows.length > request.limit && last !== undefined ? { rows: page, next: writeCursor(last.id) } : { rows: page }
 }
 
+/** See `JobsFacet.count`. */
 export function countJobs(
   c: Connection,
   filter: JobFilter,
@@ -78,6 +82,7 @@ export function countJobs(
   return { count: Math.min(count, cap), capped: count > cap }
 }
 
+/** See `JobsFacet.logs`. */
 export function logLines(c: Connection, id: string, afterSeq: number, limit: number): readonly LogLine[] {
   return c.all(LOGS, id, afterSeq, limit).map((row) => ({
     attempt: int(row[0]),
@@ -89,6 +94,7 @@ export function logLines(c: Connection, id: string, afterSeq: number, limit: num
   }))
 }
 
+/** See `JobsFacet.edges`. */
 export function edgesOf(c: Connection, id: string): readonly EdgeRow[] {
   return c
     .all(EDGES, id)
@@ -107,6 +113,7 @@ function rowToJob(c: Connection, row: Columns): JobRow {
   )
 }
 
+/** A field of a job, wherever it is kept. */
 export function bytesOf(c: Connection, id: string, field: number): Uint8Array | null {
   const data = c.first(READ_BYTES, id, field)
   return data instanceof Uint8Array ? data : null

@@ -8,8 +8,8 @@ import { bytesOf } from './read.ts'
 const PAGE =
   'SELECT id, name, epoch, 0, payload, NULL, error, progress_note, state FROM millrace_job WHERE id > ?1 AND state <> 3 ' +
   'UNION ALL SELECT id, name, epoch, 1, payload, result, error, progress_note, state FROM millrace_archive WHERE id > ?1 ' +
-  'ORDER BY id LIMIT ?2'
-const ATTEMPT_ERRORS = 'SELECT epoch, error FROM millrace_attempt WHERE job_id = ? AND error IS NOT NULL'
+  'ORDER BY id LIMIT ?2 + 0'
+const ATTEMPT_ERRORS = 'SELECT attempt, error FROM millrace_attempt WHERE job_id = ? AND error IS NOT NULL'
 const LOG_MESSAGES = 'SELECT seq, message, attempt FROM millrace_log WHERE job_id = ?'
 const SAME =
   'SELECT 1 FROM millrace_job WHERE id = ?1 AND epoch = ?2 AND state <> 3 UNION ALL SELECT 1 FROM millrace_archive WHERE id = ?1 AND epoch = ?2'
@@ -24,7 +24,9 @@ const SET_ARCHIVED = {
   error: 'UPDATE millrace_archive SET error = ?2 WHERE id = ?1',
   progress: 'UPDATE millrace_archive SET progress_note = ?2 WHERE id = ?1',
 } as const
-const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = ?3 WHERE job_id = ?1 AND epoch = ?2'
+const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = ? AND field = ?'
+// A lost lease may carry the same number as the attempt after it, but never an error.
+const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = ?3 WHERE job_id = ?1 AND attempt = ?2 AND error IS NOT NULL'
 const SET_LOG = 'UPDATE millrace_log SET message = ?3 WHERE job_id = ?1 AND seq = ?2'
 
 interface Page {
@@ -74,9 +76,12 @@ function writeBack(c: Connection, row: Page['rows'][number], fields: readonly Se
     if (kind === 'history') c.sql(SET_ATTEMPT).run(row.id, Number(number), bytes)
     else if (kind === 'log') c.sql(SET_LOG).run(row.id, Number(number), bytes)
     else if (kind === 'payload' || kind === 'result' || kind === 'error' || kind === 'progress') {
-      const isSmall = bytes.byteLength <= INLINE_BYTES || kind === 'progress'
-      if (!isSmall) c.sql(INSERT_BYTES).run(row.id, BYTES_FIELD[kind], bytes)
-      const inline = isSmall ? bytes : null
+      // A live job keeps its error in its row, however large: it is overwritten there by the next attempt.
+      const isOwn = kind === 'progress' || (kind === 'error' && !row.isArchived)
+      const isInline = isOwn || bytes.byteLength <= INLINE_BYTES
+      if (!isInline) c.sql(INSERT_BYTES).run(row.id, BYTES_FIELD[kind], bytes)
+      else if (kind !== 'progress') c.sql(DROP_BYTES).run(row.id, BYTES_FIELD[kind])
+      const inline = isInline ? bytes : null
       if (row.isArchived) c.sql(SET_ARCHIVED[kind]).run(row.id, inline)
       else if (kind !== 'result') c.sql(SET_LIVE[kind]).run(row.id, inline)
     }

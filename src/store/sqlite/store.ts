@@ -2,7 +2,7 @@
  * The embedded store: one SQLite file through node:sqlite.
  *
  * Every operation is a short synchronous piece of work; a call that may be long is bounded by its caller (batches of at
- * most 1,000 rows or 4 MiB), since it holds the event loop. Reads take no lock and run at once; writes go through
+ * most 1,000 rows or 1 MiB), since it holds the event loop. Reads take no lock and run at once; writes go through
  * `Connection.write`. Nothing here but the composition: the work is in the files beside this one.
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
@@ -22,6 +22,7 @@ import { beat, getState, listState, nodes, putState, removeNode } from './shared
 import { withinTransaction } from './transaction.ts'
 import { WalWatch } from './wake.ts'
 
+/** Which file, and how it is written. */
 export interface SqliteOptions {
   /** A file's path, or `:memory:` for a store that dies with the process. */
   readonly path: string

@@ -17,6 +17,7 @@ const PAUSE_MS = 2
 /** Longer than the 0.5–2 ms that a process sleeps between two tries. */
 const REST_MS = 2
 
+/** Whose turn it is among the processes that write one file. */
 export class Turns {
   #version: unknown
   #othersAt = Number.NEGATIVE_INFINITY

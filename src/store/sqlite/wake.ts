@@ -18,6 +18,7 @@ const REOPEN_MS = 50
 const SPIN_MS = 1
 const LAST_LOOK_MS = 32
 
+/** Hears the commits of other connections. */
 export class WalWatch {
   readonly #connection: Connection
   readonly #listeners = new Set<() => void>()

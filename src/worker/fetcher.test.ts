@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest'
+import { MAX_BATCH_BYTES } from '../core/batch.ts'
+import type { ClaimedJob } from '../store/contract/index.ts'
+import { Fetcher } from './fetcher.ts'
+import { workerSettings } from './options.ts'
+import { Slots } from './slots.ts'
+
+function fetcherOfQuickJobs(): Fetcher {
+  const settings = workerSettings({ concurrency: 10, maxPrefetch: 100 })
+  const fetcher = new Fetcher(settings, new Slots(10, false), 'w', ['a'])
+  // Far shorter than a round trip: as much ahead as there may be.
+  for (let i = 0; i < 100; i++) fetcher.sawRun(0)
+  return fetcher
+}
+
+function jobs(count: number, bytes: number): readonly ClaimedJob[] {
+  return Array.from({ length: count }, (_, i) => {
+    const payload = new Uint8Array(bytes)
+    return {
+      id: String(i),
+      name: 'a',
+      version: 1,
+      queue: 'q',
+      priority: 5,
+      payload,
+      attempt: 1,
+      attemptOffset: 0,
+      losses: 0,
+      crashes: 0,
+      epoch: 1,
+      createdAt: 0,
+      runAt: 0,
+      timeoutMs: null,
+      retry: null,
+      tags: [],
+    }
+  })
+}
+
+describe('fetching ahead', () => {
+  test('is bounded by count while payloads are small', () => {
+    const fetcher = fetcherOfQuickJobs()
+
+    fetcher.add(jobs(20, 10), 1000)
+
+    expect(fetcher.request()?.limit).toBe(90)
+  })
+
+  test('ends while what waits holds 1 MiB: only free slots are filled', () => {
+    const fetcher = fetcherOfQuickJobs()
+
+    fetcher.add(jobs(4, MAX_BATCH_BYTES / 4), 1000)
+    const whileFull = fetcher.request()?.limit
+    fetcher.add(jobs(6, 1), 1000)
+    const withSlotsSpokenFor = fetcher.request()
+    fetcher.next()
+    const afterOneStarted = fetcher.request()?.limit
+
+    expect(whileFull).toBe(6)
+    expect(withSlotsSpokenFor).toBeUndefined()
+    expect(afterOneStarted).toBe(101)
+  })
+
+  test('goes on after what waited was given back', () => {
+    const fetcher = fetcherOfQuickJobs()
+
+    fetcher.add(jobs(10, MAX_BATCH_BYTES), 1000)
+    fetcher.takeBack(2000)
+
+    expect(fetcher.request()?.limit).toBe(110)
+  })
+})
