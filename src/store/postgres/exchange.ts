@@ -25,6 +25,7 @@ import { bigintArray, bytesArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly, readClaimed } from './claim.ts'
 import type { PostgresDatabase } from './database.ts'
 import { EXCHANGE_SQL, type ExchangeKind, type Numbered, numbered } from './exchange-sql.ts'
+import { Vacuum } from './vacuum.ts'
 
 const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = $1 AND state = 3'
 const NOTHING: readonly never[] = []
@@ -43,10 +44,12 @@ export class Exchange {
   readonly #statements = new Map<ExchangeKind, Numbered>()
   /** Running jobs that had dependents or a unique key when they were claimed here. */
   readonly #bound = new Set<string>()
+  readonly #vacuum: Vacuum
   #turn = 0
 
   constructor(db: PostgresDatabase) {
     this.#db = db
+    this.#vacuum = new Vacuum(db)
   }
 
   async run(request: ExchangeRequest): Promise<ExchangeResult> {
@@ -54,7 +57,10 @@ export class Exchange {
     const wanted = claim !== undefined && claim.limit > 0 && claim.names.length > 0 ? claim : undefined
     const result = await this.#run(request, wanted)
     for (const { id } of settle) this.#bound.delete(id)
-    if (settle.length > 0) this.#db.hint()
+    if (settle.length > 0) {
+      this.#vacuum.settled(settle.length)
+      this.#db.hint()
+    }
     return result
   }
 

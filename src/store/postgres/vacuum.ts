@@ -1,0 +1,44 @@
+/**
+ * Vacuum of the hot table under load. Claims begin at the head of their index, where all entries are of jobs that are gone;
+ * until a vacuum takes them out, every claim steps over them. Autovacuum looks once a minute by default, in which a busy
+ * worker leaves a million behind. So a store that has settled many jobs asks for a vacuum itself. (300,000 jobs by batches
+ * of 192 on 2 EPYC cores: 36.8 µs of the server a job without, 26.0 and 2 for the vacuums with one each 50,000.)
+ *
+ * It costs at most one part in 20 of the time, passes when another vacuum is at work, and a role that may not vacuum is
+ * told so by the server in a warning that nobody hears: then it is autovacuum's alone, as before.
+ */
+import type { PostgresDatabase } from './database.ts'
+
+const EACH_JOBS = 50_000
+/** A pause of so many times what the last one took. */
+const REST = 20
+const VACUUM = 'VACUUM (TRUNCATE false, SKIP_LOCKED) millrace_job'
+
+export class Vacuum {
+  readonly #db: PostgresDatabase
+  #settled = 0
+  #notBefore = 0
+  #isRunning = false
+
+  constructor(db: PostgresDatabase) {
+    this.#db = db
+  }
+
+  /** Counts jobs that left the hot table; vacuums it, beside the caller's way, when there were many. */
+  settled(count: number): void {
+    this.#settled += count
+    if (this.#settled < EACH_JOBS || this.#isRunning || performance.now() < this.#notBefore) return
+    this.#settled = 0
+    this.#isRunning = true
+    void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const from = performance.now()
+    const text = this.#db.dialect.compile(VACUUM)
+    // What fails here fails nobody: autovacuum does the same work, later.
+    await this.#db.pool.use((connection) => connection.run(text)).catch(() => undefined)
+    this.#notBefore = performance.now() + REST * (performance.now() - from)
+    this.#isRunning = false
+  }
+}
