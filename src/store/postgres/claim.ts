@@ -1,20 +1,19 @@
 /**
  * Claiming by plain code, in a transaction: for what one statement cannot decide. A suspect goes alone and keeps its place;
- * a batch carries at most 4 MiB of payload; each queue is asked again for what the others left.
+ * a batch carries at most 1 MiB of payload; each queue is asked again for what the others left.
  */
+import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { isSuspect } from '../../core/job/decide.ts'
 import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../contract/index.ts'
 import { bytesOfAll } from '../sql/read.ts'
 import { BYTES_FIELD, type Columns, int, isInt, tagsOrNull, text } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
 
+/** What a claim gave. */
 export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'> & {
   /** Jobs whose rows cannot be read; they are held by this worker now, and have to be failed. */
   readonly unreadable: readonly { readonly id: string; readonly epoch: number }[]
 }
-
-/** A claimed batch carries at most this many bytes of payload, one larger job excepted. */
-const MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 const CANDIDATES =
   'SELECT id, losses, coalesce(octet_length(payload), (SELECT octet_length(data) FROM millrace_bytes b WHERE b.job_id = j.id ' +
@@ -30,6 +29,7 @@ const PENDING_QUEUES =
   'millrace_job WHERE state = 2 AND queue > q.name) FROM q WHERE q.name IS NOT NULL) SELECT name FROM q WHERE name IS NOT NULL'
 const PAUSED_QUEUES = 'SELECT name FROM millrace_queue WHERE paused_at IS NOT NULL'
 
+/** The statements of this file, for the test of their plans. */
 export const CLAIM_STATEMENTS = { CANDIDATES, PENDING_QUEUES } as const
 
 /** Gives pending jobs to a worker. `turn`: with which queue a claim over all begins. */

@@ -12,6 +12,7 @@ const MAX_NAMED = 500
 /** How long the server waits for more of an open transaction; a worker that was stopped holds locks no longer. */
 const IDLE_IN_TRANSACTION_MS = 60_000
 
+/** A session with the server. */
 export class Connection {
   readonly #client: Client
   readonly #names: Map<string, string> | undefined

@@ -22,6 +22,7 @@ const SERVER_NOW = ASK_TIME.replace('SELECT ', '')
 const MAX_CONFLICTS = 8
 const MAX_RESTARTS = 50
 
+/** One schema of a database, as the shared slow road sees it. */
 export class PostgresDatabase implements Database {
   readonly pool: Pool
   readonly dialect: PostgresDialect

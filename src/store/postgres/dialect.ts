@@ -10,6 +10,7 @@ export function ident(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
+/** PostgreSQL's way to say what store/sql says. */
 export class PostgresDialect implements Dialect {
   readonly #schema: string
   readonly #texts = new Map<string, string>()

@@ -1,4 +1,5 @@
 /** The statements of the exchange, put together from their parts: what settles, which queues, what claims. */
+import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
 // `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
@@ -28,11 +29,12 @@ const ALL_SHARES =
   '(@limit::bigint + total - 1) / total AS most, (n - 1 + total - @turn::bigint % total) % total AS ord FROM open ORDER BY 3)'
 const CLAIM =
   ', found AS MATERIALIZED (SELECT f.*, shares.ord, shares.most FROM fit JOIN shares ON fit.settles CROSS JOIN LATERAL ' +
-  '(SELECT j.id, j.losses >= 2 OR j.payload IS NULL AS is_special FROM millrace_job j WHERE j.state = 2 ' +
+  '(SELECT j.id, j.losses >= 2 OR j.payload IS NULL AS is_special, octet_length(j.payload) AS size FROM millrace_job j WHERE j.state = 2 ' +
   'AND j.queue = shares.queue AND j.name = ANY (@names::text[]) AND (j.expires_at IS NULL OR j.expires_at > ' +
   '(SELECT now FROM t)) ORDER BY j.priority DESC, j.run_at, j.id LIMIT shares.most FOR UPDATE OF j SKIP LOCKED) f ' +
   'LIMIT @limit::bigint), ' +
-  'plain AS MATERIALIZED (SELECT NOT EXISTS (SELECT 1 FROM found WHERE is_special) AS claims), ' +
+  'plain AS MATERIALIZED (SELECT NOT coalesce(bool_or(is_special), false) AND ' +
+  `coalesce(sum(size), 0) <= ${MAX_BATCH_BYTES} AS claims FROM found), ` +
   'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = t.now, ' +
   'lease_until = t.now + @lease::bigint FROM found, plain, t WHERE plain.claims AND j.id = found.id ' +
   'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, j.attempts, j.attempt_offset, j.losses, j.crashes, ' +
@@ -59,6 +61,7 @@ export const EXCHANGE_SQL = {
   bothAll: TIME + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
 } as const
 
+/** Which parts a statement is made of. */
 export type ExchangeKind = keyof typeof EXCHANGE_SQL
 
 /** A statement with its parameters numbered, and their names in that order (after the time's, which is `$1`). */

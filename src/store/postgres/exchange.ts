@@ -8,7 +8,7 @@
  * is not plain (another outcome than completed, a large result, bonds at the time of the claim) goes the slow road at once.
  *
  * A claim takes rows in the order of the index, passing over those that others hold. One with a suspect (two losses, which
- * go alone) or a large payload among its rows takes nothing and is made again by plain code (`claim.ts`).
+ * go alone), a large payload or more than 1 MiB among its rows takes nothing and is made again by plain code (`claim.ts`).
  */
 import type {
   ClaimRequest,
@@ -39,6 +39,7 @@ interface Fast {
   readonly rows: readonly Columns[]
 }
 
+/** See `JobsFacet.exchange`. */
 export class Exchange {
   readonly #db: PostgresDatabase
   readonly #statements = new Map<ExchangeKind, Numbered>()

@@ -115,9 +115,7 @@ async function insertPlain(
 ): Promise<readonly InsertResult[]> {
   const refusals = jobs.map(refusalOf)
   const good = refusals.some((refusal) => refusal !== null) ? jobs.filter((_, i) => refusals[i] === null) : jobs
-  const isLarge = good.some((job) => job.payload.byteLength > INLINE_BYTES)
-  const { rows } =
-    good.length === 0 ? { rows: [] } : await run(db.timed(isLarge ? WITH_BYTES : PLAIN), paramsOf(db, good))
+  const { rows } = await runPlain(db, good, run)
   const born = new Map(rows.map((row) => [text(row[0]), liveState(row[1])]))
   const known =
     born.size === good.length

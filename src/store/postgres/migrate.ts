@@ -16,6 +16,7 @@ const LOCK = 'SELECT pg_advisory_xact_lock(7305804402567)'
 const APPLIED = 'INSERT INTO millrace_schema (version, applied_at) VALUES ($1, $2)'
 const HAS_SCHEMA = 'SELECT 1 FROM pg_namespace WHERE nspname = $1'
 
+/** See `Store.schemaVersion`. */
 export function schemaVersion(db: PostgresDatabase): Promise<SchemaVersion> {
   return db.read((session) => versionOf(db, session))
 }

@@ -2,6 +2,7 @@
 import { parseDuration } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
 
+/** How far the server's certificate is believed, as in libpq. */
 export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full'
 
 /** Where the database is and how it is spoken to. What is absent comes from the PG… variables of the environment. */
@@ -14,6 +15,7 @@ export interface PostgresTarget {
   readonly sslmode: SslMode
 }
 
+/** All that a URL says. */
 export interface PostgresSettings {
   readonly target: PostgresTarget
   /** The schema that holds our tables. Default `millrace`. */

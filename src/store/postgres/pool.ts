@@ -17,6 +17,7 @@ interface Waiting {
 /** How long connecting may take, within the deadline of the call. */
 const CONNECT_MS = 10_000
 
+/** The connections of one store. */
 export class Pool {
   readonly where: string
   readonly #settings: PostgresSettings

@@ -17,6 +17,7 @@ import { postgresSettings } from './options.ts'
 import { withinTransaction } from './transaction.ts'
 import { Wake } from './wake.ts'
 
+/** Which database, and how it is spoken to. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`, with `schema`, `pool`, `deadline`, `sslmode`, `pooler` as parameters. */
   readonly url: string

@@ -14,6 +14,7 @@ const EACH_JOBS = 50_000
 const REST = 20
 const VACUUM = 'VACUUM (TRUNCATE false, SKIP_LOCKED) millrace_job'
 
+/** Vacuums the hot table when many jobs have left it. */
 export class Vacuum {
   readonly #db: PostgresDatabase
   #settled = 0

@@ -17,6 +17,7 @@ const CONNECT_MS = 10_000
 const NOTIFY = 'SELECT pg_notify($1, $2)'
 const MAX_CHANNEL_BYTES = 63
 
+/** Sends and hears hints. */
 export class Wake {
   readonly #settings: PostgresSettings
   readonly #channel: string

@@ -38,6 +38,7 @@ const DROP_KEYS = 'DELETE FROM millrace_unique WHERE key_hash IN LIST($1 text)'
 /** Ids are remembered this long at least, so that a repeated insert is recognised. */
 const ID_MEMORY_MS = 120_000
 
+/** The statements of this file, for the tests of their plans. */
 export const CONTROL_STATEMENTS = { TOO_OLD, OLD_KEYS, ARCHIVED_QUEUES } as const
 
 /** Cancels waiting jobs at once; asks running ones to stop. */

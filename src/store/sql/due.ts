@@ -19,12 +19,15 @@ const BLOCKED =
   'FOR UPDATE SKIP LOCKED'
 const UNBLOCK = 'UPDATE millrace_job SET state = 2, reason = NULL, blocked_on = NULL WHERE id IN LIST($1 text)'
 
+/** The statements of this file, for the tests of their plans. */
 export const DUE_STATEMENTS = { DUE, EXPIRED, NEXT_RUN, NEXT_EXPIRY, BLOCKED } as const
 
+/** See `JobsFacet.promote`. */
 export async function promote(tx: Transaction, limit: number): Promise<number> {
   return move(tx, await idsOf(tx, DUE, [tx.now, limit]), PROMOTE)
 }
 
+/** See `JobsFacet.unblock`. */
 export async function unblock(tx: Transaction, keyIds: readonly string[], limit: number): Promise<number> {
   return keyIds.length === 0 ? 0 : move(tx, await idsOf(tx, BLOCKED, [keyIds, limit]), UNBLOCK)
 }
@@ -46,6 +49,7 @@ export async function expire(tx: Transaction, limit: number): Promise<number> {
   return count
 }
 
+/** See `JobsFacet.nextDue`. */
 export async function nextDue(session: Session): Promise<number | null> {
   const found = await Promise.all([session.query(NEXT_RUN), session.query(NEXT_EXPIRY)])
   const instants = found.map(({ rows }) => rows[0]?.[0]).filter((at) => at !== null && at !== undefined)

@@ -15,6 +15,7 @@ const INSERT: RowsStatement = {
 }
 const DELETE: RowsStatement = { write: 'delete', table: 'edge', key: TYPES }
 
+/** The edges that a ledger works with. */
 export class Edges {
   readonly #tx: Transaction
   readonly #children = new Map<string, Map<string, EdgePolicy>>()

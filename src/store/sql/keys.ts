@@ -4,6 +4,7 @@ import { intOrNull } from './live-job.ts'
 import { text } from './rows.ts'
 import { Restart, type RowsStatement, rowsJson, type Transaction } from './session.ts'
 
+/** A unique key, held or free. */
 export interface Key {
   readonly hash: string
   readonly scope: string
@@ -35,10 +36,11 @@ const UPDATE: RowsStatement = {
 const DELETE: RowsStatement = { write: 'delete', table: 'unique', key: { key_hash: 'text' } }
 
 /** What a key is found by: scopes and keys may be longer than an index takes. */
-export function keyHash(scope: string, key: string): string {
+function keyHash(scope: string, key: string): string {
   return createHash('sha256').update(`${scope.length}:${scope}${key}`).digest('base64url')
 }
 
+/** The keys that a ledger works with. */
 export class KeyBook {
   readonly #tx: Transaction
   readonly #keys = new Map<string, Key>()

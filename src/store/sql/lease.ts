@@ -31,6 +31,7 @@ const DROP_OLD_LOGS =
   'ORDER BY seq DESC LIMIT 1 OFFSET 1000) AS oldest)'
 const EXPIRED_LEASES = 'SELECT id FROM millrace_job WHERE state = 3 AND lease_until <= $1 ORDER BY lease_until LIMIT $2'
 
+/** The statements of this file, for the tests of their plans. */
 export const LEASE_STATEMENTS = { EXPIRED_LEASES } as const
 
 /** Moves the end of the leases that this worker still holds. */

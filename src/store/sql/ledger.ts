@@ -26,6 +26,7 @@ const STATES =
 /** After so many tries locks are taken as they come; a deadlock then is the database's to find. */
 const MAX_RESTARTS = 5
 
+/** What one transaction of the slow road is about. */
 export class Ledger {
   readonly tx: Transaction
   readonly now: number
@@ -150,6 +151,7 @@ export class Ledger {
   }
 }
 
+/** Whether a job in this state has ended. */
 export function isFinalState(state: JobState): state is 'completed' | 'failed' | 'cancelled' {
   return state === 'completed' || state === 'failed' || state === 'cancelled'
 }

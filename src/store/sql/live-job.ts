@@ -3,6 +3,7 @@ import type { Reason } from '../../core/job/state.ts'
 import { type Columns, int, STATE, text } from './rows.ts'
 import type { ColumnTypes, SqlValue } from './session.ts'
 
+/** A state in which a job has ended. */
 export type FinalState = 'completed' | 'failed' | 'cancelled'
 
 /** How a job ends. */
@@ -13,6 +14,7 @@ export interface Ending {
   readonly last?: LastAttempt
 }
 
+/** The attempt with which a job ends. */
 export interface LastAttempt {
   /** Null: the attempt has a row of its own already. */
   readonly startedAt: number | null
@@ -20,6 +22,7 @@ export interface LastAttempt {
   readonly error: Uint8Array | null
 }
 
+/** A locked job, open to changes. */
 export interface LiveJob {
   readonly id: string
   name: string
@@ -56,6 +59,7 @@ export const LOCKED_COLUMNS =
   'lease_until, started_at, cancelling, unique_scope, unique_key, waiting_on, dependents, ' +
   'CASE WHEN error IS NULL THEN 0 ELSE 1 END, expires_at'
 
+/** A row of `LOCKED_COLUMNS` as a job. */
 export function liveJobOf(row: Columns): LiveJob {
   return {
     id: text(row[0]),
@@ -145,10 +149,12 @@ export function waitUntil(job: LiveJob, runAt: number, now: number): void {
   job.isDirty = true
 }
 
+/** A column as text, null when it is. */
 export function textOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : String(value)
 }
 
+/** A column as a number, null when it is. */
 export function intOrNull(value: unknown): number | null {
   return value === null || value === undefined ? null : int(value)
 }

@@ -47,6 +47,7 @@ const NEWEST_TIMES =
 /** Those that wait but may not be claimed yet. */
 const WAITING_STATES: ReadonlySet<JobState> = new Set(['blocked', 'scheduled', 'retrying'])
 
+/** The statements of this file, for the tests of their plans. */
 export const QUEUE_STATEMENTS = {
   PENDING_NAMES,
   WAITING_NAMES,
@@ -60,6 +61,7 @@ export const QUEUE_STATEMENTS = {
   NEWEST_TIMES,
 } as const
 
+/** See `QueuesFacet.list`. */
 export async function listQueues(s: Session): Promise<readonly QueueInfo[]> {
   const [running, settings, pending, waiting] = await Promise.all([
     countRunning(s),
@@ -72,6 +74,7 @@ export async function listQueues(s: Session): Promise<readonly QueueInfo[]> {
   return Promise.all([...names].sort().map((name) => queueInfo(s, name, running.get(name), settings.get(name))))
 }
 
+/** See `QueuesFacet.stats`. */
 export async function queueStats(s: Session, queue: string): Promise<QueueStats | null> {
   const [settings, running, completed, failed, cancelled, times] = await Promise.all([
     settingsByQueue(s),
@@ -94,16 +97,19 @@ export async function queueStats(s: Session, queue: string): Promise<QueueStats 
   }
 }
 
+/** See `QueuesFacet.pause`. */
 export async function pauseQueue(tx: Transaction, queue: string, by: string, reason: string): Promise<void> {
   const since = (await tx.query(PAUSED_SINCE, [queue])).rows[0]?.[0]
   const row = { name: queue, paused_at: since == null ? tx.now : int(since), paused_by: by, pause_reason: reason }
   await tx.query(PAUSE, [rowsJson([row])])
 }
 
+/** See `QueuesFacet.resume`. */
 export async function resumeQueue(tx: Transaction, queue: string): Promise<void> {
   await tx.query(RESUME, [queue])
 }
 
+/** See `QueuesFacet.clear`. */
 export async function clearQueue(
   tx: Transaction,
   queue: string,

@@ -18,6 +18,7 @@ const EDGES =
 /** An id above every UUID, where a list from the newest begins. */
 const ABOVE_ALL = '~'
 
+/** See `JobsFacet.get`. */
 export async function jobById(session: Session, id: string): Promise<JobRow | null> {
   const live = (await session.query(LIVE_BY_ID, [[id]])).rows
   const rows = live.length > 0 ? live : (await session.query(ARCHIVED_BY_ID, [[id]])).rows
@@ -26,11 +27,13 @@ export async function jobById(session: Session, id: string): Promise<JobRow | nu
   return (await toJobRows(session, found))[0] ?? null
 }
 
+/** See `JobsFacet.finished`. */
 export async function finishedJobs(session: Session, ids: readonly string[]): Promise<readonly JobRow[]> {
   if (ids.length === 0) return []
   return toJobRows(session, (await session.query(ARCHIVED_BY_ID, [ids])).rows)
 }
 
+/** See `JobsFacet.list`. */
 export async function listJobs(session: Session, dialect: Dialect, request: ListRequest): Promise<ListResult> {
   const up = request.oldestFirst === true
   const from = request.cursor === undefined ? (up ? '' : ABOVE_ALL) : readCursor(request.cursor)
@@ -63,6 +66,7 @@ export async function listJobs(session: Session, dialect: Dialect, request: List
   return found.length > request.limit && last !== undefined ? { rows, next: writeCursor(last.id) } : { rows }
 }
 
+/** See `JobsFacet.count`. */
 export async function countJobs(
   session: Session,
   dialect: Dialect,
@@ -83,6 +87,7 @@ export async function countJobs(
   return { count: Math.min(count, cap), capped: count > cap }
 }
 
+/** See `JobsFacet.logs`. */
 export async function logLines(
   session: Session,
   id: string,
@@ -100,6 +105,7 @@ export async function logLines(
   }))
 }
 
+/** See `JobsFacet.edges`. */
 export async function edgesOf(session: Session, id: string): Promise<readonly EdgeRow[]> {
   const { rows } = await session.query(EDGES, [id, id])
   // Only inserts write the policy.

@@ -10,7 +10,7 @@ const PAGE =
   'UNION ALL SELECT id, name, epoch, 1, payload, result, error, progress_note FROM millrace_archive WHERE id > $2 ' +
   'ORDER BY id LIMIT $3'
 const ATTEMPT_ERRORS =
-  'SELECT job_id, epoch, error FROM millrace_attempt WHERE job_id IN LIST($1 text) AND error IS NOT NULL'
+  'SELECT job_id, attempt, error FROM millrace_attempt WHERE job_id IN LIST($1 text) AND error IS NOT NULL'
 const LOG_MESSAGES = 'SELECT job_id, seq, message FROM millrace_log WHERE job_id IN LIST($1 text)'
 const SAME = [
   'SELECT 1 FROM millrace_job WHERE id = $1 AND epoch = $2 AND state <> 3 FOR UPDATE',
@@ -27,7 +27,9 @@ const SET_ARCHIVED = {
   error: 'UPDATE millrace_archive SET error = $1 WHERE id = $2',
   progress: 'UPDATE millrace_archive SET progress_note = $1 WHERE id = $2',
 } as const
-const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = $1 WHERE job_id = $2 AND epoch = $3'
+const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = $1 AND field = $2'
+// A lost lease may carry the same number as the attempt after it, but never an error.
+const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = $1 WHERE job_id = $2 AND attempt = $3 AND error IS NOT NULL'
 const SET_LOG = 'UPDATE millrace_log SET message = $1 WHERE job_id = $2 AND seq = $3'
 
 interface Page {
@@ -86,10 +88,13 @@ async function writeBack(tx: Transaction, row: Page['rows'][number], fields: rea
     if (kind === 'history') await tx.query(SET_ATTEMPT, [bytes, row.id, Number(number)])
     else if (kind === 'log') await tx.query(SET_LOG, [bytes, row.id, Number(number)])
     else if (kind === 'payload' || kind === 'result' || kind === 'error' || kind === 'progress') {
-      const isSmall = bytes.byteLength <= INLINE_BYTES || kind === 'progress' || (kind === 'error' && !row.isArchived)
-      if (!isSmall)
+      // A live job keeps its error in its row, however large: it is overwritten there by the next attempt.
+      const isOwn = kind === 'progress' || (kind === 'error' && !row.isArchived)
+      const isInline = isOwn || bytes.byteLength <= INLINE_BYTES
+      if (!isInline)
         await tx.query(INSERT_BYTES, [rowsJson([{ job_id: row.id, field: BYTES_FIELD[kind], data: bytes }])])
-      const inline = isSmall ? bytes : null
+      else if (kind !== 'progress') await tx.query(DROP_BYTES, [row.id, BYTES_FIELD[kind]])
+      const inline = isInline ? bytes : null
       if (row.isArchived) await tx.query(SET_ARCHIVED[kind], [inline, row.id])
       else if (kind !== 'result') await tx.query(SET_LIVE[kind], [inline, row.id])
     }

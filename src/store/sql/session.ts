@@ -13,6 +13,7 @@ export type SqlValue = string | number | null | Uint8Array | readonly string[] |
 
 /** How a column travels in a table of rows. */
 export type ColumnType = 'text' | 'int' | 'real' | 'bytes'
+/** Columns by name, each with how it travels. */
 export type ColumnTypes = Readonly<Record<string, ColumnType>>
 
 /** A write of many rows, which are one parameter (`rowsJson`). `table` is a name without its prefix: `job`. */
@@ -29,8 +30,10 @@ export type RowsStatement =
   | { readonly write: 'update'; readonly table: string; readonly key: ColumnTypes; readonly set: ColumnTypes }
   | { readonly write: 'delete'; readonly table: string; readonly key: ColumnTypes }
 
+/** Text, or a write of many rows. */
 export type Statement = string | RowsStatement
 
+/** What a statement gave. */
 export interface SqlResult {
   readonly rows: readonly Columns[]
   /** Rows written; for a read, rows found. */

@@ -41,6 +41,7 @@ const FORGET = 'DELETE FROM millrace_node WHERE seen_at < $1'
 /** A worker that has been silent this long is forgotten when another one beats. */
 const FORGET_AFTER_MS = 86_400_000
 
+/** See `StateFacet.get`. */
 export async function getState(
   s: Session,
   key: string,
@@ -49,6 +50,7 @@ export async function getState(
   return row === undefined ? null : { value: text(row[0]), version: int(row[1]) }
 }
 
+/** See `StateFacet.put`. */
 export async function putState(
   s: Session,
   key: string,
@@ -62,6 +64,7 @@ export async function putState(
   return (await s.query(SWAP, [value, key, expected])).changes === 1 ? expected + 1 : null
 }
 
+/** See `StateFacet.list`. */
 export async function listState(
   s: Session,
   prefix: string,
@@ -72,6 +75,7 @@ export async function listState(
   return rows.map((row) => ({ key: text(row[0]), value: text(row[1]), version: int(row[2]) }))
 }
 
+/** See `ClusterFacet.beat`. */
 export async function beat(tx: Transaction, node: Omit<NodeRow, 'seenAt' | 'startedAt'>): Promise<void> {
   const { id, host, pid, version, concurrency, running } = node
   const queues = node.queues === null ? null : JSON.stringify(node.queues)
@@ -83,6 +87,7 @@ export async function beat(tx: Transaction, node: Omit<NodeRow, 'seenAt' | 'star
   ])
 }
 
+/** The workers seen since an instant. */
 export async function nodes(s: Session, since: number): Promise<readonly NodeRow[]> {
   const { rows } = await s.query(NODES, [since])
   return rows.map((row) => ({
@@ -99,6 +104,7 @@ export async function nodes(s: Session, since: number): Promise<readonly NodeRow
   }))
 }
 
+/** See `ClusterFacet.remove`. */
 export async function removeNode(s: Session, id: string): Promise<void> {
   await s.query(REMOVE, [id])
 }

@@ -17,6 +17,7 @@ export interface HotPath {
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
 }
 
+/** The jobs facet of a SQL store. */
 export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
   /** What may end jobs or make them claimable tells others about it. */
   const told = async <T>(change: Promise<T>, isNews: (result: T) => boolean): Promise<T> => {
@@ -71,6 +72,7 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
   }
 }
 
+/** The queues facet of a SQL store. */
 export function queuesFacet(db: Database): QueuesFacet {
   return {
     list: () => db.read(listQueues),
@@ -88,6 +90,7 @@ export function queuesFacet(db: Database): QueuesFacet {
   }
 }
 
+/** The state facet of a SQL store. */
 export function stateFacet(db: Database): StateFacet {
   return {
     get: (key) => db.read((s) => getState(s, key)),
@@ -96,6 +99,7 @@ export function stateFacet(db: Database): StateFacet {
   }
 }
 
+/** The cluster facet of a SQL store. */
 export function clusterFacet(db: Database): ClusterFacet {
   return {
     beat: (node) => db.transact((tx) => beat(tx, node), true),

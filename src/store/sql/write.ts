@@ -38,6 +38,7 @@ const INSERT_JOBS: RowsStatement = {
   key: ['id'],
   onTaken: 'skip',
 }
+/** Writes large values of jobs. */
 export const INSERT_BYTES: RowsStatement = {
   write: 'insert',
   table: 'bytes',
@@ -75,6 +76,7 @@ const ARCHIVE =
   'CASE WHEN v.state = 5 THEN NULL WHEN v.has_error = 1 THEN BYTES(v.error) ELSE j.error END ' +
   'FROM ROWS($1: id text, state int, reason text, counted int, started_at int, finished_at int, result text, error text, ' +
   'has_error int, losses int, crashes int) v JOIN millrace_job j ON j.id = v.id'
+/** Deletes all that belongs to ended jobs, each by one list of ids. */
 export const DROP_ALL_OF = [
   'DELETE FROM millrace_archive WHERE id IN LIST($1 text)',
   'DELETE FROM millrace_bytes WHERE job_id IN LIST($1 text)',
