@@ -18,7 +18,7 @@ export function refusalOf(job: NewJob): string | null {
 }
 
 /** When a new job is due. */
-function runTime(job: NewJob, now: number): number {
+export function runTime(job: NewJob, now: number): number {
   return Math.floor(job.runAt ?? now + (job.delayMs ?? 0))
 }
 
