@@ -82,6 +82,27 @@ describe('millrace queue:test', () => {
     expect(JSON.parse(left.stdout)).toEqual({ data: [] })
   })
 
+  test('gives a probe up that does not end, and runs nothing else that waits in its queue', async () => {
+    const folder = appFolder()
+    mkdirSync(join(folder, 'jobs'))
+    writeFileSync(
+      join(folder, 'jobs/a.handler.mjs'),
+      `import { defineJob } from 'millrace'
+      const stuck = () => new Promise((done) => setTimeout(done, 3_600_000))
+      export const deaf = defineJob({ name: 'deaf', run: stuck })
+      export const other = defineJob({ name: 'other', run: stuck })`,
+    )
+    writeFileSync(join(folder, 'millrace.config.ts'), "export default { handlers: './jobs/*.mjs' }")
+    const other = (await runIn(folder, 'millrace job add other')).stdout.trim()
+
+    const { code, stderr } = await runIn(folder, 'millrace test deaf --timeout 2s')
+    const left = await runIn(folder, `millrace job show ${other} --json`)
+
+    expect(stderr).toMatch(/within 2s; it is cancelled/)
+    expect(code).toBe(4)
+    expect(JSON.parse(left.stdout)).toMatchObject({ state: 'pending', attempts: 0 })
+  }, 60_000)
+
   test('makes many test jobs and tells what became of them', async () => {
     const run = await app()
 
@@ -278,3 +299,16 @@ export default defineJob({ name: 'slow', run: async () => { writeFileSync('start
   },
   60_000,
 )
+
+test('help of a topic that is none says which is near, and not the whole help', async () => {
+  const run = here()
+
+  expect(await run('millrace help job lst')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: '✕ unknown command "job lst"  USAGE\n  Did you mean job list ?\n',
+  })
+  expect((await runIn(appFolder(), 'millrace help job add')).stdout).toContain(
+    'Usage: millrace job add [options] <name>',
+  )
+})
