@@ -1,7 +1,7 @@
 /** The command line as it is typed: whole processes in an app's folder, their output and their exit codes. */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
@@ -45,6 +45,13 @@ describe('millrace init', () => {
         .map((line) => JSON.parse(line)),
     ).toContainEqual(expect.objectContaining({ event: 'job.settled', jobId: id, outcome: 'completed' }))
     expect(wait).toMatchObject({ code: 0, stdout: '{"text":"hello, world"}\n' })
+  })
+
+  test('says what to install where the package is not', async () => {
+    const bin = resolve('bin/millrace.js')
+
+    expect((await runIn(tempDir(), `node ${bin} init --yes`)).stderr).toContain('npm install millrace\n')
+    expect((await runIn(appFolder(), `node ${bin} init --yes`)).stderr).not.toContain('npm install')
   })
 
   test('changes nothing that is there', async () => {
