@@ -120,7 +120,11 @@ function insertBound(c: Connection, job: NewJob, now: number): InsertResult {
     const message = `no job has the id ${unknown.parentId}`
     return { status: 'refused', id: job.id, code: 'PARENT_NOT_FOUND', message }
   }
-  if (holder === null) return { status: 'created', id: job.id, state: writeBound(c, job, parents, now) }
+  if (holder === null) {
+    // A damaged parent takes no edge: the row that was written for it must not stay.
+    const write = () => writeBound(c, job, parents, now)
+    return { status: 'created', id: job.id, state: parents.length === 0 ? write() : attempt(c, write) }
+  }
   // The holder goes first: it, or a job that ends with it, may be a parent of the new one, which may still be refused.
   const state = attempt(c, () => {
     displace(c, holder, now)
