@@ -67,7 +67,7 @@ async function runBlock(page: string, block: Block, folder: string, last: Ran | 
 }
 
 async function runModule(place: string, block: Block, folder: string): Promise<Ran> {
-  const named = /^\/\/ (\S+\.[jt]s)\b/.exec(block.code)?.[1]
+  const named = /^\/\/ (\S+\.m?[jt]s)\b/.exec(block.code)?.[1]
   const file = named ?? `block-${block.line}.${block.language}`
   mkdirSync(dirname(join(folder, file)), { recursive: true })
   writeFileSync(join(folder, file), block.code)

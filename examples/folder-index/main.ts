@@ -114,7 +114,7 @@ ${ran.toLocaleString('en')} jobs in ${seconds.toFixed(1)} s
   ${here(summary.reportJson)}   for programs
 
 Next
-  npx millrace queue stats --store ${store}
+  npx millrace queue stats files --store ${store}
   npx millrace dead list --store ${store}
   npm start -- ~/some/folder        and press Ctrl-C half-way, then run it again`)
 }

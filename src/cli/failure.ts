@@ -29,7 +29,7 @@ export const EXIT_CODES = `  0    done
   4    timed out, or nothing happened
   5    not found
   6    refused: it needs a confirmation
-  7    a check failed (doctor)
+  7    a check failed (doctor, migrate status)
   130  stopped by Ctrl-C; an orderly stop of \`work\` is 0
   143  a second SIGTERM stopped \`work\` at once`
 

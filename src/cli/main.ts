@@ -1,4 +1,5 @@
 /** The command line: finds the command, runs it, and gives its exit code. Runs nothing when it is imported. */
+import { EXIT } from './failure.ts'
 import type { CommandSpec } from './program.ts'
 
 /** Runs `millrace ARGS` and resolves with the exit code. */
@@ -32,13 +33,19 @@ function firstWord(args: readonly string[]): string | undefined {
   return args.find((arg, i) => !arg.startsWith('-') && !valued.has(args[i - 1] ?? ''))
 }
 
-let isReaderGone = false
+let isOutputGone = false
 
-/** Whoever read our output has gone (`millrace … | head`): a worker stops as when its terminal is closed, the rest is over. */
+/**
+ * Whoever read our output has gone (`millrace … | head`): a worker stops as when its terminal is closed, the rest is over.
+ * The same where it cannot be written, as on a full disk; that is a failure, and said.
+ */
 function endWithReader(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
-  if (isReaderGone) return
-  isReaderGone = true
+  if (isOutputGone) return
+  isOutputGone = true
+  if (error.code !== 'EPIPE') {
+    console.error(`✕ the output cannot be written: ${error.message}`)
+    process.exitCode = EXIT.failed
+  }
   if (process.listenerCount('SIGHUP') > 0) process.kill(process.pid, 'SIGHUP')
   else process.exit()
 }

@@ -58,7 +58,7 @@ export async function runProgram(specs: readonly CommandSpec[], args: readonly s
   for (const spec of specs) addCommand(program, spec, finish)
   refuseUnknown(program)
   try {
-    await program.parseAsync([...args], { from: 'user' })
+    await program.parseAsync(withTopic(program, args), { from: 'user' })
     return exit
   } catch (error) {
     const isJson = args.includes('--json')
@@ -67,6 +67,19 @@ export async function runProgram(specs: readonly CommandSpec[], args: readonly s
     tellFailure(usage(error, specs, args), isJson)
     return EXIT.usage
   }
+}
+
+/** `help queue list` as `queue list --help`; commander would answer a topic that is none with its own help alone. */
+function withTopic(program: Command, args: readonly string[]): string[] {
+  const topic = args.slice(1).filter((word) => !word.startsWith('-'))
+  if (args[0] !== 'help' || topic.length === 0) return [...args]
+  let command = program
+  for (const word of topic) {
+    const next = command.commands.find((each) => each.name() === word)
+    if (next === undefined) throw unknownCommand(command, word)
+    command = next
+  }
+  return [...topic, '--help']
 }
 
 /** Commander's complaint in our words: its second line asks whether another word was meant. */
@@ -149,11 +162,15 @@ function refuseUnknown(command: Command): void {
   command.action(() => {
     const [word] = command.args
     if (word === undefined) command.help()
-    const known = command.commands.map((each) => each.name())
-    const near = nearest(String(word), known)
-    const where = command.parent === null ? '' : `${command.name()} `
-    const meant = near === undefined ? '' : `\n(Did you mean ${where}${near}?)`
-    throw new CommanderError(EXIT.usage, 'millrace.unknownCommand', `unknown command "${where}${word}"${meant}`)
+    throw unknownCommand(command, String(word))
   })
   command.allowExcessArguments(true)
+}
+
+function unknownCommand(command: Command, word: string): CommanderError {
+  const known = command.commands.map((each) => each.name())
+  const near = nearest(word, known)
+  const where = command.parent === null ? '' : `${command.name()} `
+  const meant = near === undefined ? '' : `\n(Did you mean ${where}${near}?)`
+  return new CommanderError(EXIT.usage, 'millrace.unknownCommand', `unknown command "${where}${word}"${meant}`)
 }

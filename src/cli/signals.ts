@@ -32,7 +32,7 @@ export function takeSignals(worker: WorkerHandle, tell: (line: string) => void):
     void worker.stop({ now: stops > 1 })
     if (stops === 1) {
       tell(
-        `${name}: stopping${worker.running === 0 ? '' : ` when ${worker.running} running jobs are done; once more stops at once`}.`,
+        `${name}: stopping${worker.running === 0 ? '' : ` when ${worker.running === 1 ? 'the job that runs is' : `the ${worker.running} jobs that run are`} done; once more stops at once`}.`,
       )
       return
     }

@@ -80,6 +80,6 @@ export async function resultOf(codec: Codec, row: JobRow, definition?: JobDefini
   const why =
     error === null
       ? `reason ${row.reason}`
-      : `${row.reason} after ${row.attempts} attempts: ${error.name}: ${error.message}`
+      : `${row.reason} after ${row.attempts} ${row.attempts === 1 ? 'attempt' : 'attempts'}: ${error.name}: ${error.message}`
   throw new MillraceError('JOB_FAILED', `the job ${row.name} ${row.id} failed: ${why}`, { fields })
 }

@@ -179,6 +179,6 @@ export function notFound(id: string): MillraceError {
 function timedOut(id: string, timeoutMs: number): MillraceError {
   return new MillraceError('WAIT_TIMEOUT', `the job ${id} did not finish within ${timeoutMs} ms`, {
     fields: { id, timeoutMs },
-    hint: 'Ask mill.why(id) what it waits for.',
+    hint: 'Ask mill.why(id), or millrace job show, what it waits for.',
   })
 }

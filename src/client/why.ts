@@ -82,7 +82,9 @@ async function ownReasons(store: Store, row: JobRow, now: number): Promise<reado
     const what =
       row.state === 'retrying' ? `Attempt ${row.attempts} failed; the next one begins` : 'It is scheduled to run'
     reasons.push(
-      why('not-before', `${what} in ${formatDuration(row.runAt - now)}.`, { runAt: new Date(row.runAt).toISOString() }),
+      why('not-before', `${what} in ${formatDuration(row.runAt - now, 2)}.`, {
+        runAt: new Date(row.runAt).toISOString(),
+      }),
     )
   }
   if (row.expiresAt !== null && row.expiresAt <= now)
@@ -94,7 +96,7 @@ async function queueReasons(store: Store, row: JobRow, now: number): Promise<rea
   const reasons: Why[] = []
   const queue = (await store.queues.list()).find((info) => info.name === row.queue)
   if (queue !== undefined && queue.pausedAt !== null) {
-    const since = formatDuration(Math.max(0, now - queue.pausedAt))
+    const since = formatDuration(Math.max(0, now - queue.pausedAt), 2)
     const because = queue.pauseReason === null || queue.pauseReason === '' ? '' : `: ${queue.pauseReason}`
     reasons.push(
       why('paused', `The queue ${row.queue} was paused by ${queue.pausedBy} ${since} ago${because}.`, {

@@ -1,5 +1,5 @@
 /** Loading handlers by glob: every export of the files that is a bound handler, or a definition with `run`. */
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import { type BoundHandler, bind } from '../job/handle.ts'
@@ -21,7 +21,12 @@ export async function loadHandlers(
     }
   }
   if (handlers.length > 0) return handlers
-  const what = paths.length === 0 ? `no file matches ${patterns.join(', ')}` : `${paths.length} files export no handler`
+  const what =
+    paths.length === 0
+      ? `no file matches ${patterns.join(', ')}`
+      : paths.length === 1
+        ? `${relative(folder, paths[0] ?? '')} exports no handler`
+        : `none of ${paths.length} files exports a handler`
   throw new ConfigError('HANDLER_MISSING', `${what} in ${folder}`, {
     fields: { patterns, folder, files: paths },
     hint: 'A handler file says: export default handle(definition, async (input, job) => { … })',

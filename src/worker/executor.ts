@@ -119,11 +119,17 @@ export class Executor {
     return validate(definition.input, value, 'PAYLOAD_INVALID', definition.name)
   }
 
+  /** `next` never throws: a handler's or a layer's error rejects what it returns, so that `next().finally(…)` is told of it. */
   #through(job: RunningJob, input: unknown): Promise<unknown> {
-    const at = (index: number): Promise<unknown> => {
+    const at = async (index: number): Promise<unknown> => {
       const layer = this.#middleware[index]
-      if (layer === undefined) return Promise.resolve(job.handler.run(input, job))
-      return layer(job, () => at(index + 1))
+      return layer === undefined ? job.handler.run(input, job) : layer(job, () => next(index + 1))
+    }
+    const next = (index: number): Promise<unknown> => {
+      const rest = at(index)
+      // A layer that lets go of what it was promised must not end the process with an unhandled rejection.
+      rest.catch(() => {})
+      return rest
     }
     return at(0)
   }

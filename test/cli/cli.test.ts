@@ -1,7 +1,7 @@
 /** The command line as it is typed: whole processes in an app's folder, their output and their exit codes. */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
@@ -47,6 +47,13 @@ describe('millrace init', () => {
     expect(wait).toMatchObject({ code: 0, stdout: '{"text":"hello, world"}\n' })
   })
 
+  test('says what to install where the package is not', async () => {
+    const bin = resolve('bin/millrace.js')
+
+    expect((await runIn(tempDir(), `node ${bin} init --yes`)).stderr).toContain('npm install millrace\n')
+    expect((await runIn(appFolder(), `node ${bin} init --yes`)).stderr).not.toContain('npm install')
+  })
+
   test('changes nothing that is there', async () => {
     const folder = appFolder()
     writeFileSync(join(folder, 'millrace.config.ts'), 'export default {}\n')
@@ -81,6 +88,27 @@ describe('millrace queue:test', () => {
     expect(stderr).toContain('millrace work')
     expect(JSON.parse(left.stdout)).toEqual({ data: [] })
   })
+
+  test('gives a probe up that does not end, and runs nothing else that waits in its queue', async () => {
+    const folder = appFolder()
+    mkdirSync(join(folder, 'jobs'))
+    writeFileSync(
+      join(folder, 'jobs/a.handler.mjs'),
+      `import { defineJob } from 'millrace'
+      const stuck = () => new Promise((done) => setTimeout(done, 3_600_000))
+      export const deaf = defineJob({ name: 'deaf', run: stuck })
+      export const other = defineJob({ name: 'other', run: stuck })`,
+    )
+    writeFileSync(join(folder, 'millrace.config.ts'), "export default { handlers: './jobs/*.mjs' }")
+    const other = (await runIn(folder, 'millrace job add other')).stdout.trim()
+
+    const { code, stderr } = await runIn(folder, 'millrace test deaf --timeout 2s')
+    const left = await runIn(folder, `millrace job show ${other} --json`)
+
+    expect(stderr).toMatch(/within 2s; it is cancelled/)
+    expect(code).toBe(4)
+    expect(JSON.parse(left.stdout)).toMatchObject({ state: 'pending', attempts: 0 })
+  }, 60_000)
 
   test('makes many test jobs and tells what became of them', async () => {
     const run = await app()
@@ -278,3 +306,16 @@ export default defineJob({ name: 'slow', run: async () => { writeFileSync('start
   },
   60_000,
 )
+
+test('help of a topic that is none says which is near, and not the whole help', async () => {
+  const run = here()
+
+  expect(await run('millrace help job lst')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: '✕ unknown command "job lst"  USAGE\n  Did you mean job list ?\n',
+  })
+  expect((await runIn(appFolder(), 'millrace help job add')).stdout).toContain(
+    'Usage: millrace job add [options] <name>',
+  )
+})

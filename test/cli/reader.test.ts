@@ -1,9 +1,19 @@
 /** Whoever reads the output of a command may leave before its end: `millrace … | head`. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { defineJob, Millrace } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
+
+test.skipIf(!existsSync('/dev/full'))(
+  'output that cannot be written is one line and 1 (needs: /dev/full)',
+  async () => {
+    const ran = await runIn(appFolder(), 'millrace help job > /dev/full; millrace job list --json > /dev/full')
+
+    expect(ran.code).toBe(1)
+    expect(ran.stderr).toMatch(/^(✕ the output cannot be written: ENOSPC.*\n){2}$/)
+  },
+)
 
 describe('a reader that leaves', () => {
   test('ends a list without a word', async () => {

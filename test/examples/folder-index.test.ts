@@ -190,7 +190,7 @@ test.skipIf(!hasTerminal)(
     // What it switched off would stay off after `kill -9`: the cursor, and lines that go on in the next one.
     expect(shown.text).not.toContain('\u001b[?25l')
     expect(shown.text).not.toContain('\u001b[?7l')
-    expect(shown.text).toContain('npx millrace queue stats --store sqlite:out/index.db')
+    expect(shown.text).toContain('npx millrace queue stats files --store sqlite:out/index.db')
   },
   60_000,
 )

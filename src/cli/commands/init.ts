@@ -80,9 +80,19 @@ function tell(context: Context, plan: readonly string[]): void {
     context.output,
     `
 Next
-  npx millrace job add hello --data '{ "name": "world" }'
+${isInstalled() ? '' : '  npm install millrace\n'}  npx millrace job add hello --data '{ "name": "world" }'
   npx millrace work`,
   )
+}
+
+/** Whether files of this folder can import the package; run by `npx -p`, it is elsewhere. */
+function isInstalled(): boolean {
+  let folder = process.cwd()
+  while (!existsSync(resolve(folder, 'node_modules/millrace'))) {
+    if (dirname(folder) === folder) return false
+    folder = dirname(folder)
+  }
+  return true
 }
 
 /** A package without \`"type": "module"\` and without TypeScript gets files that are modules by their ending. */

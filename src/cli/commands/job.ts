@@ -151,7 +151,12 @@ function printJob(
   line('id', job.id)
   line('state', `${stateText(output, job.state)}${job.reason === null ? '' : ` (${job.reason})`}`)
   line('queue', `${clean(job.queue)}, priority ${job.priorityName}`)
-  line('created', `${job.createdAt.toISOString()} (${timeText(output, job.createdAt)})`)
+  line(
+    'created',
+    output.isTerminal
+      ? `${job.createdAt.toISOString()} (${timeText(output, job.createdAt)})`
+      : job.createdAt.toISOString(),
+  )
   if (job.finishedAt !== null) line('finished', job.finishedAt.toISOString())
   else line('runs', job.runAt.toISOString())
   line(

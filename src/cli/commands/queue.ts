@@ -57,7 +57,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
 ]
 
-const NONE = 'No queue has live jobs or settings.'
+const NONE = 'No queue has live jobs or settings. Where all jobs have ended: millrace queue stats QUEUE'
 
 async function list(context: Context): Promise<ExitCode> {
   const { output } = context

@@ -4,12 +4,13 @@ import { MillraceError } from '../../core/errors.ts'
 import { parseSize } from '../../core/size.ts'
 import { nearest } from '../../core/suggest.ts'
 import { bind } from '../../job/handle.ts'
-import type { Handlers } from '../../runtime/millrace.ts'
+import type { Handlers, Millrace } from '../../runtime/millrace.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { clean, type Output, paint, printJson } from '../output.ts'
 import { ping } from '../probe.ts'
 import type { CommandSpec } from '../program.ts'
+import { endDespiteHandlers } from '../signals.ts'
 import { runMany } from '../test-load.ts'
 import { jsonOf, numberOf, priorityOf } from '../values.ts'
 
@@ -84,15 +85,16 @@ async function probe(
   return await context.withMill(async (mill) => {
     road.step('Connected', `${mill.store.description} (schema ${(await mill.store.schemaVersion()).current})`)
     const handlers = name === undefined ? [ping] : await context.handlers()
-    const definition = handlers
-      .map((each) => bind(each).definition)
-      .find((each) => name === undefined || each.name === name)
-    if (definition === undefined) throw unknownHandler(name ?? '', handlers)
+    const handler = handlers.find((each) => name === undefined || bind(each).definition.name === name)
+    if (handler === undefined) throw unknownHandler(name ?? '', handlers)
+    const { definition } = bind(handler)
     const queue = typeof options.queue === 'string' ? options.queue : definition.queue
     const isServed = (await mill.workers()).some(
       (node) => node.names.includes(definition.name) && (node.queues === null || node.queues.includes(queue)),
     )
-    if (!isServed && options.worker !== false) mill.work(handlers, { concurrency: 1, queues: [queue] })
+    // For the probe alone: what else waits in the queue is not for a test to run.
+    const worker =
+      isServed || options.worker === false ? null : mill.work([handler], { concurrency: 1, queues: [queue] })
     // The input's type is known to the definition alone; its schema checks it.
     const input = jsonOf(options.data) as undefined
     const priority = options.priority === undefined ? {} : { priority: priorityOf(options.priority) }
@@ -109,30 +111,40 @@ async function probe(
         waitedMs,
         Math.max(0, (last?.startedAt.getTime() ?? 0) - (info?.createdAt.getTime() ?? 0)),
       )
-      const worker = (await mill.workers()).find(({ id }) => id === last?.workerId)
+      const node = (await mill.workers()).find(({ id }) => id === last?.workerId)
       const where =
-        worker === undefined
+        node === undefined
           ? `worker ${last?.workerId ?? ''}`
-          : `pid ${worker.pid} on ${clean(worker.host)}, v${worker.version}`
+          : `pid ${node.pid} on ${clean(node.host)}, v${node.version}`
       road.step('Picked up', where, pickedMs)
       road.step('Completed', `result ${clean(JSON.stringify(result) ?? 'undefined')}`, waitedMs - pickedMs)
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'WAIT_TIMEOUT') throw error
-      const why = (await mill.why(job.id)).map(({ text }) => text).join(' ')
-      await mill.cancel(job.id)
-      throw new MillraceError(
-        'WAIT_TIMEOUT',
-        `Nobody ran ${definition.name} within ${formatDuration(timeoutMs)}; it is cancelled. ${why}`,
-        {
-          fields: { id: job.id, timeoutMs },
-          hint: 'Start a worker: millrace work',
-        },
-      )
+      const failure = await notInTime(mill, job.id, definition.name, timeoutMs)
+      await worker?.stop({ now: true })
+      if (worker !== null) endDespiteHandlers()
+      throw failure
+    } finally {
+      // A handler that goes on after its probe was given up would hold the command for as long as it likes.
+      await worker?.stop({ now: true })
     }
     const totalMs = performance.now() - startedAt
-    if (context.output.json) printJson({ ok: true, id: job.id, steps: road.steps, totalMs })
+    if (context.output.json)
+      printJson({ ok: true, id: job.id, steps: road.steps, totalMs: Math.round(totalMs * 100) / 100 })
     else if (!context.output.quiet) console.log(`All good in ${totalMs.toFixed(0)} ms.`)
     return EXIT.ok
+  })
+}
+
+/** Cancels a probe that was waited for long enough, and tells whether nobody took it or it runs for longer. */
+async function notInTime(mill: Millrace, id: string, name: string, timeoutMs: number): Promise<MillraceError> {
+  const isRunning = (await mill.get(id))?.state === 'processing'
+  const why = isRunning ? '' : ` ${(await mill.why(id)).map(({ text }) => text).join(' ')}`
+  await mill.cancel(id)
+  const what = isRunning ? `${name} did not end` : `Nobody ran ${name}`
+  return new MillraceError('WAIT_TIMEOUT', `${what} within ${formatDuration(timeoutMs)}; it is cancelled.${why}`, {
+    fields: { id, timeoutMs },
+    hint: isRunning ? 'Give it longer: --timeout 1m' : 'Start a worker: millrace work',
   })
 }
 
@@ -148,7 +160,7 @@ class Road {
 
   step(title: string, text: string, ms = performance.now() - this.#last): void {
     this.#last = performance.now()
-    this.steps.push({ step: title, text, ms })
+    this.steps.push({ step: title, text, ms: Math.round(ms * 100) / 100 })
     if (this.#output.json || this.#output.quiet) return
     const took = paint(this.#output, 'dim', `${ms.toFixed(0)} ms`)
     console.log(`${paint(this.#output, 'green', '✓')} ${title.padEnd(10)} ${text}  ${took}`)

@@ -11,6 +11,7 @@ import type { JobRow, NewJob, Store } from '../contract/index.ts'
 import { createSqliteStore } from './store.ts'
 
 const HOUR_MS = 3_600_000
+const UNIQUE = { scope: 's', key: 'k', onConflict: 'existing' } as const
 
 /** What a hostile hand sets, on a job that waits at the head of its queue. Each makes the row one that cannot be claimed. */
 const UNREADABLE = [
@@ -175,6 +176,18 @@ describe('other rows', () => {
       expect(await store.jobs.remove([bad])).toEqual(['removed'])
       expect(await store.jobs.get(bad)).toBeNull()
     }
+  })
+
+  test('a child that a damaged parent refuses leaves nothing behind', async () => {
+    const { store, bad } = await damaged('dependents = 9223372036854775807', {})
+    const child = newJob({ dependsOn: [{ parentId: bad, policy: 'cancel' }], unique: UNIQUE })
+
+    const [refused] = await store.jobs.insert([child])
+    const [free] = await store.jobs.insert([newJob({ unique: UNIQUE })])
+
+    expect(refused).toMatchObject({ status: 'refused', code: 'STORE_CONSTRAINT' })
+    expect(await store.jobs.get(child.id)).toBeNull()
+    expect(free).toMatchObject({ status: 'created' })
   })
 
   test('numbers that are too large read as the nearest that an instant can be', async () => {

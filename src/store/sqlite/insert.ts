@@ -11,15 +11,17 @@ const INSERT =
   'INSERT INTO millrace_job (id, name, version, queue, priority, state, reason, created_at, run_at, expires_at, timeout_ms, ' +
   'retry, tags, unique_scope, unique_key, waiting_on, payload) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ' +
   '?13, ?14, ?15, ?16, ?17 WHERE NOT EXISTS (SELECT 1 FROM millrace_archive WHERE id = ?1) ON CONFLICT (id) DO NOTHING'
-/** Jobs of one statement: 270,000 rows a second one by one, 470,000 by ten, no more by fifty (2 EPYC cores, batches of 1,000). */
+/** Jobs of one statement, where enough follow each other: 4.9 µs of CPU a job by five, 4.5 by ten, 4.3 by forty, 4.6 by a hundred. */
+const MANY_ALIKE = 40
 const ALIKE = 10
+const SHARED_VALUES = 5
 const ALIKE_ROWS = Array.from(
-  { length: ALIKE },
+  { length: MANY_ALIKE },
   (_, i) => `(?${6 + 2 * i}, ?1, ?2, ?3, ?4, 2, ?5, ?5, ?${7 + 2 * i})`,
-).join(', ')
-const INSERT_ALIKE =
-  'INSERT INTO millrace_job (id, name, version, queue, priority, state, created_at, run_at, payload) VALUES ' +
-  ALIKE_ROWS
+)
+const INTO = 'INSERT INTO millrace_job (id, name, version, queue, priority, state, created_at, run_at, payload) VALUES '
+const INSERT_ALIKE = INTO + ALIKE_ROWS.slice(0, ALIKE).join(', ')
+const INSERT_MANY_ALIKE = INTO + ALIKE_ROWS.join(', ')
 const NEWEST_ARCHIVED = 'SELECT max(id) FROM millrace_archive'
 const STATE_OF =
   'SELECT state, 0 FROM millrace_job WHERE id = ?1 UNION ALL SELECT state, 1 FROM millrace_archive WHERE id = ?1'
@@ -31,42 +33,48 @@ export const TAKE_KEY =
 const COUNT_DEPENDENT = 'UPDATE millrace_job SET dependents = dependents + 1 WHERE id = ?'
 const INSERT_EDGE = 'INSERT INTO millrace_edge (parent_id, child_id, policy) VALUES (?, ?, ?)'
 
-/** Inserts a batch in order; one result per job. Cost: one statement per plain job, or per ten that are alike. */
+/** Inserts a batch in order; one result per job. Cost: one statement per plain job, or per forty or ten that are alike. */
 export function insertJobs(c: Connection, jobs: readonly NewJob[]): readonly InsertResult[] {
   const now = c.now()
   const results: InsertResult[] = []
   const newestEnded = jobs.length < ALIKE ? undefined : text(c.first(NEWEST_ARCHIVED) ?? '')
   for (let i = 0; i < jobs.length; ) {
-    if (newestEnded !== undefined && insertAlike(c, jobs, i, newestEnded, now)) {
-      for (let k = 0; k < ALIKE; k++) results.push({ status: 'created', id: jobs[i + k]?.id ?? '', state: 'pending' })
-      i += ALIKE
-    } else {
-      const job = jobs[i++]
-      if (job !== undefined) results.push(insertOne(c, job, now))
+    const alike = newestEnded === undefined ? 0 : insertAlike(c, jobs, i, newestEnded, now)
+    for (const end = i + alike; i < end; i++) {
+      results.push({ status: 'created', id: jobs[i]?.id ?? '', state: 'pending' })
     }
+    if (alike > 0) continue
+    const job = jobs[i++]
+    if (job !== undefined) results.push(insertOne(c, job, now))
   }
   return results
 }
 
 /**
- * Writes the ten jobs from `from` on by one statement, when they are alike in all but id and payload and are newer than
- * everything in the archive. False: nothing was written, and each has to go by itself, since they differ or one is refused.
+ * Writes the forty or ten jobs from `from` on by one statement, when they are alike in all but id and payload and are newer
+ * than everything in the archive. Returns how many; 0: nothing was written, and the first has to go by itself, since they
+ * differ or one is refused.
  */
-function insertAlike(c: Connection, jobs: readonly NewJob[], from: number, newestEnded: string, now: number): boolean {
+function insertAlike(c: Connection, jobs: readonly NewJob[], from: number, newestEnded: string, now: number): number {
   const first = jobs[from]
-  if (first === undefined || from + ALIKE > jobs.length) return false
+  if (first === undefined) return 0
   const values: (string | number | Uint8Array)[] = [first.name, first.version, first.queue, first.priority, now]
-  for (let i = from; i < from + ALIKE; i++) {
-    const job = jobs[i]
-    if (job === undefined || !isBare(job, first) || job.id <= newestEnded) return false
+  let count = 0
+  for (; count < MANY_ALIKE; count++) {
+    const job = jobs[from + count]
+    if (job === undefined || !isBare(job, first) || job.id <= newestEnded) break
     values.push(job.id, job.payload)
   }
+  if (count < ALIKE) return 0
+  const isMany = count === MANY_ALIKE
+  const rows = isMany ? MANY_ALIKE : ALIKE
+  if (!isMany) values.length = SHARED_VALUES + 2 * rows
   try {
-    c.sql(INSERT_ALIKE).run(...values)
-    return true
+    c.sql(isMany ? INSERT_MANY_ALIKE : INSERT_ALIKE).run(...values)
+    return rows
   } catch (error) {
     // A statement that meets a constraint leaves nothing behind.
-    if (isConstraint(error)) return false
+    if (isConstraint(error)) return 0
     throw error
   }
 }
@@ -120,7 +128,11 @@ function insertBound(c: Connection, job: NewJob, now: number): InsertResult {
     const message = `no job has the id ${unknown.parentId}`
     return { status: 'refused', id: job.id, code: 'PARENT_NOT_FOUND', message }
   }
-  if (holder === null) return { status: 'created', id: job.id, state: writeBound(c, job, parents, now) }
+  if (holder === null) {
+    // A damaged parent takes no edge: the row that was written for it must not stay.
+    const write = () => writeBound(c, job, parents, now)
+    return { status: 'created', id: job.id, state: parents.length === 0 ? write() : attempt(c, write) }
+  }
   // The holder goes first: it, or a job that ends with it, may be a parent of the new one, which may still be refused.
   const state = attempt(c, () => {
     displace(c, holder, now)
