@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest'
 import { defineJob, Millrace } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
 import { cliHere } from '../support/cli-here.ts'
+import { lacks } from '../support/needs.ts'
 import { giveToOrdinaryUser, ordinaryUser } from '../support/other-user.ts'
 import { tempDir } from '../support/temp-store.ts'
 
@@ -159,7 +160,7 @@ describe('a store', () => {
   }, 60_000)
 
   const canMount = spawnSync('unshare', ['-rm', 'true']).status === 0
-  test.skipIf(!canMount)(
+  test.skipIf(lacks('unprivileged mounts (unshare -rm)', canMount))(
     'on a disk that is really full ends with 3, and what was acknowledged is there (needs: unprivileged mounts)',
     async () => {
       const folder = appFolder()

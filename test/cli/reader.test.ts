@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { defineJob, Millrace } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
+import { lacks } from '../support/needs.ts'
 
-test.skipIf(!existsSync('/dev/full'))(
+test.skipIf(lacks('/dev/full', existsSync('/dev/full')))(
   'output that cannot be written is one line and 1 (needs: /dev/full)',
   async () => {
     const ran = await runIn(appFolder(), 'millrace help job > /dev/full; millrace job list --json > /dev/full')

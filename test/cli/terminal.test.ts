@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Discard, defineJob, Millrace } from '../../src/index.ts'
 import { appFolder } from '../support/app-folder.ts'
+import { lacks } from '../support/needs.ts'
 import { hasTerminal, onTerminal } from '../support/terminal.ts'
 
 async function filled(): Promise<{ readonly folder: string; readonly dead: string }> {
@@ -24,7 +25,7 @@ async function filled(): Promise<{ readonly folder: string; readonly dead: strin
   return { folder, dead: dead.id }
 }
 
-describe.skipIf(!hasTerminal)('on a terminal (needs: script)', () => {
+describe.skipIf(lacks('script', hasTerminal))('on a terminal (needs: script)', () => {
   test('no line of a table, a job or a check is wider than it, and ids are whole', async () => {
     const { folder, dead } = await filled()
 

@@ -15,6 +15,7 @@ import { join, resolve } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { appFolder, runIn } from '../support/app-folder.ts'
+import { lacks } from '../support/needs.ts'
 import { tempDir } from '../support/temp-store.ts'
 import { hasTerminal, onTerminal } from '../support/terminal.ts'
 
@@ -170,7 +171,7 @@ test('Ctrl-C ends with 130 and says that it goes on', async () => {
   expect(JSON.parse(ran.stdout)).toMatchObject({ files: 600, failed: 0 })
 }, 60_000)
 
-test.skipIf(!hasTerminal)(
+test.skipIf(lacks('script', hasTerminal))(
   'its bar fits a terminal of 80 columns and ends full (needs: script)',
   async () => {
     const folder = example()

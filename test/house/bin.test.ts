@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
+import { lacks } from '../support/needs.ts'
 import { tempDir } from '../support/temp-store.ts'
 
 const BIN = resolve(import.meta.dirname, '../../bin/millrace.js')
@@ -12,13 +13,16 @@ const oldNode = (process.env.PATH ?? '')
   .find((path) => existsSync(path) && majorOf(path) < 22)
 
 describe('bin/millrace.js', () => {
-  test.skipIf(oldNode === undefined)('on an older Node says in one line what to do and ends with 3', async () => {
-    const { code, stdout, stderr } = await run(oldNode ?? '', [BIN, 'work'])
+  test.skipIf(lacks('Node older than 22 in PATH', oldNode !== undefined))(
+    'on an older Node says in one line what to do and ends with 3',
+    async () => {
+      const { code, stdout, stderr } = await run(oldNode ?? '', [BIN, 'work'])
 
-    expect(code).toBe(3)
-    expect(stdout).toBe('')
-    expect(stderr).toMatch(/^millrace needs Node 24\.15 or newer \(this is v[\d.]+\)\. Install .*npx -p node@24.*\n$/)
-  })
+      expect(code).toBe(3)
+      expect(stdout).toBe('')
+      expect(stderr).toMatch(/^millrace needs Node 24\.15 or newer \(this is v[\d.]+\)\. Install .*npx -p node@24.*\n$/)
+    },
+  )
 
   test('hands the arguments to the command line and ends with its exit code', async () => {
     const bin = installBin("export const main = async (args) => (console.log(args.join(' ')), 5)")

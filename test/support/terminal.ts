@@ -22,7 +22,8 @@ export function onTerminal(
   answer = '',
   env: Readonly<Record<string, string>> = {},
 ): Promise<Shown> {
-  const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env
+  // Node shows no colours where CI is set, terminal or not.
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...rest } = process.env
   const path = `${join(folder, 'node_modules/.bin')}:${join(process.execPath, '..')}:${process.env.PATH}`
   const child = spawn('script', ['-qec', `stty cols 80 rows 30; ${line}`, '/dev/null'], {
     cwd: folder,
