@@ -17,8 +17,8 @@ export function storeUrl(given: string | undefined): string {
 /**
  * Makes the store that a URL names, not yet open: `sqlite:PATH` (`?durability=full|normal`, `?busy=10s`),
  * `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (`?schema=millrace`, `?pool=5`, `?deadline=30s`, `?sslmode=verify-full`,
- * `?pooler=transaction`), `memory:`. Relative paths count from `base` (default: the working directory); time is that
- * of `clock` (default: the machine's, or the server's). Throws `STORE_URL`.
+ * `?pooler=transaction`), `mysql://USER:PASSWORD@HOST:PORT/DATABASE` (`?pool=5`, `?deadline=30s`, `?tls=verify`, `?ca=FILE`,
+ * `?socket=PATH`; also `mariadb:`), `memory:`. Relative paths count from `base` (default: the working directory); time is that of `clock` (default: the machine's, or the server's). Throws `STORE_URL`.
  */
 export async function createStore(url: string, base: string = process.cwd(), clock?: Clock): Promise<Store> {
   if (typeof url !== 'string') throw refused(String(url), 'it is neither a URL nor a store')
@@ -33,6 +33,11 @@ export async function createStore(url: string, base: string = process.cwd(), clo
     case 'postgresql': {
       const { createPostgresStore } = await import('../store/postgres/store.ts')
       return createPostgresStore({ url, ...timed })
+    }
+    case 'mysql':
+    case 'mariadb': {
+      const { createMysqlStore } = await import('../store/mysql/store.ts')
+      return createMysqlStore({ url, ...timed })
     }
     case 'memory': {
       const { createMemoryStore } = await import('../store/memory/store.ts')
@@ -76,6 +81,6 @@ function decoded(url: string, path: string): string {
 function refused(url: string, reason: string): ConfigError {
   return new ConfigError('STORE_URL', `the store URL ${JSON.stringify(maskUrl(url))} cannot be used: ${reason}`, {
     fields: { url: maskUrl(url), reason },
-    hint: 'Use sqlite:PATH, for example sqlite:./millrace.db, or postgres://USER:PASSWORD@HOST:PORT/DATABASE.',
+    hint: 'Use sqlite:PATH, for example sqlite:./millrace.db, postgres://USER:PASSWORD@HOST:PORT/DATABASE or mysql://…',
   })
 }

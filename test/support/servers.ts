@@ -4,6 +4,7 @@
  * skipped with one line that says so; with MILLRACE_REQUIRE=all that is a failure.
  */
 import { describe, it } from 'vitest'
+import { findMysql } from './mysql-server.ts'
 import { findPostgres } from './postgres-server.ts'
 
 export type ServerKind = 'postgres' | 'mysql'
@@ -15,6 +16,8 @@ export interface TestServer {
   readonly url: string
   /** The URL of a store of its own, which does not exist yet. */
   freshUrl(parameters?: Readonly<Record<string, string>>): string
+  /** Makes the database of such a URL, where no store makes it. */
+  create(url: string): Promise<void>
   /** Deletes what a store at this URL has made. */
   drop(url: string): Promise<void>
   /** The URL of an empty store whose tables another test may have made: making them takes longer than most tests. */
@@ -28,7 +31,7 @@ export interface TestServer {
 /** How each kind is found: a server, or the reason why there is none. */
 const FIND: Readonly<Record<ServerKind, () => Promise<TestServer | string>>> = {
   postgres: findPostgres,
-  mysql: async () => 'this version has no MySQL driver',
+  mysql: findMysql,
 }
 
 /** Declares tests that need a server of a kind. They are skipped, or fail, as the header says. */

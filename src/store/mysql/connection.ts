@@ -1,0 +1,237 @@
+/**
+ * One connection to the server: statements in, rows as arrays out, destroyed when it is past its deadline.
+ *
+ * Every value travels as a parameter of a prepared statement (`execute`); only constant text goes through `query`. The
+ * driver keeps so many prepared statements per connection, the oldest closed: a server holds 16,382 of them for all.
+ */
+import type { ConnectionOptions, FieldPacket, Connection as Raw } from 'mysql2'
+import { ConfigError } from '../../core/errors.ts'
+import type { Columns } from '../sql/rows.ts'
+import type { SqlResult } from '../sql/session.ts'
+import type { MysqlSettings, MysqlTarget } from './options.ts'
+
+/** A value as the driver takes it. */
+export type Bound = string | number | null | Uint8Array
+
+/** What runs statements: our own connection, or a user's. */
+export interface Runner {
+  /** Runs a prepared statement. */
+  execute(text: string, values: readonly Bound[]): Promise<SqlResult>
+  /** Runs constant text without parameters. */
+  run(text: string): Promise<void>
+}
+
+export type Flavor = 'mysql' | 'mariadb'
+
+const MAX_PREPARED = 150
+/** How long the server waits for more of an open transaction; a worker that was stopped holds locks no longer. */
+const IDLE_IN_TRANSACTION_S = 60
+const SQL_MODE = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
+const OLDEST = { mysql: [8, 0, 17], mariadb: [10, 6, 0] } as const
+
+export class Connection implements Runner {
+  readonly #raw: Raw
+  #isBroken = false
+  /** When it was last given back, by `performance.now()`. */
+  idleSince = 0
+
+  private constructor(raw: Raw) {
+    this.#raw = raw
+    // A connection that fails while nobody waits for it tells it here; unheard, the event would end the process.
+    raw.on('error', () => this.destroy())
+    raw.on('end', () => {
+      this.#isBroken = true
+    })
+  }
+
+  /** Connects. Fails after `timeoutMs`. */
+  static async open(settings: MysqlSettings, timeoutMs: number): Promise<Connection> {
+    const { createConnection } = await loadMysql()
+    const raw = createConnection(configOf(settings.target, timeoutMs))
+    const connection = new Connection(raw)
+    const timer = setTimeout(() => connection.destroy(), Math.max(1, timeoutMs))
+    try {
+      await new Promise<void>((resolve, reject) => {
+        raw.connect((error) => (error === null ? resolve() : reject(error)))
+      })
+      await prepareSession(connection, settings.deadlineMs)
+      return connection
+    } catch (error) {
+      connection.destroy()
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Whether a call was made on it before this one. */
+  get wasUsed(): boolean {
+    return this.idleSince > 0
+  }
+
+  /** Whether it is of no more use. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
+  execute(text: string, values: readonly Bound[]): Promise<SqlResult> {
+    return executeOn(this.#raw, text, values)
+  }
+
+  run(text: string): Promise<void> {
+    return runOn(this.#raw, text)
+  }
+
+  /** Says goodbye to the server. */
+  async close(): Promise<void> {
+    this.#isBroken = true
+    await new Promise<void>((resolve) => {
+      this.#raw.end(() => resolve())
+    })
+  }
+
+  /** Ends it at once; whatever waits on it fails. */
+  destroy(): void {
+    this.#isBroken = true
+    this.#raw.destroy()
+  }
+}
+
+/** Loads the driver, which is the user's to install. */
+export async function loadMysql(): Promise<typeof import('mysql2')> {
+  try {
+    return (await import('mysql2')).default
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
+    throw new ConfigError('CONFIG_INVALID', 'a mysql store needs the package mysql2, which is not installed', {
+      hint: 'Install it: npm i mysql2',
+      cause: error,
+    })
+  }
+}
+
+/** Runs a prepared statement on a connection of the driver's callback kind. */
+export function executeOn(raw: Raw, text: string, values: readonly Bound[]): Promise<SqlResult> {
+  return new Promise((resolve, reject) => {
+    const bound = values.map((value) =>
+      value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value,
+    )
+    raw.execute({ sql: text, rowsAsArray: true }, bound, (error, rows, fields) => {
+      if (error === null) resolve(resultOf(rows, fields))
+      else reject(error)
+    })
+  })
+}
+
+/** Runs constant text on a connection of the driver's callback kind. */
+export function runOn(raw: Raw, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    raw.query(text, (error) => (error === null ? resolve() : reject(error)))
+  })
+}
+
+/** Columns that hold bytes; all others that are binary to the server hold text in UTF-8, compared byte by byte. */
+const BYTES: ReadonlySet<string> = new Set(['payload', 'result', 'error', 'progress_note', 'data', 'message', 'NULL'])
+
+function resultOf(rows: unknown, fields: readonly FieldPacket[] | undefined): SqlResult {
+  if (!Array.isArray(rows)) return { rows: [], changes: changesOf(rows) }
+  if (rows.length > 0 && fields !== undefined) {
+    for (let i = 0; i < fields.length; i++) mendColumn(rows, i, fields[i]?.name ?? '')
+  }
+  // Rows are arrays, as was asked, of what `mendColumn` leaves: columns.
+  return { rows: rows as readonly unknown[] as readonly Columns[], changes: rows.length }
+}
+
+/** Turns what the driver gives for one column into text, numbers and bytes of our own. */
+function mendColumn(rows: unknown[], column: number, name: string): void {
+  const isText = !BYTES.has(name)
+  // The driver's rows are arrays, one value for each field.
+  for (const row of rows as unknown[][]) {
+    const value = row[column]
+    // A copy, since the driver's bytes are a part of all that came with them.
+    if (Buffer.isBuffer(value)) row[column] = isText ? value.toString() : new Uint8Array(value)
+  }
+}
+
+/** Rows written. The driver counts rows that an UPDATE changed; the server's sentence also tells how many it found. */
+function changesOf(header: unknown): number {
+  if (typeof header !== 'object' || header === null || !('affectedRows' in header)) return 0
+  const found = 'info' in header && typeof header.info === 'string' ? /^Rows matched: (\d+)/.exec(header.info) : null
+  return Number(found?.[1] ?? header.affectedRows)
+}
+
+function configOf(target: MysqlTarget, timeoutMs: number): ConnectionOptions {
+  const { host, port, socket, user, password, database, tls, ca } = target
+  return {
+    ...(socket === undefined ? { host, port } : { socketPath: socket }),
+    user,
+    database,
+    ...(password !== undefined && { password }),
+    ...(tls !== 'off' && {
+      ssl: {
+        rejectUnauthorized: tls === 'verify',
+        verifyIdentity: tls === 'verify' && socket === undefined,
+        ...(ca !== undefined && { ca }),
+      },
+    }),
+    charset: 'utf8mb4',
+    connectTimeout: Math.max(1, Math.floor(timeoutMs)),
+    enableKeepAlive: true,
+    keepAliveInitialDelay: 10_000,
+    maxPreparedStatements: MAX_PREPARED,
+    multipleStatements: false,
+    supportBigNumbers: true,
+    decimalNumbers: true,
+    jsonStrings: true,
+    // The number of rows changed tells a row that was left from one that was written.
+    flags: ['-FOUND_ROWS'],
+  }
+}
+
+/**
+ * Sets what our statements rely on, whatever the server's defaults are: strict mode, so that nothing is cut off silently;
+ * READ COMMITTED, so that a claim locks no gaps; UTC, since a summer time says some instants twice; English sentences.
+ */
+async function prepareSession(connection: Connection, deadlineMs: number): Promise<void> {
+  const { rows } = await connection.execute('SELECT version() AS version', [])
+  const version = String(rows[0]?.[0])
+  const flavor = flavorOf(version)
+  refuseOld(version, flavor)
+  const seconds = Math.max(1, Math.ceil(deadlineMs / 1000))
+  await connection.run('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
+  const limits =
+    flavor === 'mariadb'
+      ? `max_statement_time = ${seconds}, idle_transaction_timeout = ${IDLE_IN_TRANSACTION_S}`
+      : `max_execution_time = ${seconds * 1000}`
+  // allow sql: constants and numbers
+  await connection.run(
+    `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', lc_messages = 'en_US', ` +
+      `innodb_lock_wait_timeout = ${seconds}, ${limits}`,
+  )
+  const mode = (await connection.execute('SELECT @@SESSION.sql_mode AS mode', [])).rows[0]?.[0]
+  if (!String(mode).includes('STRICT_TRANS_TABLES')) {
+    throw new ConfigError('CONFIG_INVALID', `the server keeps sql_mode at ${JSON.stringify(mode)}: it is not strict`, {
+      hint: 'Let the session set STRICT_TRANS_TABLES; a proxy in between may forbid it.',
+    })
+  }
+}
+
+/** Which of the two a server is, by its version. */
+export function flavorOf(version: string): Flavor {
+  return /mariadb/i.test(version) ? 'mariadb' : 'mysql'
+}
+
+/** Throws when a server is older than what our statements need. */
+export function refuseOld(version: string, flavor: Flavor): void {
+  const oldest = OLDEST[flavor]
+  const numbers = (/(\d+)\.(\d+)\.(\d+)/.exec(version.replace(/^5\.5\.5-/, '')) ?? []).slice(1).map(Number)
+  for (const [i, least] of oldest.entries()) {
+    const number = numbers[i] ?? 0
+    if (number > least) return
+    if (number < least) {
+      throw new ConfigError('CONFIG_INVALID', `the server is ${version}; ${flavor} ${oldest.join('.')} is needed`, {
+        hint: 'Update the server.',
+      })
+    }
+  }
+}

@@ -1,0 +1,151 @@
+/** Transactions and time over the pool: what the shared slow road and the hot path stand on. */
+import type { Clock } from '../../base/clock.ts'
+import { type Columns, int } from '../sql/rows.ts'
+import { type Database, Restart, type Session, type SqlValue, type Transaction } from '../sql/session.ts'
+import type { Connection, Runner } from './connection.ts'
+import { filled, MysqlDialect } from './dialect.ts'
+import { isConflict, isLost } from './errors.ts'
+import type { MysqlSettings } from './options.ts'
+import { Pool } from './pool.ts'
+import { keepingReady } from './ready.ts'
+import { STEPWISE } from './stepwise.ts'
+
+/** The server's clock in milliseconds. */
+const SERVER_NOW = 'CAST(unix_timestamp(sysdate(3)) * 1000 AS SIGNED)'
+/** Begun again this often before a conflict is the caller's. */
+const MAX_CONFLICTS = 12
+const MAX_RESTARTS = 50
+
+/** What a transaction asks first; the time is the first column of the first row. */
+export interface Opening {
+  /** A shared statement, `NOW_SQL` in it replaced by the store's time. */
+  readonly statement: string
+  readonly params: readonly SqlValue[]
+}
+
+/** A transaction, and what its opening found. */
+export type OpenedTransaction = Transaction & { readonly opening: readonly Columns[] }
+
+const ASK_TIME: Opening = { statement: 'SELECT NOW_SQL AS now', params: [] }
+
+export class MysqlDatabase implements Database {
+  readonly pool: Pool
+  readonly dialect = new MysqlDialect()
+  readonly settings: MysqlSettings
+  readonly #clock: Clock | undefined
+  readonly #onHint: () => void
+  #lastNow = 0
+
+  /** `clock`: for tests, instead of the server's. */
+  constructor(settings: MysqlSettings, clock: Clock | undefined, onHint: () => void) {
+    this.settings = settings
+    this.pool = new Pool(settings)
+    this.#clock = clock
+    this.#onHint = onHint
+  }
+
+  hint(): void {
+    this.#onHint()
+  }
+
+  time(): Promise<number> {
+    return this.pool.use((connection) => this.nowOn(connection))
+  }
+
+  /** The store's time, asked on this connection. */
+  async nowOn(runner: Runner): Promise<number> {
+    return (await this.#openOn(runner, ASK_TIME)).now
+  }
+
+  read<T>(fn: (session: Session) => Promise<T>): Promise<T> {
+    return this.pool.use((connection) => fn(this.sessionOn(connection)))
+  }
+
+  /** What an opening finds, outside of a transaction. */
+  look(opening: Opening, isUrgent: boolean): Promise<{ readonly now: number; readonly rows: readonly Columns[] }> {
+    return this.pool.use((connection) => this.#openOn(connection, opening), isUrgent)
+  }
+
+  transact<T>(fn: (tx: Transaction) => Promise<T>, isUrgent = false): Promise<T> {
+    return this.transactOpening(ASK_TIME, fn, isUrgent)
+  }
+
+  /** `transact` with another first question than that for the time. */
+  async transactOpening<T>(opening: Opening, fn: (tx: OpenedTransaction) => Promise<T>, isUrgent: boolean): Promise<T> {
+    const known = new Set<string>()
+    let conflicts = 0
+    for (let restarts = 0; ; restarts++) {
+      const outcome = await this.pool.use(
+        (c) => this.#attempt(c, opening, fn, known, restarts, conflicts < MAX_CONFLICTS),
+        isUrgent,
+      )
+      if ('value' in outcome) return outcome.value
+      if (outcome.again === 'restart') continue
+      conflicts++
+      if (outcome.again === 'conflict') await backOff(conflicts)
+    }
+  }
+
+  async #attempt<T>(
+    connection: Connection,
+    opening: Opening,
+    fn: (tx: OpenedTransaction) => Promise<T>,
+    known: Set<string>,
+    restarts: number,
+    mayRepeat: boolean,
+  ): Promise<{ readonly value: T } | { readonly again: 'conflict' | 'restart' | 'lost' }> {
+    let hasBegun = false
+    try {
+      const [, { now, rows }] = await Promise.all([
+        connection.run('START TRANSACTION'),
+        this.#openOn(connection, opening),
+      ])
+      hasBegun = true
+      const value = await fn({ ...this.sessionOn(connection), now, opening: rows, known, restarts })
+      await connection.run('COMMIT')
+      return { value }
+    } catch (error) {
+      // Nothing was written yet: whoever ended the connection, another one may do.
+      if (!hasBegun && mayRepeat && connection.wasUsed && isLost(error)) {
+        connection.destroy()
+        return { again: 'lost' }
+      }
+      if (!connection.isBroken) await connection.run('ROLLBACK').catch(() => connection.destroy())
+      if (error instanceof Restart && restarts < MAX_RESTARTS) return { again: 'restart' }
+      if (isConflict(error) && mayRepeat) return { again: 'conflict' }
+      throw error
+    }
+  }
+
+  async #openOn(runner: Runner, { statement, params }: Opening) {
+    const manual = this.#clock === undefined ? undefined : this.#saw(this.#clock.now())
+    const template = this.dialect.template(statement.replace('NOW_SQL', manual === undefined ? SERVER_NOW : '0'))
+    const { text, values } = filled(template, params)
+    const { rows } = await runner.execute(text, values)
+    return { now: manual ?? this.#saw(int(rows[0]?.[0])), rows }
+  }
+
+  /** Remembers a time that the server told, and keeps it from going back. */
+  #saw(now: number): number {
+    this.#lastNow = Math.max(this.#lastNow, now)
+    return this.#lastNow
+  }
+
+  sessionOn(runner: Runner): Session {
+    const session: Session = keepingReady((statement, params) => {
+      const stepwise = typeof statement === 'string' ? STEPWISE.get(statement) : undefined
+      if (stepwise !== undefined) return stepwise(session, params)
+      const { text, values } = filled(this.dialect.template(statement), params)
+      return runner.execute(text, values)
+    })
+    return session
+  }
+}
+
+/** Longer each time and never the same, so that those who met do not meet again. */
+function backOff(tries: number): Promise<void> {
+  const ms = Math.random() * 2 ** Math.min(tries, 6)
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
+}

@@ -1,0 +1,157 @@
+/**
+ * The worker's one hot operation: settle outcomes and claim more, in one transaction of few statements.
+ *
+ * Settling is all or nothing: one statement locks the jobs in the order of their ids and moves to the archive those that are
+ * still held by this worker and plain (no dependents, no unique key); when it moved fewer than it was given, the transaction
+ * is undone and the exchange takes the slow road. What the worker's own memory says is not plain (another outcome than
+ * completed, a large result, bonds at the time of the claim) takes it at once.
+ */
+import type { ExchangeRequest, ExchangeResult, Lease, Settlement, SettleResult } from '../contract/index.ts'
+import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
+import type { SqlValue, Transaction } from '../sql/session.ts'
+import { settleAll } from '../sql/settle.ts'
+import { type Claimed, claim, NOTHING_CLAIMED } from './claim.ts'
+import type { MysqlDatabase, Opening } from './database.ts'
+
+/** The time, this worker's jobs that are asked to stop, and the paused queues. */
+const LOOK =
+  'SELECT NOW_SQL AS now, NULL AS id, NULL AS epoch UNION ALL SELECT 1, id, epoch FROM millrace_job ' +
+  'FORCE INDEX (job_due) WHERE phase = 4 AND worker_id = $1 UNION ALL SELECT 2, name, 0 FROM millrace_queue ' +
+  'WHERE paused_at IS NOT NULL'
+const SETTLED =
+  "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]', epoch BIGINT PATH '$[1]', run_ms BIGINT PATH '$[2]', " +
+  "start BIGINT PATH '$[3]', length BIGINT PATH '$[4]')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = v.id"
+const ARCHIVE =
+  'INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, attempt_offset, ' +
+  'losses, crashes, epoch, worker_id, started_at, finished_at, progress, progress_note, timeout_ms, retry, tags, payload, ' +
+  'result) SELECT j.id, j.name, j.version, j.queue, j.priority, 5, j.created_at, j.run_at, j.attempts + 1, j.attempt_offset, ' +
+  'j.losses, j.crashes, j.epoch, j.worker_id, $2 - v.run_ms, $2, j.progress, j.progress_note, j.timeout_ms, j.retry, j.tags, ' +
+  `j.payload, SUBSTR($3, v.start, v.length) FROM ${SETTLED} WHERE j.epoch = v.epoch AND j.worker_id = $4 AND j.state = 3 ` +
+  'AND j.dependents = 0 AND j.unique_key IS NULL FOR UPDATE'
+const REMOVE =
+  "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v STRAIGHT_JOIN millrace_job j " +
+  'FORCE INDEX (PRIMARY) ON j.id = v.id'
+
+export const EXCHANGE_STATEMENTS = { LOOK, ARCHIVE, REMOVE } as const
+
+const NOTHING: readonly never[] = []
+
+/** Thrown inside a transaction: something among what is settled is not plain. */
+class NotPlain extends Error {}
+
+export class Exchange {
+  readonly #db: MysqlDatabase
+  /** Running jobs that had dependents or a unique key when they were claimed here. */
+  readonly #bound = new Set<string>()
+  #turn = 0
+
+  constructor(db: MysqlDatabase) {
+    this.#db = db
+  }
+
+  async run(request: ExchangeRequest): Promise<ExchangeResult> {
+    const result = await this.#run(request)
+    for (const { id } of request.settle) this.#bound.delete(id)
+    if (request.settle.length > 0) this.#db.hint()
+    return result
+  }
+
+  async #run(request: ExchangeRequest): Promise<ExchangeResult> {
+    const wanted = request.claim !== undefined && request.claim.limit > 0 && request.claim.names.length > 0
+    if (request.settle.length === 0 && !wanted) {
+      const { now, rows } = await this.#db.look(lookOf(request), true)
+      return { settled: NOTHING, claimed: NOTHING, more: false, cancelling: leasesIn(rows, NOTHING), now }
+    }
+    if (!this.#isPlain(request)) return this.#slowly(request)
+    try {
+      return await this.#transact(request, settlePlain)
+    } catch (error) {
+      if (!(error instanceof NotPlain)) throw error
+      return this.#slowly(request)
+    }
+  }
+
+  #slowly(request: ExchangeRequest): Promise<ExchangeResult> {
+    return this.#transact(request, ({ settle, workerId }, tx) => settleAll(tx, workerId, settle))
+  }
+
+  async #transact(
+    request: ExchangeRequest,
+    settle: (request: ExchangeRequest, tx: Transaction) => Promise<readonly SettleResult[]>,
+  ): Promise<ExchangeResult> {
+    const done = await this.#db.transactOpening(
+      lookOf(request),
+      async (tx) => {
+        const settled = request.settle.length === 0 ? NOTHING : await settle(request, tx)
+        const claimed = await this.#claim(request, tx, pausedIn(tx.opening))
+        if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)
+        return { settled, claimed, cancelling: leasesIn(tx.opening, request.settle), now: tx.now }
+      },
+      true,
+    )
+    for (const id of done.claimed.bound) this.#bound.add(id)
+    const { claimed, more } = done.claimed
+    return { settled: done.settled, claimed, more, cancelling: done.cancelling, now: done.now }
+  }
+
+  /** What is locked for a moment by somebody who then leaves it is passed over: where nothing was found it is looked once more. */
+  async #claim({ claim: asked }: ExchangeRequest, tx: Transaction, paused: ReadonlySet<string>): Promise<Claimed> {
+    if (asked === undefined || asked.limit <= 0 || asked.names.length === 0) return NOTHING_CLAIMED
+    const turn = this.#turn++
+    const claimed = await claim(tx, asked, turn, paused)
+    return claimed.claimed.length + claimed.unreadable.length > 0 ? claimed : claim(tx, asked, turn, paused)
+  }
+
+  #isPlain({ settle }: ExchangeRequest): boolean {
+    const seen = new Set<string>()
+    return settle.every((s) => {
+      const isSmall = s.to === 'completed' && (s.result === null || s.result.byteLength <= INLINE_BYTES)
+      return isSmall && !this.#bound.has(s.id) && seen.size < seen.add(s.id).size
+    })
+  }
+}
+
+function lookOf({ workerId }: ExchangeRequest): Opening {
+  return { statement: LOOK, params: [workerId] }
+}
+
+async function settlePlain({ settle, workerId }: ExchangeRequest, tx: Transaction): Promise<readonly SettleResult[]> {
+  const results: Uint8Array[] = []
+  let start = 1
+  const rows = settle.map((s) => {
+    const row: SqlValue[] = [s.id, s.epoch, Math.ceil(s.runMs)]
+    const result = s.to === 'completed' ? s.result : null
+    if (result !== null) {
+      row.push(start, result.byteLength)
+      results.push(result)
+      start += result.byteLength
+    }
+    return row
+  })
+  const json = JSON.stringify(rows.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)))
+  // Sent together: when the first moved fewer, all is undone.
+  const [moved] = await Promise.all([
+    tx.query(ARCHIVE, [json, tx.now, Buffer.concat(results), workerId]),
+    tx.query(REMOVE, [json]),
+  ])
+  if (moved.changes < settle.length) throw new NotPlain('not every settlement is plain')
+  return settle.map((): SettleResult => 'settled')
+}
+
+async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {
+  const settle = leases.map(
+    (lease): Settlement => ({ ...lease, runMs: 0, to: 'failed', reason: 'unreadable', error: null }),
+  )
+  await settleAll(tx, workerId, settle)
+}
+
+function leasesIn(rows: readonly Columns[], settled: readonly Lease[]): readonly Lease[] {
+  const leases = rows.slice(1).filter((row) => int(row[0]) === 1)
+  if (leases.length === 0) return NOTHING
+  const gone = new Set(settled.map(({ id }) => id))
+  return leases.map((row) => ({ id: text(row[1]), epoch: int(row[2]) })).filter(({ id }) => !gone.has(id))
+}
+
+function pausedIn(rows: readonly Columns[]): ReadonlySet<string> {
+  return new Set(rows.slice(1).flatMap((row) => (int(row[0]) === 2 ? [text(row[1])] : [])))
+}

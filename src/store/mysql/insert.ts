@@ -1,0 +1,170 @@
+/**
+ * New jobs. Plain ones go by two statements, each over one JSON parameter, into the job table and the ready table, in one
+ * transaction. Its opening asks for the time and whether any of the ids is there, live or archived, in one snapshot: then
+ * the batch takes the slow road, as it does when a row turns out to be there after all. Payloads are one parameter too, all
+ * bytes in a row, each job's a part of them: as text in the JSON they would double, and be read once for each column.
+ * Jobs with a unique key or parents take the slow road.
+ */
+import type { InsertResult, NewJob } from '../contract/index.ts'
+import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
+import { BYTES_FIELD, INLINE_BYTES, int, liveState, STATE, tagsText } from '../sql/rows.ts'
+import { rowsJson, type Session, type Transaction } from '../sql/session.ts'
+import { INSERT_BYTES } from '../sql/write.ts'
+import type { MysqlDatabase, Opening } from './database.ts'
+import { queueKey } from './dialect.ts'
+import { codeOf, isConstraint, isDuplicate } from './errors.ts'
+
+const IDS = "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]' ERROR ON ERROR)) v"
+const FOUND = (table: string) =>
+  `(SELECT count(*) FROM ${IDS} STRAIGHT_JOIN ${table} t FORCE INDEX (PRIMARY) ON t.id = v.id)`
+const CHECK = `SELECT NOW_SQL AS now, ${FOUND('millrace_job')} + ${FOUND('millrace_archive')} AS found`
+const INSERT_JOBS =
+  'INSERT INTO millrace_job (id, name, queue, priority, state, run_at, created_at, version, expires_at, timeout_ms, retry, ' +
+  'tags, payload) SELECT v.id, v.name, v.queue, 100 - v.place, v.state, v.run_at, $2, v.version, v.expires_at, v.timeout_ms, ' +
+  'v.retry, v.tags, SUBSTR($3, v.start, v.length) FROM JSON_TABLE($1, ' +
+  "'$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]' ERROR ON ERROR, name VARBINARY(16000) PATH '$[1]' ERROR ON ERROR, " +
+  "place BIGINT PATH '$[2]', state BIGINT PATH '$[3]', run_at BIGINT PATH '$[4]' ERROR ON ERROR, " +
+  "expires_at BIGINT PATH '$[5]' ERROR ON ERROR, queue VARBINARY(16000) PATH '$[6]' ERROR ON ERROR, " +
+  "version BIGINT PATH '$[8]' ERROR ON ERROR, timeout_ms BIGINT PATH '$[9]' ERROR ON ERROR, start BIGINT PATH '$[10]', " +
+  "length BIGINT PATH '$[11]', retry LONGTEXT CHARACTER SET utf8mb4 PATH '$[12]', " +
+  "tags LONGTEXT CHARACTER SET utf8mb4 PATH '$[13]')) v"
+const INSERT_READY =
+  'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) SELECT v.state, ' +
+  "coalesce(v.queue_key, v.queue), v.place, v.run_at, v.id, v.name, v.expires_at FROM JSON_TABLE($1, '$[*]' COLUMNS (" +
+  "id VARBINARY(255) PATH '$[0]', name VARBINARY(16000) PATH '$[1]', place BIGINT PATH '$[2]', state BIGINT PATH '$[3]', " +
+  "run_at BIGINT PATH '$[4]', expires_at BIGINT PATH '$[5]', queue VARBINARY(16000) PATH '$[6]', " +
+  "queue_key VARBINARY(190) PATH '$[7]')) v"
+
+/** The statements whose plans the tests assert. */
+export const INSERT_STATEMENTS = { CHECK, INSERT_JOBS, INSERT_READY } as const
+
+/** Thrown inside a transaction when an id is there already: the slow road sorts it out. */
+class Taken extends Error {}
+
+/** Inserts a batch by itself. */
+export async function insertJobs(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+  if (jobs.length === 0) return db.read(async () => [])
+  const results = await insertBatch(db, jobs)
+  if (results.some((result) => result.status === 'created' || result.status === 'replaced')) db.hint()
+  return results
+}
+
+async function insertBatch(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+  try {
+    if (!isBound(jobs)) return await insertPlain(db, jobs)
+  } catch (error) {
+    if (!(error instanceof Taken || isDuplicate(error) || isRefusal(error))) throw error
+  }
+  try {
+    return await db.transact((tx) => insertBound(tx, jobs))
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+  }
+  // A row that the database refuses ends the batch: now each goes behind a savepoint of its own.
+  return db.transact((tx) => oneByOne(tx, jobs))
+}
+
+/** Inserts a batch inside somebody's transaction, which goes on whatever row is refused. */
+export async function insertInside(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+  if (jobs.length === 0) return []
+  try {
+    return await guarded(tx, () => insertBound(tx, jobs))
+  } catch (error) {
+    if (!isConstraint(error)) throw error
+    return oneByOne(tx, jobs)
+  }
+}
+
+function isBound(jobs: readonly NewJob[]): boolean {
+  return jobs.some((job) => job.unique !== undefined || job.dependsOn !== undefined)
+}
+
+function insertPlain(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+  const refusals = jobs.map(refusalOf)
+  const good = refusals.some((refusal) => refusal !== null) ? jobs.filter((_, i) => refusals[i] === null) : jobs
+  if (new Set(good.map(({ id }) => id)).size < good.length) throw new Taken('an id stands twice')
+  const opening: Opening = { statement: CHECK, params: [JSON.stringify(good.map(({ id }) => [id]))] }
+  return db.transactOpening(
+    opening,
+    async (tx) => {
+      if (int(tx.opening[0]?.[1]) > 0) throw new Taken('an id is there')
+      const states = await writePlain(tx, good, tx.now)
+      let at = 0
+      return jobs.map((job, i): InsertResult => {
+        const refusal = refusals[i] ?? null
+        if (refusal !== null) return { status: 'refused', id: job.id, code: 'STORE_CONSTRAINT', message: refusal }
+        return { status: 'created', id: job.id, state: liveState(states[at++]) }
+      })
+    },
+    false,
+  )
+}
+
+/** Writes rows that nobody has; returns the state of each. */
+async function writePlain(session: Session, jobs: readonly NewJob[], now: number): Promise<readonly number[]> {
+  if (jobs.length === 0) return []
+  const large = jobs.filter((job) => job.payload.byteLength > INLINE_BYTES)
+  const inline: Uint8Array[] = []
+  const states: number[] = []
+  let start = 1
+  const rows = jobs.map((job) => {
+    const runAt = runTime(job, now)
+    const state = runAt > now ? STATE.scheduled : STATE.pending
+    states.push(state)
+    const expiresAt = job.expiresInMs === undefined ? null : Math.floor(now + job.expiresInMs)
+    const key = queueKey(job.queue)
+    const length = job.payload.byteLength
+    const isInline = length <= INLINE_BYTES
+    if (isInline) inline.push(job.payload)
+    const row = [job.id, job.name, 100 - job.priority, state, runAt, expiresAt, job.queue]
+    row.push(key === job.queue ? null : key, job.version, job.timeoutMs ?? null)
+    row.push(isInline ? start : null, isInline ? length : null)
+    if (isInline) start += length
+    if (job.retry !== undefined || (job.tags !== undefined && job.tags.length > 0)) {
+      row.push(job.retry ?? null, tagsText(job.tags))
+    }
+    return row
+  })
+  const json = JSON.stringify(rows)
+  await Promise.all([
+    session.query(INSERT_JOBS, [json, now, Buffer.concat(inline)]),
+    session.query(INSERT_READY, [json]),
+    ...large.map((job) =>
+      session.query(INSERT_BYTES, [rowsJson([{ job_id: job.id, field: BYTES_FIELD.payload, data: job.payload }])]),
+    ),
+  ])
+  return states
+}
+
+/** Runs `fn` behind a savepoint: when it throws, what it wrote is undone and the transaction goes on. */
+async function guarded<T>(tx: Transaction, fn: () => Promise<T>): Promise<T> {
+  await tx.query('SAVEPOINT row_guard')
+  try {
+    const value = await fn()
+    await tx.query('RELEASE SAVEPOINT row_guard')
+    return value
+  } catch (error) {
+    // After a deadlock the server has no savepoint any more: what went wrong first is what is told.
+    await tx.query('ROLLBACK TO SAVEPOINT row_guard').catch(() => undefined)
+    throw error
+  }
+}
+
+async function oneByOne(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+  const results: InsertResult[] = []
+  for (const job of jobs) {
+    try {
+      results.push(...(await guarded(tx, () => insertBound(tx, [job]))))
+    } catch (error) {
+      if (!isConstraint(error)) throw error
+      const message = error instanceof Error ? error.message : String(error)
+      results.push({ status: 'refused', id: job.id, code: 'STORE_CONSTRAINT', message })
+    }
+  }
+  return results
+}
+
+/** A constraint, as the database says it or as it was translated. */
+function isRefusal(error: unknown): boolean {
+  return isConstraint(error) || codeOf(error) === 'STORE_CONSTRAINT'
+}

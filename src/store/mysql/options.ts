@@ -1,0 +1,110 @@
+/** A MySQL or MariaDB store's URL as options: `mysql://user:password@host:port/database?pool=…&deadline=…&tls=…&ca=…&socket=…`. */
+import { readFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { parseDuration } from '../../core/duration.ts'
+import { ConfigError } from '../../core/errors.ts'
+
+/** `verify`: encrypted, certificate and name checked. `require`: encrypted, whoever answers. */
+export type TlsMode = 'off' | 'require' | 'verify'
+
+/** Where the database is and how it is spoken to. */
+export interface MysqlTarget {
+  readonly host: string
+  readonly port: number
+  /** The path of a local socket, instead of host and port. */
+  readonly socket: string | undefined
+  readonly user: string
+  readonly password: string | undefined
+  readonly database: string
+  readonly tls: TlsMode
+  /** Certificates of the authorities to trust, as PEM text; absent: those that Node trusts. */
+  readonly ca: string | undefined
+}
+
+export interface MysqlSettings {
+  readonly target: MysqlTarget
+  /** Connections at most, beside one that listens. Default 5. */
+  readonly pool: number
+  /** How long a call may take in all, connecting and waiting for a connection included. Default 30 s. */
+  readonly deadlineMs: number
+}
+
+const PARAMETERS = ['pool', 'deadline', 'tls', 'ca', 'socket']
+const MODES: readonly string[] = ['off', 'require', 'verify'] satisfies readonly TlsMode[]
+const MAX_POOL = 200
+const DEFAULT_PORT = 3306
+
+/** Reads a URL. Throws `STORE_URL` with a sentence that holds no password. */
+export function mysqlSettings(url: string): MysqlSettings {
+  const parsed = parse(url)
+  const params = parsed.searchParams
+  const unknown = [...params.keys()].find((key) => !PARAMETERS.includes(key))
+  if (unknown !== undefined) throw refused(parsed, `its parameter ${JSON.stringify(unknown)} is unknown`)
+  const host = decodeURIComponent(parsed.hostname).replace(/^\[(.*)\]$/, '$1') || 'localhost'
+  const socket = params.get('socket') ?? undefined
+  const database = decodeURIComponent(parsed.pathname.replace(/^\//, ''))
+  if (database === '') throw refused(parsed, 'it names no database')
+  const tls = params.get('tls') ?? (socket !== undefined || isLocal(host) ? 'off' : 'verify')
+  if (!MODES.includes(tls)) throw refused(parsed, `tls=${tls} is none of ${MODES.join(', ')}`)
+  const pool = Number(params.get('pool') ?? 5)
+  if (!Number.isInteger(pool) || pool < 1 || pool > MAX_POOL) {
+    throw refused(parsed, `pool=${params.get('pool')} is not a whole number from 1 to ${MAX_POOL}`)
+  }
+  const deadline = params.get('deadline') ?? '30s'
+  const given = (text: string) => (text === '' ? undefined : decodeURIComponent(text))
+  return {
+    target: {
+      host,
+      port: parsed.port === '' ? DEFAULT_PORT : Number(parsed.port),
+      socket,
+      user: given(parsed.username) ?? userInfo().username,
+      password: given(parsed.password),
+      database,
+      // One of MODES, as was checked.
+      tls: tls as TlsMode,
+      ca: certificates(parsed, params.get('ca')),
+    },
+    pool,
+    deadlineMs: parseDuration(/^\d+$/.test(deadline) ? Number(deadline) : deadline, 'deadline'),
+  }
+}
+
+/** For people: where the store is, without user and password. */
+export function describeTarget({ target }: Pick<MysqlSettings, 'target'>): string {
+  return `mysql ${target.socket ?? `${target.host}:${target.port}`}/${target.database}`
+}
+
+function certificates(url: URL, path: string | null): string | undefined {
+  if (path === null) return undefined
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw refused(url, `its ca file cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function isLocal(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host)
+}
+
+function parse(url: string): URL {
+  try {
+    const parsed = new URL(url)
+    // Their escapes are read later: a wrong one is told here.
+    for (const part of [parsed.username, parsed.password, parsed.pathname, parsed.hostname]) decodeURIComponent(part)
+    return parsed
+  } catch {
+    // The URL class quotes the whole text, password included, so its error goes no further.
+    throw new ConfigError('STORE_URL', 'the mysql store URL cannot be read', { hint: HINT })
+  }
+}
+
+const HINT = 'Use mysql://USER:PASSWORD@HOST:PORT/DATABASE, and write special characters of the password as %XX.'
+
+function refused(url: URL, reason: string): ConfigError {
+  const shown = `${url.protocol}//${url.host}${url.pathname}`
+  return new ConfigError('STORE_URL', `the store URL ${JSON.stringify(shown)} cannot be used: ${reason}`, {
+    fields: { url: shown, reason },
+    hint: HINT,
+  })
+}

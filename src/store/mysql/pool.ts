@@ -1,0 +1,185 @@
+/**
+ * Connections, few and shared. A call waits for one, uses it, and gives it back; one that is past its deadline is destroyed,
+ * never given back, since nobody knows what it will answer next. Urgent calls (a worker's exchange and heartbeat) go ahead
+ * of all others, and one connection is kept for them: slow reads never cost a worker its leases.
+ */
+import { StoreError } from '../../core/errors.ts'
+import { Connection } from './connection.ts'
+import { translateError } from './errors.ts'
+import { describeTarget, type MysqlSettings } from './options.ts'
+
+interface Waiting {
+  readonly give: (connection: Connection) => void
+  readonly refuse: (error: unknown) => void
+  readonly deadline: number
+}
+
+/** How long connecting may take, within the deadline of the call. */
+const CONNECT_MS = 10_000
+/** A connection that was used so recently is taken as it is. */
+const TRUSTED_MS = 10_000
+/** How long one that lay idle may take to answer. */
+const PING_MS = 2_000
+
+export class Pool {
+  readonly where: string
+  readonly #settings: MysqlSettings
+  readonly #idle: Connection[] = []
+  readonly #urgent: Waiting[] = []
+  readonly #others: Waiting[] = []
+  /** Connections that are open, opening or in use. */
+  #count = 0
+  #used = 0
+  #isOpen = false
+  #onDrained: (() => void) | undefined
+
+  constructor(settings: MysqlSettings) {
+    this.#settings = settings
+    this.where = describeTarget(settings)
+  }
+
+  open(): void {
+    this.#isOpen = true
+  }
+
+  /** Waits for the calls under way, then disconnects. */
+  async close(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    for (const waiting of [...this.#urgent.splice(0), ...this.#others.splice(0)]) waiting.refuse(this.#closedError())
+    if (this.#used > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onDrained = resolve
+      })
+    }
+    const idle = this.#idle.splice(0)
+    this.#count -= idle.length
+    await Promise.all(idle.map((connection) => connection.close()))
+  }
+
+  /** Runs `fn` on a connection, all within the deadline. What it throws is translated. */
+  async use<T>(fn: (connection: Connection) => Promise<T>, isUrgent = false): Promise<T> {
+    if (!this.#isOpen) throw this.#closedError()
+    this.#used++
+    const deadline = performance.now() + this.#settings.deadlineMs
+    try {
+      const connection = await this.#take(deadline, isUrgent)
+      return await this.#within(connection, fn, deadline)
+    } catch (error) {
+      throw translateError(error, this.where)
+    } finally {
+      this.#used--
+      if (this.#used === 0) this.#onDrained?.()
+    }
+  }
+
+  async #within<T>(connection: Connection, fn: (c: Connection) => Promise<T>, deadline: number): Promise<T> {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      connection.destroy()
+    }, deadline - performance.now())
+    try {
+      return await fn(connection)
+    } catch (error) {
+      throw isLate ? this.#lateError() : error
+    } finally {
+      clearTimeout(timer)
+      this.#giveBack(connection)
+    }
+  }
+
+  async #take(deadline: number, isUrgent: boolean): Promise<Connection> {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (await this.#isAlive(idle)) return idle
+      this.#count--
+    }
+    if (this.#count < this.#limit(isUrgent)) return this.#connect(deadline)
+    return new Promise((give, refuse) => {
+      const line = isUrgent ? this.#urgent : this.#others
+      const waiting = { give, refuse, deadline }
+      line.push(waiting)
+      const timer = setTimeout(() => {
+        const at = line.indexOf(waiting)
+        if (at < 0) return
+        line.splice(at, 1)
+        refuse(this.#lateError())
+      }, deadline - performance.now())
+      timer.unref()
+    })
+  }
+
+  /** Asks one that lay idle for a while whether the server still knows it; one that does not answer soon is destroyed. */
+  async #isAlive(connection: Connection): Promise<boolean> {
+    if (connection.isBroken || performance.now() - connection.idleSince < TRUSTED_MS) return !connection.isBroken
+    const timer = setTimeout(() => connection.destroy(), PING_MS)
+    try {
+      await connection.run('DO 0')
+    } catch {
+      // Whatever it said, another connection is made.
+      connection.destroy()
+    } finally {
+      clearTimeout(timer)
+    }
+    return !connection.isBroken
+  }
+
+  /** One connection is kept for urgent calls where there is more than one. */
+  #limit(isUrgent: boolean): number {
+    const { pool } = this.#settings
+    return isUrgent || pool === 1 ? pool : pool - 1
+  }
+
+  async #connect(deadline: number): Promise<Connection> {
+    this.#count++
+    try {
+      return await Connection.open(this.#settings, Math.min(CONNECT_MS, deadline - performance.now()))
+    } catch (error) {
+      this.#count--
+      this.#serve()
+      throw error
+    }
+  }
+
+  #giveBack(connection: Connection): void {
+    if (connection.isBroken) this.#count--
+    else {
+      connection.idleSince = performance.now()
+      this.#idle.push(connection)
+    }
+    this.#serve()
+  }
+
+  /** Gives what is free to those who wait, urgent ones first. */
+  #serve(): void {
+    for (;;) {
+      const isUrgent = this.#urgent.length > 0
+      const line = isUrgent ? this.#urgent : this.#others
+      const [next] = line
+      if (next === undefined) return
+      const idle = this.#idle.pop()
+      if (idle?.isBroken === true) {
+        this.#count--
+        continue
+      }
+      if (idle === undefined && this.#count >= this.#limit(isUrgent)) return
+      line.shift()
+      if (idle !== undefined) next.give(idle)
+      else this.#connect(next.deadline).then(next.give, next.refuse)
+    }
+  }
+
+  #lateError(): StoreError {
+    const seconds = this.#settings.deadlineMs / 1000
+    return new StoreError('transient', 'STORE_UNREACHABLE', `${this.where} did not answer within ${seconds} s`, {
+      fields: { store: this.where, deadlineMs: this.#settings.deadlineMs },
+      hint: 'Check the server and the network; a longer ?deadline=… allows for more.',
+    })
+  }
+
+  #closedError(): StoreError {
+    return new StoreError('closed', 'STORE_CLOSED', `the store ${this.where} is closed`, {
+      fields: { store: this.where },
+    })
+  }
+}

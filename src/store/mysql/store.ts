@@ -1,0 +1,94 @@
+/**
+ * The store on MySQL (8.0.17 or newer) and MariaDB (10.6 or newer) through `mysql2`, which is loaded when the store opens.
+ *
+ * Nothing here but the composition: the shared slow road is in store/sql, the hot path (insert, exchange) in the files
+ * beside this one.
+ */
+import type { Clock } from '../../base/clock.ts'
+import type { JobsFacet } from '../contract/index.ts'
+import type { Capabilities, ClusterFacet, QueuesFacet, StateFacet, Store, WakeFacet } from '../contract/store.ts'
+import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
+import { loadMysql } from './connection.ts'
+import { MysqlDatabase } from './database.ts'
+import { Exchange } from './exchange.ts'
+import { insertInside, insertJobs } from './insert.ts'
+import { migrate, refuseNewer, schemaVersion } from './migrate.ts'
+import { mysqlSettings } from './options.ts'
+import { withinTransaction } from './transaction.ts'
+import { Wake } from './wake.ts'
+
+export interface MysqlOptions {
+  /** `mysql://user:password@host:port/database`, with `pool`, `deadline`, `tls`, `ca`, `socket` as parameters. */
+  readonly url: string
+  /** For tests: the time that the store goes by instead of the server's. */
+  readonly clock?: Clock
+}
+
+/** Makes a store over a database of a MySQL or MariaDB server; `open` connects, `migrate` makes the tables. Throws `STORE_URL`. */
+export function createMysqlStore(options: MysqlOptions): Store {
+  return new MysqlStore(options)
+}
+
+class MysqlStore implements Store {
+  readonly description: string
+  /** Wake hints are found by polling, within a quarter of a second. */
+  readonly capabilities: Capabilities = { persistent: true, processes: true, transactions: true, push: false }
+  readonly jobs: JobsFacet
+  readonly queues: QueuesFacet
+  readonly state: StateFacet
+  readonly cluster: ClusterFacet
+  readonly wake: WakeFacet
+  readonly #db: MysqlDatabase
+  readonly #wake: Wake
+
+  constructor({ url, clock }: MysqlOptions) {
+    const wake: Wake = new Wake(() => db)
+    const db = new MysqlDatabase(mysqlSettings(url), clock, () => wake.hint())
+    const exchange = new Exchange(db)
+    this.#db = db
+    this.#wake = wake
+    this.description = db.pool.where
+    this.jobs = jobsFacet(db, {
+      insert: (jobs) => insertJobs(db, jobs),
+      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(inner, jobs)),
+      exchange: (request) => exchange.run(request),
+    })
+    this.queues = queuesFacet(db)
+    this.state = stateFacet(db)
+    this.cluster = clusterFacet(db)
+    this.wake = { subscribe: (onWake) => wake.subscribe(onWake) }
+  }
+
+  async open(): Promise<void> {
+    await loadMysql()
+    this.#db.pool.open()
+    this.#wake.open()
+    try {
+      const { current, latest } = await this.schemaVersion()
+      refuseNewer(this.description, current, latest)
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#wake.close(), this.#db.pool.close()])
+  }
+
+  time(): Promise<number> {
+    return this.#db.time()
+  }
+
+  async ping(): Promise<void> {
+    await this.#db.read((session) => session.query('SELECT 1'))
+  }
+
+  schemaVersion() {
+    return schemaVersion(this.#db)
+  }
+
+  migrate(): Promise<readonly number[]> {
+    return migrate(this.#db)
+  }
+}

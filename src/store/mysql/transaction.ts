@@ -1,0 +1,69 @@
+/** Work inside a caller's own open transaction: `{ tx }` takes the app's `mysql2` connection, of either kind, on the same database. */
+import type { Connection as Raw } from 'mysql2'
+import { ConfigError } from '../../core/errors.ts'
+import { int } from '../sql/rows.ts'
+import type { Transaction } from '../sql/session.ts'
+import { executeOn, type Runner, runOn } from './connection.ts'
+import type { MysqlDatabase } from './database.ts'
+import { numberOf, translateError } from './errors.ts'
+
+const HAS_TABLE =
+  'SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_schema = database() AND table_name = ?'
+
+/** Runs `fn` on the caller's connection, inside its transaction. */
+export async function withinTransaction<T>(
+  db: MysqlDatabase,
+  tx: unknown,
+  fn: (inner: Transaction) => Promise<T>,
+): Promise<T> {
+  const raw = callbackConnection(tx)
+  if (raw === null) {
+    throw new ConfigError('CONFIG_INVALID', '`tx` is not a connection of mysql2', {
+      hint: 'Pass the connection on which your transaction is open: of createConnection, or what pool.getConnection() gave.',
+    })
+  }
+  const runner: Runner = {
+    execute: (text, values) => executeOn(raw, text, values),
+    run: (text) => runOn(raw, text),
+  }
+  try {
+    await begunOrRefused(runner)
+    const { rows } = await runner.execute(HAS_TABLE, [db.settings.target.database, 'millrace_job'])
+    if (int(rows[0]?.[0]) === 0) {
+      throw new ConfigError('CONFIG_INVALID', `\`tx\` is open on a database without the tables of ${db.pool.where}`, {
+        hint: 'A transaction covers one database: open the store on the database of your app.',
+      })
+    }
+    const now = await db.nowOn(runner)
+    return await fn({ ...db.sessionOn(runner), now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
+  } catch (error) {
+    throw translateError(error, db.pool.where)
+  }
+}
+
+/** Outside of a transaction each statement commits itself, and a savepoint is gone when the next one asks for it. */
+async function begunOrRefused(runner: Runner): Promise<void> {
+  try {
+    await runner.run('SAVEPOINT tx_probe')
+    await runner.run('RELEASE SAVEPOINT tx_probe')
+  } catch (error) {
+    if (numberOf(error) !== SAVEPOINT_UNKNOWN) throw error
+    throw new ConfigError('CONFIG_INVALID', '`tx` has no open transaction', {
+      hint: 'Begin one first: await connection.beginTransaction().',
+    })
+  }
+}
+
+const SAVEPOINT_UNKNOWN = 1305
+
+/** The connection of the callback kind, which the promise kind wraps; null when it is none, or a pool. */
+function callbackConnection(tx: unknown): Raw | null {
+  if (typeof tx !== 'object' || tx === null) return null
+  // The promise kind has its connection under this name.
+  const inner: unknown = 'connection' in tx ? tx.connection : tx
+  if (typeof inner !== 'object' || inner === null) return null
+  const isConnection =
+    'execute' in inner && typeof inner.execute === 'function' && 'threadId' in inner && !('getConnection' in inner)
+  // It has what is used of one.
+  return isConnection ? (inner as unknown as Raw) : null
+}
