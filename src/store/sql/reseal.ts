@@ -32,6 +32,9 @@ const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = $1 AND field = $2'
 const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = $1 WHERE job_id = $2 AND attempt = $3 AND error IS NOT NULL'
 const SET_LOG = 'UPDATE millrace_log SET message = $1 WHERE job_id = $2 AND seq = $3'
 
+/** The statements that a driver may say otherwise, and whose plans the tests assert. */
+export const RESEAL_STATEMENTS = { PAGE } as const
+
 interface Page {
   readonly rows: readonly (SealedRow & { readonly epoch: number; readonly isArchived: boolean })[]
   readonly next: string | null
