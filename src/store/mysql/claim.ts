@@ -11,6 +11,7 @@ import { BYTES_FIELD, type Columns, int, isInt, tagsOrNull, text } from '../sql/
 import type { Transaction } from '../sql/session.ts'
 import { pendingQueues } from './stepwise.ts'
 
+/** What a claim came to. */
 export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'> & {
   /** Jobs whose rows cannot be read; they are held by this worker now, and have to be failed. */
   readonly unreadable: readonly { readonly id: string; readonly epoch: number }[]
@@ -36,8 +37,10 @@ const TAKE =
   "UPDATE JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) " +
   'ON j.id = v.id SET j.state = 3, j.epoch = j.epoch + 1, j.worker_id = $2, j.claimed_at = $3, j.lease_until = $4'
 
+/** The statements whose plans the tests assert. */
 export const CLAIM_STATEMENTS = { CANDIDATES, LEAVE, TAKE } as const
 
+/** A claim that gave nothing. */
 export const NOTHING_CLAIMED: Claimed = { claimed: [], more: false, unreadable: [], bound: [] }
 
 /** Gives pending jobs to a worker. `turn`: with which queue a claim over all begins; `paused`: queues that give nothing. */

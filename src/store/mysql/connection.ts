@@ -21,16 +21,22 @@ export interface Runner {
   run(text: string): Promise<void>
 }
 
+/** The two kinds of server. */
 export type Flavor = 'mysql' | 'mariadb'
 
 const MAX_PREPARED = 150
+/** How long a goodbye may take. */
+const GOODBYE_MS = 1_000
 /** How long the server waits for more of an open transaction; a worker that was stopped holds locks no longer. */
 const IDLE_IN_TRANSACTION_S = 60
 const SQL_MODE = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
 const OLDEST = { mysql: [8, 0, 17], mariadb: [10, 6, 0] } as const
 
+/** A connection of our own, its session set up. */
 export class Connection implements Runner {
   readonly #raw: Raw
+  /** What waits for an answer: the driver forgets its callbacks when a connection is destroyed. */
+  readonly #waiting = new Set<(error: Error) => void>()
   #isBroken = false
   /** When it was last given back, by `performance.now()`. */
   idleSince = 0
@@ -38,7 +44,7 @@ export class Connection implements Runner {
   private constructor(raw: Raw) {
     this.#raw = raw
     // A connection that fails while nobody waits for it tells it here; unheard, the event would end the process.
-    raw.on('error', () => this.destroy())
+    raw.on('error', (error) => this.destroy(error))
     raw.on('end', () => {
       this.#isBroken = true
     })
@@ -51,9 +57,11 @@ export class Connection implements Runner {
     const connection = new Connection(raw)
     const timer = setTimeout(() => connection.destroy(), Math.max(1, timeoutMs))
     try {
-      await new Promise<void>((resolve, reject) => {
-        raw.connect((error) => (error === null ? resolve() : reject(error)))
-      })
+      await connection.#answered(
+        new Promise<void>((resolve, reject) => {
+          raw.connect((error) => (error === null ? resolve() : reject(error)))
+        }),
+      )
       await prepareSession(connection, settings.deadlineMs)
       return connection
     } catch (error) {
@@ -75,25 +83,44 @@ export class Connection implements Runner {
   }
 
   execute(text: string, values: readonly Bound[]): Promise<SqlResult> {
-    return executeOn(this.#raw, text, values)
+    return this.#answered(executeOn(this.#raw, text, values))
   }
 
   run(text: string): Promise<void> {
-    return runOn(this.#raw, text)
+    return this.#answered(runOn(this.#raw, text))
   }
 
   /** Says goodbye to the server. */
   async close(): Promise<void> {
     this.#isBroken = true
-    await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => this.destroy(), GOODBYE_MS)
+    const ended = new Promise<void>((resolve) => {
       this.#raw.end(() => resolve())
     })
+    // One that does not answer has been destroyed, which is an end as well.
+    await this.#answered(ended).catch(() => undefined)
+    clearTimeout(timer)
   }
 
-  /** Ends it at once; whatever waits on it fails. */
-  destroy(): void {
+  /** Ends it at once; whatever waits on it fails, with `reason` if there is one. */
+  destroy(reason?: Error): void {
     this.#isBroken = true
     this.#raw.destroy()
+    // The driver only ends its side, which a silent server never answers.
+    const { stream } = this.#raw as unknown as { readonly stream?: { destroy?(): void } }
+    stream?.destroy?.()
+    const lost =
+      reason ?? Object.assign(new Error('the connection was destroyed'), { code: 'PROTOCOL_CONNECTION_LOST' })
+    for (const refuse of this.#waiting) refuse(lost)
+    this.#waiting.clear()
+  }
+
+  #answered<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject)
+      const done = () => this.#waiting.delete(reject)
+      answer.then(resolve, reject).finally(done)
+    })
   }
 }
 

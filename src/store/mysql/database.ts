@@ -11,10 +11,11 @@ import { keepingReady } from './ready.ts'
 import { STEPWISE } from './stepwise.ts'
 
 /** The server's clock in milliseconds. */
-const SERVER_NOW = 'CAST(unix_timestamp(sysdate(3)) * 1000 AS SIGNED)'
+const SERVER_NOW = "CAST(timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(3)) DIV 1000 AS SIGNED)"
 /** Begun again this often before a conflict is the caller's. */
 const MAX_CONFLICTS = 12
 const MAX_RESTARTS = 50
+const UNPREPARED = /^(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) row_guard$/
 
 /** What a transaction asks first; the time is the first column of the first row. */
 export interface Opening {
@@ -28,6 +29,7 @@ export type OpenedTransaction = Transaction & { readonly opening: readonly Colum
 
 const ASK_TIME: Opening = { statement: 'SELECT NOW_SQL AS now', params: [] }
 
+/** One database of a server, as the slow road and the hot path need it. */
 export class MysqlDatabase implements Database {
   readonly pool: Pool
   readonly dialect = new MysqlDialect()
@@ -57,8 +59,18 @@ export class MysqlDatabase implements Database {
     return (await this.#openOn(runner, ASK_TIME)).now
   }
 
-  read<T>(fn: (session: Session) => Promise<T>): Promise<T> {
-    return this.pool.use((connection) => fn(this.sessionOn(connection)))
+  /** A connection that ended while nobody used it costs another try, not an error. */
+  async read<T>(fn: (session: Session) => Promise<T>): Promise<T> {
+    const first = await this.pool.use(async (connection) => {
+      try {
+        return { value: await fn(this.sessionOn(connection)) }
+      } catch (error) {
+        if (!connection.wasUsed || !isLost(error)) throw error
+        connection.destroy()
+        return null
+      }
+    })
+    return first === null ? this.pool.use((connection) => fn(this.sessionOn(connection))) : first.value
   }
 
   /** What an opening finds, outside of a transaction. */
@@ -133,6 +145,10 @@ export class MysqlDatabase implements Database {
 
   sessionOn(runner: Runner): Session {
     const session: Session = keepingReady((statement, params) => {
+      // MySQL does not prepare these; they are constant.
+      if (typeof statement === 'string' && UNPREPARED.test(statement)) {
+        return runner.run(statement).then(() => ({ rows: [], changes: 0 }))
+      }
       const stepwise = typeof statement === 'string' ? STEPWISE.get(statement) : undefined
       if (stepwise !== undefined) return stepwise(session, params)
       const { text, values } = filled(this.dialect.template(statement), params)

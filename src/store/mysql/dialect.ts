@@ -47,6 +47,7 @@ const INDEX_OF: Readonly<Record<string, string>> = {
 /** Columns that are compared with keys of tables. */
 const KEYS: ReadonlySet<string> = new Set(['id', 'job_id', 'parent_id', 'child_id', 'key_hash'])
 
+/** Templates of statements, each made once. */
 export class MysqlDialect implements Dialect {
   readonly #texts = new Map<string, Template>()
   readonly #rows = new Map<RowsStatement, Template>()

@@ -32,6 +32,7 @@ const REMOVE =
   "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v STRAIGHT_JOIN millrace_job j " +
   'FORCE INDEX (PRIMARY) ON j.id = v.id'
 
+/** The statements whose plans the tests assert. */
 export const EXCHANGE_STATEMENTS = { LOOK, ARCHIVE, REMOVE } as const
 
 const NOTHING: readonly never[] = []
@@ -39,6 +40,7 @@ const NOTHING: readonly never[] = []
 /** Thrown inside a transaction: something among what is settled is not plain. */
 class NotPlain extends Error {}
 
+/** The exchange of one store. */
 export class Exchange {
   readonly #db: MysqlDatabase
   /** Running jobs that had dependents or a unique key when they were claimed here. */

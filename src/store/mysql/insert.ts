@@ -8,7 +8,7 @@
 import type { InsertResult, NewJob } from '../contract/index.ts'
 import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
 import { BYTES_FIELD, INLINE_BYTES, int, liveState, STATE, tagsText } from '../sql/rows.ts'
-import { rowsJson, type Session, type Transaction } from '../sql/session.ts'
+import { Restart, rowsJson, type Session, type Transaction } from '../sql/session.ts'
 import { INSERT_BYTES } from '../sql/write.ts'
 import type { MysqlDatabase, Opening } from './database.ts'
 import { queueKey } from './dialect.ts'
@@ -37,6 +37,9 @@ const INSERT_READY =
 
 /** The statements whose plans the tests assert. */
 export const INSERT_STATEMENTS = { CHECK, INSERT_JOBS, INSERT_READY } as const
+
+/** Somebody else's transaction is not begun again; what was tried in it is, so often. */
+const MAX_TRIES = 5
 
 /** Thrown inside a transaction when an id is there already: the slow road sorts it out. */
 class Taken extends Error {}
@@ -67,11 +70,15 @@ async function insertBatch(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<
 /** Inserts a batch inside somebody's transaction, which goes on whatever row is refused. */
 export async function insertInside(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
   if (jobs.length === 0) return []
-  try {
-    return await guarded(tx, () => insertBound(tx, jobs))
-  } catch (error) {
-    if (!isConstraint(error)) throw error
-    return oneByOne(tx, jobs)
+  for (let tries = 1; ; tries++) {
+    try {
+      return await guarded(tx, () => insertBound(tx, jobs))
+    } catch (error) {
+      // Somebody else wrote a key or an id meanwhile: now it is seen.
+      if (error instanceof Restart && tries < MAX_TRIES) continue
+      if (!isConstraint(error)) throw error
+      return oneByOne(tx, jobs)
+    }
   }
 }
 

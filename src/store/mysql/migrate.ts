@@ -13,6 +13,7 @@ const APPLIED = 'INSERT INTO millrace_schema (version, applied_at) VALUES (?, ?)
 const LOCK = 'SELECT get_lock(?, ?)'
 const UNLOCK = 'DO release_lock(?)'
 
+/** The version that the database has, and the one this code knows. */
 export function schemaVersion(db: MysqlDatabase): Promise<SchemaVersion> {
   return db.pool.use(versionOf)
 }

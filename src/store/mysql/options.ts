@@ -21,6 +21,7 @@ export interface MysqlTarget {
   readonly ca: string | undefined
 }
 
+/** What a store's URL says. */
 export interface MysqlSettings {
   readonly target: MysqlTarget
   /** Connections at most, beside one that listens. Default 5. */

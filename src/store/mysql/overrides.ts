@@ -8,9 +8,15 @@ import { CONTROL_STATEMENTS } from '../sql/control.ts'
 import { DUE_STATEMENTS } from '../sql/due.ts'
 import { LEASE_STATEMENTS } from '../sql/lease.ts'
 import { QUEUE_STATEMENTS } from '../sql/queues.ts'
+import { RESEAL_STATEMENTS } from '../sql/reseal.ts'
 
 // allow sql: conditions of this file
 const counted = (where: string) => `SELECT count(*) FROM (SELECT 1 FROM ${where} LIMIT ${COUNTED_TO}) AS n`
+
+/** A page of two tables would be sorted whole: each gives no more than a page, in its own order. */
+const PAGE_PARTS = RESEAL_STATEMENTS.PAGE.replace(/ ORDER BY id LIMIT \$3$/, '')
+  .split(' UNION ALL ')
+  .map((part) => `(${part} ORDER BY id LIMIT $3)`)
 
 /** The other words, by the shared ones. */
 export const OVERRIDES: ReadonlyMap<string, string> = new Map([
@@ -55,7 +61,18 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
     'SELECT id FROM millrace_ready WHERE state = $3 AND queue_key = QUEUE($1) LIMIT $2',
   ],
   [QUEUE_STATEMENTS.FINISHED, counted('millrace_archive WHERE queue_key = QUEUE($1) AND state = $2')],
-  [QUEUE_STATEMENTS.NEWEST_TIMES, QUEUE_STATEMENTS.NEWEST_TIMES.replace('queue = $1', 'queue_key = QUEUE($1)')],
+  [
+    QUEUE_STATEMENTS.NEWEST_TIMES,
+    QUEUE_STATEMENTS.NEWEST_TIMES.replace(
+      'WHERE queue = $1',
+      'FORCE INDEX (archive_finished) WHERE queue_key = QUEUE($1)',
+    ),
+  ],
+  [RESEAL_STATEMENTS.PAGE, `${PAGE_PARTS.join(' UNION ALL ')} ORDER BY id LIMIT $3`],
+  [
+    CONTROL_STATEMENTS.OLD_KEYS,
+    CONTROL_STATEMENTS.OLD_KEYS.replace('millrace_unique u ', 'millrace_unique u FORCE INDEX (unique_until) '),
+  ],
   [
     CONTROL_STATEMENTS.TOO_OLD,
     CONTROL_STATEMENTS.TOO_OLD.replace(

@@ -5,7 +5,7 @@
  */
 import { StoreError } from '../../core/errors.ts'
 import { Connection } from './connection.ts'
-import { translateError } from './errors.ts'
+import { isLost, translateError } from './errors.ts'
 import { describeTarget, type MysqlSettings } from './options.ts'
 
 interface Waiting {
@@ -21,6 +21,7 @@ const TRUSTED_MS = 10_000
 /** How long one that lay idle may take to answer. */
 const PING_MS = 2_000
 
+/** The connections of one store. */
 export class Pool {
   readonly where: string
   readonly #settings: MysqlSettings
@@ -29,6 +30,8 @@ export class Pool {
   readonly #others: Waiting[] = []
   /** Connections that are open, opening or in use. */
   #count = 0
+  /** Connections in use by calls that are not urgent. */
+  #ordinary = 0
   #used = 0
   #isOpen = false
   #onDrained: (() => void) | undefined
@@ -64,7 +67,7 @@ export class Pool {
     const deadline = performance.now() + this.#settings.deadlineMs
     try {
       const connection = await this.#take(deadline, isUrgent)
-      return await this.#within(connection, fn, deadline)
+      return await this.#within(connection, fn, deadline, isUrgent)
     } catch (error) {
       throw translateError(error, this.where)
     } finally {
@@ -73,7 +76,12 @@ export class Pool {
     }
   }
 
-  async #within<T>(connection: Connection, fn: (c: Connection) => Promise<T>, deadline: number): Promise<T> {
+  async #within<T>(
+    connection: Connection,
+    fn: (c: Connection) => Promise<T>,
+    deadline: number,
+    isUrgent: boolean,
+  ): Promise<T> {
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
@@ -82,30 +90,48 @@ export class Pool {
     try {
       return await fn(connection)
     } catch (error) {
+      if (isLost(error)) connection.destroy()
       throw isLate ? this.#lateError() : error
     } finally {
       clearTimeout(timer)
-      this.#giveBack(connection)
+      // What ended this one has most likely ended those that nobody was using: the next call begins anew.
+      if (connection.isBroken) this.#dropIdle()
+      this.#giveBack(connection, isUrgent)
     }
   }
 
   async #take(deadline: number, isUrgent: boolean): Promise<Connection> {
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      if (await this.#isAlive(idle)) return idle
-      this.#count--
+    if (this.#mayTake(isUrgent)) {
+      // Taken before it is there, so that nobody else counts on it meanwhile.
+      if (!isUrgent) this.#ordinary++
+      for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+        if (await this.#isAlive(idle)) return idle
+        this.#count--
+      }
+      if (this.#count < this.#settings.pool) return this.#connect(deadline, isUrgent)
+      if (!isUrgent) this.#ordinary--
     }
-    if (this.#count < this.#limit(isUrgent)) return this.#connect(deadline)
-    return new Promise((give, refuse) => {
+    return new Promise((resolve, reject) => {
       const line = isUrgent ? this.#urgent : this.#others
-      const waiting = { give, refuse, deadline }
-      line.push(waiting)
       const timer = setTimeout(() => {
         const at = line.indexOf(waiting)
+        // Not in the line any more: a connection is being made for it, which has the same deadline.
         if (at < 0) return
         line.splice(at, 1)
-        refuse(this.#lateError())
+        reject(this.#lateError())
       }, deadline - performance.now())
-      timer.unref()
+      const waiting: Waiting = {
+        deadline,
+        give(connection) {
+          clearTimeout(timer)
+          resolve(connection)
+        },
+        refuse(error) {
+          clearTimeout(timer)
+          reject(error)
+        },
+      }
+      line.push(waiting)
     })
   }
 
@@ -125,23 +151,31 @@ export class Pool {
   }
 
   /** One connection is kept for urgent calls where there is more than one. */
-  #limit(isUrgent: boolean): number {
+  #mayTake(isUrgent: boolean): boolean {
     const { pool } = this.#settings
-    return isUrgent || pool === 1 ? pool : pool - 1
+    return isUrgent || pool === 1 || this.#ordinary < pool - 1
   }
 
-  async #connect(deadline: number): Promise<Connection> {
+  async #connect(deadline: number, isUrgent: boolean): Promise<Connection> {
     this.#count++
     try {
       return await Connection.open(this.#settings, Math.min(CONNECT_MS, deadline - performance.now()))
     } catch (error) {
       this.#count--
+      if (!isUrgent) this.#ordinary--
       this.#serve()
       throw error
     }
   }
 
-  #giveBack(connection: Connection): void {
+  #dropIdle(): void {
+    const idle = this.#idle.splice(0)
+    this.#count -= idle.length
+    for (const connection of idle) connection.destroy()
+  }
+
+  #giveBack(connection: Connection, isUrgent: boolean): void {
+    if (!isUrgent) this.#ordinary--
     if (connection.isBroken) this.#count--
     else {
       connection.idleSince = performance.now()
@@ -156,16 +190,17 @@ export class Pool {
       const isUrgent = this.#urgent.length > 0
       const line = isUrgent ? this.#urgent : this.#others
       const [next] = line
-      if (next === undefined) return
+      if (next === undefined || !this.#mayTake(isUrgent)) return
       const idle = this.#idle.pop()
       if (idle?.isBroken === true) {
         this.#count--
         continue
       }
-      if (idle === undefined && this.#count >= this.#limit(isUrgent)) return
+      if (idle === undefined && this.#count >= this.#settings.pool) return
       line.shift()
+      if (!isUrgent) this.#ordinary++
       if (idle !== undefined) next.give(idle)
-      else this.#connect(next.deadline).then(next.give, next.refuse)
+      else void this.#connect(next.deadline, isUrgent).then(next.give, next.refuse)
     }
   }
 

@@ -17,6 +17,7 @@ import { mysqlSettings } from './options.ts'
 import { withinTransaction } from './transaction.ts'
 import { Wake } from './wake.ts'
 
+/** Which store to make. */
 export interface MysqlOptions {
   /** `mysql://user:password@host:port/database`, with `pool`, `deadline`, `tls`, `ca`, `socket` as parameters. */
   readonly url: string

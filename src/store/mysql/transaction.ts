@@ -2,13 +2,22 @@
 import type { Connection as Raw } from 'mysql2'
 import { ConfigError } from '../../core/errors.ts'
 import { int } from '../sql/rows.ts'
-import type { Transaction } from '../sql/session.ts'
+import {
+  Restart,
+  type RowsStatement,
+  type Session,
+  type SqlResult,
+  type SqlValue,
+  type Statement,
+  type Transaction,
+} from '../sql/session.ts'
 import { executeOn, type Runner, runOn } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
-import { numberOf, translateError } from './errors.ts'
+import { isDuplicate, numberOf, translateError } from './errors.ts'
 
 const HAS_TABLE =
-  'SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_schema = database() AND table_name = ?'
+  'SELECT count(*), @@SESSION.sql_mode FROM information_schema.tables WHERE table_schema = ? AND table_schema = database() ' +
+  'AND table_name = ?'
 
 /** Runs `fn` on the caller's connection, inside its transaction. */
 export async function withinTransaction<T>(
@@ -34,11 +43,56 @@ export async function withinTransaction<T>(
         hint: 'A transaction covers one database: open the store on the database of your app.',
       })
     }
+    if (!String(rows[0]?.[1]).includes('STRICT_')) {
+      throw new ConfigError(
+        'CONFIG_INVALID',
+        '`tx` is not in strict mode: what does not fit would be cut off silently',
+        {
+          hint: "Begin with: SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES').",
+        },
+      )
+    }
     const now = await db.nowOn(runner)
-    return await fn({ ...db.sessionOn(runner), now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
+    return await fn({ ...seeingAll(db.sessionOn(runner)), now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
   } catch (error) {
     throw translateError(error, db.pool.where)
   }
+}
+
+/**
+ * What the caller's connection has set is not ours. At REPEATABLE READ a plain SELECT sees the past, so each is made to read
+ * what is there now, and to keep it. The driver's usual setting counts a row that was left as a row that was written, so an
+ * insert that would leave a row fails instead, and is tried again by whoever asked.
+ */
+function seeingAll(session: Session): Session {
+  return {
+    async query(statement: Statement, params?: readonly SqlValue[]): Promise<SqlResult> {
+      if (typeof statement === 'string') return session.query(sharing(statement), params)
+      if (statement.write !== 'insert' || statement.onTaken !== 'skip') return session.query(statement, params)
+      try {
+        return await session.query(failing(statement), params)
+      } catch (error) {
+        if (!isDuplicate(error)) throw error
+        throw new Restart('somebody else wrote the same meanwhile')
+      }
+    },
+  }
+}
+
+const FAILING = new WeakMap<RowsStatement, RowsStatement>()
+
+function failing(statement: Extract<RowsStatement, { readonly write: 'insert' }>): RowsStatement {
+  const known = FAILING.get(statement)
+  if (known !== undefined) return known
+  const made: RowsStatement = { ...statement, onTaken: 'fail' }
+  FAILING.set(statement, made)
+  return made
+}
+
+function sharing(text: string): string {
+  if (!text.startsWith('SELECT ') || text.includes(' FOR UPDATE')) return text
+  const parts = text.split(' UNION ALL ').map((part) => `${part} LOCK IN SHARE MODE`)
+  return parts.length === 1 ? parts.join('') : parts.map((part) => `(${part})`).join(' UNION ALL ')
 }
 
 /** Outside of a transaction each statement commits itself, and a savepoint is gone when the next one asks for it. */

@@ -15,6 +15,7 @@ const GROWTH = 1.2
 const TELL = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1'
 const ASK = 'SELECT count FROM millrace_signal WHERE id = 1'
 
+/** Tells and hears hints on one database. */
 export class Wake {
   readonly #db: () => MysqlDatabase
   readonly #listeners = new Set<() => void>()

@@ -1,0 +1,111 @@
+/**
+ * Every statement on a growing table of MariaDB is served by an index, asserted at 20,000 rows (1,000,000 with
+ * MILLRACE_LONG): no scan of a whole table, no sorting of what an index could have given in order.
+ */
+import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
+import { expect, onTestFinished, test } from 'vitest'
+import { newId } from '../../src/base/id.ts'
+import type { NewJob } from '../../src/store/contract/index.ts'
+import { CLAIM_STATEMENTS } from '../../src/store/mysql/claim.ts'
+import { filled, MysqlDialect } from '../../src/store/mysql/dialect.ts'
+import { EXCHANGE_STATEMENTS } from '../../src/store/mysql/exchange.ts'
+import { INSERT_STATEMENTS } from '../../src/store/mysql/insert.ts'
+import { STEPWISE } from '../../src/store/mysql/stepwise.ts'
+import { createMysqlStore } from '../../src/store/mysql/store.ts'
+import { CONTROL_STATEMENTS } from '../../src/store/sql/control.ts'
+import { DUE_STATEMENTS } from '../../src/store/sql/due.ts'
+import { LEASE_STATEMENTS } from '../../src/store/sql/lease.ts'
+import { QUEUE_STATEMENTS } from '../../src/store/sql/queues.ts'
+import { describeOn } from '../support/servers.ts'
+
+const ROWS = process.env.MILLRACE_LONG ? 1_000_000 : 20_000
+const BATCH = 1000
+/** Sorts few rows by design: what runs is bounded by the slots of all workers, what is blocked for a key by its hash. */
+const MAY_SORT: ReadonlySet<string> = new Set(['EXPIRED_LEASES', 'BLOCKED'])
+/** Counts groups of what runs. */
+const MAY_GROUP: ReadonlySet<string> = new Set(['RUNNING'])
+const IDS = JSON.stringify([
+  ['a', 1, 1],
+  ['b', 1, 1],
+])
+
+await describeOn('mysql', (server) => {
+  test(`no statement scans or sorts a growing table of ${ROWS} rows`, async () => {
+    const url = server.freshUrl()
+    await server.create(url)
+    onTestFinished(() => server.drop(url))
+    const store = createMysqlStore({ url })
+    await store.open()
+    onTestFinished(() => store.close())
+    await store.migrate()
+    for (let i = 0; i < ROWS; i += BATCH) {
+      await store.jobs.insert(Array.from({ length: BATCH }, (_, k) => someJob(i + k)))
+    }
+    const claim = { workerId: 'w', queues: [{ queue: 'q0', max: 500 }], names: ['job'], limit: 500, leaseMs: 30_000 }
+    for (let i = 0; i < 4; i++) {
+      const { claimed } = await store.jobs.exchange({ workerId: 'w', settle: [], claim })
+      const settle = claimed.map(({ id, epoch }) => ({ id, epoch, runMs: 1, to: 'completed' as const, result: null }))
+      await store.jobs.exchange({ workerId: 'w', settle })
+    }
+    const client = await connected(url)
+    await client.query('ANALYZE TABLE millrace_job, millrace_ready, millrace_archive')
+
+    const dialect = new MysqlDialect()
+    const statements = {
+      ...EXCHANGE_STATEMENTS,
+      ...INSERT_STATEMENTS,
+      ...CLAIM_STATEMENTS,
+      ...QUEUE_STATEMENTS,
+      ...DUE_STATEMENTS,
+      ...CONTROL_STATEMENTS,
+      ...LEASE_STATEMENTS,
+    }
+    const faults: string[] = []
+    for (const [name, sql] of Object.entries(statements)) {
+      if (STEPWISE.has(sql)) continue
+      const { text, values } = filled(dialect.template(sql.replace('NOW_SQL', '0')), paramsOf(sql))
+      const [rows] = await client.execute<RowDataPacket[]>(`EXPLAIN ${text}`, values as string[])
+      faults.push(...rows.flatMap((row) => faultOf(name, row)))
+    }
+
+    expect(Object.keys(statements).length).toBeGreaterThan(20)
+    expect(faults).toEqual([])
+  }, 600_000)
+})
+
+function faultOf(name: string, row: RowDataPacket): readonly string[] {
+  const { table, type, Extra } = row
+  const extra = String(Extra ?? '')
+  const isGrowing = /^(millrace_(job|archive|ready|bytes|unique)|[jratu])$/.test(String(table))
+  const faults: string[] = []
+  if (isGrowing && (type === 'ALL' || type === 'index')) faults.push(`${name}: ${type} of ${table}`)
+  if (extra.includes('filesort') && !MAY_SORT.has(name) && !MAY_GROUP.has(name)) faults.push(`${name}: ${extra}`)
+  if (extra.includes('join buffer')) faults.push(`${name}: ${extra}`)
+  return faults
+}
+
+/** Parameters of the right kinds, by how a statement uses them. */
+function paramsOf(sql: string): (string | number | string[])[] {
+  const count = Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map(([, n]) => Number(n)))
+  return Array.from({ length: count }, (_, i) => {
+    const n = i + 1
+    if (new RegExp(`(LIST\\(\\$${n} |blocked_on IN LIST\\(\\$${n} )`).test(sql)) return ['q0', 'b']
+    if (new RegExp(`JSON_TABLE\\(\\$${n},`).test(sql)) return IDS
+    return new RegExp(`(queue|name|worker_id) = \\$${n}|QUEUE\\(\\$${n}\\)`).test(sql) ? 'q0' : 5
+  })
+}
+
+async function connected(url: string): Promise<Connection> {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  const user = { user: decodeURIComponent(username), password: decodeURIComponent(password) }
+  const place = { host: hostname, port: Number(port || 3306), database: pathname.slice(1) }
+  const client = await mysql.createConnection({ ...place, ...user })
+  onTestFinished(() => client.end())
+  return client
+}
+
+function someJob(i: number): NewJob {
+  const job = { id: newId(), name: 'job', version: 1, queue: `q${i % 3}`, priority: i % 16, payload: Buffer.from('{}') }
+  if (i % 5 === 1) return { ...job, delayMs: 60_000 + i }
+  return i % 5 === 2 ? { ...job, expiresInMs: 3_600_000 } : job
+}

@@ -1,0 +1,230 @@
+/** What only a server can do to a store: refuse, fall silent, end connections, hold locks; and what a store does then. */
+import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
+import { expect, it, onTestFinished } from 'vitest'
+import { newId } from '../../src/base/id.ts'
+import type { NewJob, Store } from '../../src/store/contract/index.ts'
+import { createMysqlStore } from '../../src/store/mysql/store.ts'
+import { describeOn, type TestServer } from '../support/servers.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
+
+const LEASE_MS = 30_000
+const LOCK = 'SELECT 1 FROM millrace_job WHERE id = ? FOR UPDATE'
+
+await describeOn('mysql', (server) => {
+  it('migrates an empty database from 24 stores at once', async () => {
+    const url = await freshUrl(server, { pool: '2' })
+    const stores = await Promise.all(Array.from({ length: 24 }, () => opened(url)))
+
+    const applied = await Promise.all(stores.map((store) => store.migrate()))
+
+    expect(applied.flat()).toEqual([1])
+    expect(await stores[7]?.schemaVersion()).toEqual({ current: 1, latest: 1 })
+  })
+
+  it('takes up a migration that was interrupted', async () => {
+    const url = await freshUrl(server)
+    const store = await migrated(url)
+    const user = await client(url)
+    await user.query('DELETE FROM millrace_schema')
+    await user.query('DROP TABLE millrace_archive, millrace_signal')
+
+    expect(await store.migrate()).toEqual([1])
+
+    await store.jobs.insert([job()])
+  })
+
+  it('says what to do about tables that are not there', async () => {
+    const store = await opened(await freshUrl(server))
+
+    await expect(store.jobs.insert([job()])).rejects.toMatchObject({ kind: 'schema', code: 'STORE_OLDER' })
+  })
+
+  it('goes on by itself after its connections were ended, without an error', async () => {
+    const url = await freshUrl(server)
+    const store = await migrated(url)
+    await store.jobs.insert([job()])
+    const admin = await client(url)
+    await killOthers(admin)
+
+    await store.jobs.insert([job()])
+
+    expect(await store.jobs.count({}, 10)).toEqual({ count: 2, capped: false })
+  })
+
+  it('fails within its deadline when another transaction holds what it needs', async () => {
+    const url = await freshUrl(server, { deadline: '1000' })
+    const store = await migrated(url)
+    const waiting = job()
+    await store.jobs.insert([waiting])
+    const other = await client(url)
+    await other.beginTransaction()
+    await other.execute(LOCK, [waiting.id])
+
+    await expect(store.jobs.cancel([waiting.id])).rejects.toMatchObject({ kind: 'transient' })
+
+    await other.rollback()
+    expect(await store.jobs.cancel([waiting.id])).toEqual(['cancelled'])
+  })
+
+  it('fails within its deadline when the server falls silent, and goes on when it speaks again', async () => {
+    const url = new URL(await freshUrl(server, { deadline: '1000' }))
+    const proxy = await startTcpProxy(url.hostname, Number(url.port || 3306))
+    url.port = String(proxy.port)
+    const store = await migrated(url.href)
+    proxy.setSilent(true)
+
+    await expect(store.jobs.insert([job()])).rejects.toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
+
+    proxy.setSilent(false)
+    await store.jobs.insert([job()])
+  })
+
+  it('a call that waits for a connection does not hold up a heartbeat', async () => {
+    const url = await freshUrl(server, { pool: '2' })
+    const store = await migrated(url)
+    await store.jobs.insert([job()])
+    const claim = { workerId: 'w', queues: [{ queue: 'q', max: 1 }], names: ['n'], limit: 1, leaseMs: LEASE_MS }
+    const { claimed } = await store.jobs.exchange({ workerId: 'w', settle: [], claim })
+    const stuck = job()
+    await store.jobs.insert([stuck])
+    const other = await client(url)
+    await other.beginTransaction()
+    await other.execute(LOCK, [stuck.id])
+    const cancels = Array.from({ length: 5 }, () => store.jobs.cancel([stuck.id]))
+
+    expect(await store.jobs.extend('w', claimed, LEASE_MS)).toEqual(['held'])
+
+    await other.rollback()
+    await Promise.all(cancels)
+  })
+
+  it('refuses at once, transient, when nothing listens, and never tells the password', async () => {
+    const url = new URL(await freshUrl(server))
+    url.port = '1'
+    url.password = 'se%40cret'
+    const store = createMysqlStore({ url: url.href })
+
+    const error = await store.open().then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+
+    expect(error).toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
+    expect(`${String(error)} ${JSON.stringify(error)} ${store.description}`).not.toMatch(/se(@|%40)cret/)
+  })
+
+  it('refuses a wrong password as what needs a hand, without telling it', async () => {
+    const url = new URL(await freshUrl(server))
+    url.username = 'nobody-here'
+    url.password = 'se%40cret'
+    const store = createMysqlStore({ url: url.href })
+
+    const error = await store.open().then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+
+    expect(error).toMatchObject({ kind: 'schema' })
+    expect(`${String(error)} ${JSON.stringify(error)}`).not.toMatch(/se(@|%40)cret/)
+  })
+
+  it('hears of what another store did, within the longest poll', async () => {
+    const url = await freshUrl(server)
+    const [store, other] = [await migrated(url), await opened(url)]
+    let heard = 0
+    const stop = store.wake.subscribe(() => {
+      heard++
+    })
+    onTestFinished(stop)
+    await expect
+      .poll(() => heard > 0 || other.jobs.insert([job()]).then(() => heard > 0), { timeout: 20_000 })
+      .toBe(true)
+  })
+})
+
+await describeOn('mysql', (server) => {
+  for (const kind of ['promise', 'callback'] as const) {
+    it(`an insert in the caller's transaction, on a ${kind} connection, is seen after its commit only`, async () => {
+      const url = await freshUrl(server)
+      const store = await migrated(url)
+      const user = await client(url)
+      const tx: unknown = kind === 'promise' ? user : Reflect.get(user, 'connection')
+      const [kept, lost] = [job({ unique: { scope: 's', key: 'k', onConflict: 'existing' } }), job()]
+      await user.beginTransaction()
+      const results = await store.jobs.insertWithin(tx, [kept, job({ priority: 101 })])
+      expect(await store.jobs.get(kept.id)).toBeNull()
+      await user.commit()
+      await user.beginTransaction()
+      await store.jobs.insertWithin(tx, [lost])
+      await user.rollback()
+
+      expect(results.map((result) => result.status)).toEqual(['created', 'refused'])
+      expect((await store.jobs.get(kept.id))?.state).toBe('pending')
+      expect(await store.jobs.get(lost.id)).toBeNull()
+      const claim = { workerId: 'w', queues: 'all', names: ['n'], limit: 5, leaseMs: LEASE_MS } as const
+      const { claimed } = await store.jobs.exchange({ workerId: 'w', settle: [], claim })
+      expect(claimed.map(({ id }) => id)).toEqual([kept.id])
+    })
+  }
+
+  it('an insert within refuses a connection without a transaction, a pool, and another database', async () => {
+    const url = await freshUrl(server)
+    const store = await migrated(url)
+    const user = await client(url)
+    const pool = mysql.createPool(url)
+    onTestFinished(() => pool.end())
+    const elsewhere = await client(server.url)
+    await elsewhere.beginTransaction()
+
+    for (const tx of [user, pool, elsewhere]) {
+      await expect(store.jobs.insertWithin(tx, [job()])).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    }
+  })
+})
+
+async function freshUrl(server: TestServer, parameters: Readonly<Record<string, string>> = {}): Promise<string> {
+  const url = server.freshUrl(parameters)
+  await server.create(url)
+  onTestFinished(() => server.drop(url))
+  return url
+}
+
+async function opened(url: string): Promise<Store> {
+  const store = createMysqlStore({ url })
+  await store.open()
+  onTestFinished(() => store.close())
+  return store
+}
+
+async function migrated(url: string): Promise<Store> {
+  const store = await opened(url)
+  await store.migrate()
+  return store
+}
+
+async function client(url: string): Promise<Connection> {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  const made = await mysql.createConnection({
+    host: hostname,
+    port: Number(port || 3306),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database: pathname.slice(1),
+  })
+  onTestFinished(() => made.end())
+  return made
+}
+
+/** Ends every other connection on this client's database, and waits until the server has forgotten them. */
+async function killOthers(admin: Connection): Promise<void> {
+  const others = 'SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()'
+  for (;;) {
+    const [rows] = await admin.query<RowDataPacket[]>(others)
+    if (rows.length === 0) return
+    for (const { id } of rows) await admin.query(`KILL ${Number(id)}`).catch(() => undefined)
+  }
+}
+
+function job(parts: Partial<NewJob> = {}): NewJob {
+  return { id: newId(), name: 'n', version: 1, queue: 'q', priority: 5, payload: new Uint8Array(3), ...parts }
+}
