@@ -44,7 +44,10 @@ export interface ClaimRequest {
   readonly workerId: string
   /** Served in this order, each up to its `max`; `all`: every queue that has pending jobs, the limit shared evenly. */
   readonly queues: readonly QueueShare[] | 'all'
-  /** Only jobs of these names are claimed; others wait untouched, and cost a claim nothing however many they are. */
+  /**
+   * Only jobs of these names are claimed; others wait untouched. On SQLite they cost a claim nothing, however many they are;
+   * on PostgreSQL and MySQL a claim reads past those that stand before its own.
+   */
   readonly names: readonly string[]
   readonly limit: number
   readonly leaseMs: number

@@ -136,7 +136,8 @@ function configOf(settings: PostgresSettings, timeoutMs: number): ClientConfig {
 
 /**
  * Every statement here is meant to be served row by row from an index in its order, whatever the statistics of a table that
- * was empty a moment ago say (a claim that gathered and sorted 200,000 waiting rows took seven times as long); planned once, since planning the exchange costs more than running it; at READ COMMITTED, which the locks rely on.
+ * was empty a moment ago say: left to itself it gathered and sorted all 200,000 that waited for each claim. Planned once, since
+ * planning the exchange costs more than running it; at READ COMMITTED, which the locks rely on.
  */
 export function sessionOptions(deadlineMs: number): string {
   const options = {

@@ -7,10 +7,13 @@
 import type { InsertResult, NewJob } from '../contract/index.ts'
 import { insertBound, refusalOf } from '../sql/insert.ts'
 import { endedState, INLINE_BYTES, int, liveState, tagsText, text } from '../sql/rows.ts'
-import type { Session, SqlValue, Transaction } from '../sql/session.ts'
+import { Restart, type Session, type SqlValue, type Transaction } from '../sql/session.ts'
 import { bigintArray, bytesArray, textArray } from './arrays.ts'
 import type { PostgresDatabase } from './database.ts'
 import { codeOf, isConstraint } from './errors.ts'
+
+/** So often a batch inside somebody's transaction is tried while others take its keys. */
+const MAX_TRIES = 5
 
 const GIVEN =
   'WITH t AS MATERIALIZED (SELECT NOW_SQL AS now), given AS MATERIALIZED (SELECT v.*, ' +
@@ -63,15 +66,19 @@ export async function insertInside(
   jobs: readonly NewJob[],
 ): Promise<readonly InsertResult[]> {
   if (jobs.length === 0) return []
-  try {
-    return await guarded(tx, () =>
-      jobs.some(isBound) ? insertBound(tx, jobs) : insertPlain(db, jobs, (sql, values) => tx.query(sql, values), tx),
-    )
-  } catch (error) {
-    if (!isConstraint(error)) throw error
-    const [only] = jobs
-    if (jobs.length === 1 && only !== undefined) return [refused(only, error)]
-    return oneByOne(tx, jobs, (job) => insertInside(db, tx, [job]))
+  for (let tries = 1; ; tries++) {
+    try {
+      return await guarded(tx, () =>
+        jobs.some(isBound) ? insertBound(tx, jobs) : insertPlain(db, jobs, (sql, values) => tx.query(sql, values), tx),
+      )
+    } catch (error) {
+      // Somebody else took a key meanwhile: now it is seen.
+      if (error instanceof Restart && tries < MAX_TRIES) continue
+      if (!isConstraint(error)) throw error
+      const [only] = jobs
+      if (jobs.length === 1 && only !== undefined) return [refused(only, error)]
+      return oneByOne(tx, jobs, (job) => insertInside(db, tx, [job]))
+    }
   }
 }
 
