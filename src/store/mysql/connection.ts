@@ -86,6 +86,11 @@ export class Connection implements Runner {
     return this.#answered(executeOn(this.#raw, text, values))
   }
 
+  /** Resolves when the server answers. */
+  check(): Promise<void> {
+    return this.run('DO 0')
+  }
+
   run(text: string): Promise<void> {
     return this.#answered(runOn(this.#raw, text))
   }

@@ -1,12 +1,12 @@
 /** Transactions and time over the pool: what the shared slow road and the hot path stand on. */
 import type { Clock } from '../../base/clock.ts'
+import { Pool } from '../sql/pool.ts'
 import { type Columns, int } from '../sql/rows.ts'
 import { type Database, Restart, type Session, type SqlValue, type Transaction } from '../sql/session.ts'
-import type { Connection, Runner } from './connection.ts'
+import { Connection, type Runner } from './connection.ts'
 import { filled, MysqlDialect } from './dialect.ts'
-import { isConflict, isLost } from './errors.ts'
-import type { MysqlSettings } from './options.ts'
-import { Pool } from './pool.ts'
+import { isConflict, isLost, translateError } from './errors.ts'
+import { describeTarget, type MysqlSettings } from './options.ts'
 import { keepingReady } from './ready.ts'
 import { STEPWISE } from './stepwise.ts'
 
@@ -31,7 +31,7 @@ const ASK_TIME: Opening = { statement: 'SELECT NOW_SQL AS now', params: [] }
 
 /** One database of a server, as the slow road and the hot path need it. */
 export class MysqlDatabase implements Database {
-  readonly pool: Pool
+  readonly pool: Pool<Connection>
   readonly dialect = new MysqlDialect()
   readonly settings: MysqlSettings
   readonly #clock: Clock | undefined
@@ -41,7 +41,7 @@ export class MysqlDatabase implements Database {
   /** `clock`: for tests, instead of the server's. */
   constructor(settings: MysqlSettings, clock: Clock | undefined, onHint: () => void) {
     this.settings = settings
-    this.pool = new Pool(settings)
+    this.pool = poolOf(settings)
     this.#clock = clock
     this.#onHint = onHint
   }
@@ -156,6 +156,18 @@ export class MysqlDatabase implements Database {
     })
     return session
   }
+}
+
+function poolOf(settings: MysqlSettings): Pool<Connection> {
+  const where = describeTarget(settings)
+  return new Pool({
+    where,
+    size: settings.pool,
+    deadlineMs: settings.deadlineMs,
+    connect: (timeoutMs) => Connection.open(settings, timeoutMs),
+    isLost,
+    translate: (error) => translateError(error, where),
+  })
 }
 
 /** Longer each time and never the same, so that those who met do not meet again. */

@@ -17,6 +17,8 @@ export class Connection {
   readonly #client: Client
   readonly #names: Map<string, string> | undefined
   #isBroken = false
+  /** See `Pooled`. */
+  idleSince = 0
 
   private constructor(client: Client, isNaming: boolean) {
     this.#client = client
@@ -70,6 +72,11 @@ export class Connection {
   /** Runs constant text without parameters, several statements too. */
   async run(text: string): Promise<void> {
     await this.#client.query(text)
+  }
+
+  /** Resolves when the server answers. */
+  check(): Promise<void> {
+    return this.run('SELECT 1')
   }
 
   #nameOf(text: string): string | undefined {

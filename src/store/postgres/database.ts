@@ -1,5 +1,6 @@
 /** Transactions and time over the pool: what the shared slow road and the hot path stand on. */
 import type { Clock } from '../../base/clock.ts'
+import { Pool } from '../sql/pool.ts'
 import { int } from '../sql/rows.ts'
 import {
   type Database,
@@ -9,11 +10,10 @@ import {
   type Statement,
   type Transaction,
 } from '../sql/session.ts'
-import type { Connection } from './connection.ts'
+import { Connection } from './connection.ts'
 import { PostgresDialect } from './dialect.ts'
-import { isConflict } from './errors.ts'
-import type { PostgresSettings } from './options.ts'
-import { Pool } from './pool.ts'
+import { isConflict, translateError } from './errors.ts'
+import { describeTarget, type PostgresSettings } from './options.ts'
 
 /** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
 const ASK_TIME = 'SELECT greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
@@ -24,7 +24,7 @@ const MAX_RESTARTS = 50
 
 /** One schema of a database, as the shared slow road sees it. */
 export class PostgresDatabase implements Database {
-  readonly pool: Pool
+  readonly pool: Pool<Connection>
   readonly dialect: PostgresDialect
   readonly settings: PostgresSettings
   /** The store's time as SQL, with `nowParam` as `$1`. */
@@ -37,7 +37,7 @@ export class PostgresDatabase implements Database {
   /** `clock`: for tests, instead of the server's. */
   constructor(settings: PostgresSettings, clock: Clock | undefined, onHint: () => void) {
     this.settings = settings
-    this.pool = new Pool(settings)
+    this.pool = poolOf(settings)
     this.dialect = new PostgresDialect(settings.schema)
     this.nowSql = clock === undefined ? SERVER_NOW : '$1::bigint'
     this.#clock = clock
@@ -155,6 +155,19 @@ export class PostgresDatabase implements Database {
         connection.query(this.dialect.compile(statement), params),
     }
   }
+}
+
+function poolOf(settings: PostgresSettings): Pool<Connection> {
+  const where = describeTarget(settings)
+  return new Pool({
+    where,
+    size: settings.pool,
+    deadlineMs: settings.deadlineMs,
+    connect: (timeoutMs) => Connection.open(settings, timeoutMs),
+    // The driver tells the connection by its own event, whatever the error of a call was.
+    isLost: () => false,
+    translate: (error) => translateError(error, where),
+  })
 }
 
 function backOff(tries: number): Promise<void> {

@@ -4,12 +4,37 @@
  * of all others, and one connection is kept for them: slow reads never cost a worker its leases.
  */
 import { StoreError } from '../../core/errors.ts'
-import { Connection } from './connection.ts'
-import { isLost, translateError } from './errors.ts'
-import { describeTarget, type MysqlSettings } from './options.ts'
 
-interface Waiting {
-  readonly give: (connection: Connection) => void
+/** What the pool needs of a connection. */
+export interface Pooled {
+  /** Whether it is of no more use. */
+  readonly isBroken: boolean
+  /** When the pool last took it back, by `performance.now()`; 0: never yet. */
+  idleSince: number
+  /** Resolves when the server answers on it. */
+  check(): Promise<void>
+  /** Says goodbye to the server. */
+  close(): Promise<void>
+  /** Ends it at once; whatever waits on it fails. */
+  destroy(): void
+}
+
+/** How a driver connects, and how it understands its errors. */
+export interface PoolOptions<C extends Pooled> {
+  /** The server for people, without secrets. */
+  readonly where: string
+  /** Connections at most. */
+  readonly size: number
+  /** How long a call may take in all. */
+  readonly deadlineMs: number
+  readonly connect: (timeoutMs: number) => Promise<C>
+  /** Whether the error leaves its connection of no use. */
+  readonly isLost: (error: unknown) => boolean
+  readonly translate: (error: unknown) => unknown
+}
+
+interface Waiting<C> {
+  readonly give: (connection: C) => void
   readonly refuse: (error: unknown) => void
   readonly deadline: number
 }
@@ -22,12 +47,12 @@ const TRUSTED_MS = 10_000
 const PING_MS = 2_000
 
 /** The connections of one store. */
-export class Pool {
+export class Pool<C extends Pooled> {
   readonly where: string
-  readonly #settings: MysqlSettings
-  readonly #idle: Connection[] = []
-  readonly #urgent: Waiting[] = []
-  readonly #others: Waiting[] = []
+  readonly #options: PoolOptions<C>
+  readonly #idle: C[] = []
+  readonly #urgent: Waiting<C>[] = []
+  readonly #others: Waiting<C>[] = []
   /** Connections that are open, opening or in use. */
   #count = 0
   /** Connections in use by calls that are not urgent. */
@@ -36,9 +61,9 @@ export class Pool {
   #isOpen = false
   #onDrained: (() => void) | undefined
 
-  constructor(settings: MysqlSettings) {
-    this.#settings = settings
-    this.where = describeTarget(settings)
+  constructor(options: PoolOptions<C>) {
+    this.#options = options
+    this.where = options.where
   }
 
   open(): void {
@@ -61,27 +86,22 @@ export class Pool {
   }
 
   /** Runs `fn` on a connection, all within the deadline. What it throws is translated. */
-  async use<T>(fn: (connection: Connection) => Promise<T>, isUrgent = false): Promise<T> {
+  async use<T>(fn: (connection: C) => Promise<T>, isUrgent = false): Promise<T> {
     if (!this.#isOpen) throw this.#closedError()
     this.#used++
-    const deadline = performance.now() + this.#settings.deadlineMs
+    const deadline = performance.now() + this.#options.deadlineMs
     try {
       const connection = await this.#take(deadline, isUrgent)
       return await this.#within(connection, fn, deadline, isUrgent)
     } catch (error) {
-      throw translateError(error, this.where)
+      throw this.#options.translate(error)
     } finally {
       this.#used--
       if (this.#used === 0) this.#onDrained?.()
     }
   }
 
-  async #within<T>(
-    connection: Connection,
-    fn: (c: Connection) => Promise<T>,
-    deadline: number,
-    isUrgent: boolean,
-  ): Promise<T> {
+  async #within<T>(connection: C, fn: (c: C) => Promise<T>, deadline: number, isUrgent: boolean): Promise<T> {
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
@@ -90,7 +110,7 @@ export class Pool {
     try {
       return await fn(connection)
     } catch (error) {
-      if (isLost(error)) connection.destroy()
+      if (this.#options.isLost(error)) connection.destroy()
       throw isLate ? this.#lateError() : error
     } finally {
       clearTimeout(timer)
@@ -100,7 +120,7 @@ export class Pool {
     }
   }
 
-  async #take(deadline: number, isUrgent: boolean): Promise<Connection> {
+  async #take(deadline: number, isUrgent: boolean): Promise<C> {
     if (this.#mayTake(isUrgent)) {
       // Taken before it is there, so that nobody else counts on it meanwhile.
       if (!isUrgent) this.#ordinary++
@@ -108,7 +128,7 @@ export class Pool {
         if (await this.#isAlive(idle)) return idle
         this.#count--
       }
-      if (this.#count < this.#settings.pool) return this.#connect(deadline, isUrgent)
+      if (this.#count < this.#options.size) return this.#connect(deadline, isUrgent)
       if (!isUrgent) this.#ordinary--
     }
     return new Promise((resolve, reject) => {
@@ -120,7 +140,7 @@ export class Pool {
         line.splice(at, 1)
         reject(this.#lateError())
       }, deadline - performance.now())
-      const waiting: Waiting = {
+      const waiting: Waiting<C> = {
         deadline,
         give(connection) {
           clearTimeout(timer)
@@ -136,11 +156,11 @@ export class Pool {
   }
 
   /** Asks one that lay idle for a while whether the server still knows it; one that does not answer soon is destroyed. */
-  async #isAlive(connection: Connection): Promise<boolean> {
+  async #isAlive(connection: C): Promise<boolean> {
     if (connection.isBroken || performance.now() - connection.idleSince < TRUSTED_MS) return !connection.isBroken
     const timer = setTimeout(() => connection.destroy(), PING_MS)
     try {
-      await connection.run('DO 0')
+      await connection.check()
     } catch {
       // Whatever it said, another connection is made.
       connection.destroy()
@@ -152,14 +172,14 @@ export class Pool {
 
   /** One connection is kept for urgent calls where there is more than one. */
   #mayTake(isUrgent: boolean): boolean {
-    const { pool } = this.#settings
-    return isUrgent || pool === 1 || this.#ordinary < pool - 1
+    const { size } = this.#options
+    return isUrgent || size === 1 || this.#ordinary < size - 1
   }
 
-  async #connect(deadline: number, isUrgent: boolean): Promise<Connection> {
+  async #connect(deadline: number, isUrgent: boolean): Promise<C> {
     this.#count++
     try {
-      return await Connection.open(this.#settings, Math.min(CONNECT_MS, deadline - performance.now()))
+      return await this.#options.connect(Math.min(CONNECT_MS, deadline - performance.now()))
     } catch (error) {
       this.#count--
       if (!isUrgent) this.#ordinary--
@@ -174,7 +194,7 @@ export class Pool {
     for (const connection of idle) connection.destroy()
   }
 
-  #giveBack(connection: Connection, isUrgent: boolean): void {
+  #giveBack(connection: C, isUrgent: boolean): void {
     if (!isUrgent) this.#ordinary--
     if (connection.isBroken) this.#count--
     else {
@@ -196,7 +216,7 @@ export class Pool {
         this.#count--
         continue
       }
-      if (idle === undefined && this.#count >= this.#settings.pool) return
+      if (idle === undefined && this.#count >= this.#options.size) return
       line.shift()
       if (!isUrgent) this.#ordinary++
       if (idle !== undefined) next.give(idle)
@@ -205,9 +225,9 @@ export class Pool {
   }
 
   #lateError(): StoreError {
-    const seconds = this.#settings.deadlineMs / 1000
+    const seconds = this.#options.deadlineMs / 1000
     return new StoreError('transient', 'STORE_UNREACHABLE', `${this.where} did not answer within ${seconds} s`, {
-      fields: { store: this.where, deadlineMs: this.#settings.deadlineMs },
+      fields: { store: this.where, deadlineMs: this.#options.deadlineMs },
       hint: 'Check the server and the network; a longer ?deadline=… allows for more.',
     })
   }

@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest'
+import { Pool, type Pooled } from './pool.ts'
+
+class FakeConnection implements Pooled {
+  isBroken = false
+  idleSince = 0
+  async check(): Promise<void> {}
+  async close(): Promise<void> {
+    this.isBroken = true
+  }
+  destroy(): void {
+    this.isBroken = true
+  }
+}
+
+describe('a pool', () => {
+  it('keeps a connection for urgent calls, also when all of them lay idle before', async () => {
+    const pool = poolOf({ size: 2 })
+    await fill(pool, 2)
+    const held = hold(pool)
+    const second = hold(pool)
+    await held.begun
+
+    expect(await pool.use(async () => 'urgent', true)).toBe('urgent')
+
+    expect(second.hasBegun).toBe(false)
+    held.end()
+    await second.begun
+    second.end()
+    await Promise.all([held.done, second.done])
+    await pool.close()
+  })
+
+  it('gives a free connection to the urgent one of those who wait', async () => {
+    const pool = poolOf({ size: 1 })
+    const held = hold(pool)
+    await held.begun
+    const order: string[] = []
+    const ordinary = pool.use(async () => order.push('ordinary'))
+    const urgent = pool.use(async () => order.push('urgent'), true)
+
+    held.end()
+    await Promise.all([ordinary, urgent, held.done])
+
+    expect(order).toEqual(['urgent', 'ordinary'])
+    await pool.close()
+  })
+
+  it('destroys a connection whose call is past its deadline, and makes another', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 1, deadlineMs: 20, made })
+
+    await expect(pool.use((connection) => untilDestroyed(connection))).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+    })
+
+    expect(made[0]?.isBroken).toBe(true)
+    expect(await pool.use(async (connection) => connection)).toBe(made[1])
+    await pool.close()
+  })
+
+  it('does not give out a connection that its server forgot', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 1, made })
+    await fill(pool, 1)
+    made[0]?.destroy()
+
+    expect(await pool.use(async (connection) => connection)).toBe(made[1])
+    await pool.close()
+  })
+
+  it('refuses whoever waits when it is closed, and waits for those under way', async () => {
+    const pool = poolOf({ size: 1 })
+    const held = hold(pool)
+    await held.begun
+    const waiting = pool.use(async () => undefined)
+    const refused = expect(waiting).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+
+    const closed = pool.close()
+    await refused
+    held.end()
+
+    await Promise.all([closed, held.done])
+    await expect(pool.use(async () => undefined)).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+  })
+})
+
+function poolOf({
+  size,
+  deadlineMs = 30_000,
+  made = [],
+}: {
+  readonly size: number
+  readonly deadlineMs?: number
+  readonly made?: FakeConnection[]
+}): Pool<FakeConnection> {
+  const pool = new Pool({
+    where: 'a fake',
+    size,
+    deadlineMs,
+    connect: async () => {
+      const connection = new FakeConnection()
+      made.push(connection)
+      return connection
+    },
+    isLost: () => false,
+    translate: (error) => error,
+  })
+  pool.open()
+  return pool
+}
+
+/** Has `count` connections made that then lie idle. */
+async function fill(pool: Pool<FakeConnection>, count: number): Promise<void> {
+  const held = Array.from({ length: count }, () => hold(pool, true))
+  await Promise.all(held.map(({ begun }) => begun))
+  for (const { end } of held) end()
+  await Promise.all(held.map(({ done }) => done))
+}
+
+/** A call that lasts until it is ended. */
+function hold(pool: Pool<FakeConnection>, isUrgent = false) {
+  const begun = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
+  const call = {
+    hasBegun: false,
+    begun: begun.promise,
+    end: ended.resolve,
+    done: pool.use(async () => {
+      call.hasBegun = true
+      begun.resolve()
+      await ended.promise
+    }, isUrgent),
+  }
+  return call
+}
+
+/** A call whose answer never comes: it fails once its connection is destroyed. */
+function untilDestroyed(connection: FakeConnection): Promise<never> {
+  return new Promise((_, reject) => {
+    const destroy = connection.destroy.bind(connection)
+    connection.destroy = () => {
+      destroy()
+      reject(new Error('the connection ended'))
+    }
+  })
+}
