@@ -1,14 +1,12 @@
-/** What only a server can do to a store: refuse, fall silent, end connections, hold locks; and what a store does then. */
-import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
+/** What is MySQL's alone: interrupted migrations, passwords, hints by polling, `mysql2` connections with a transaction. */
+import mysql, { type Connection } from 'mysql2/promise'
 import { expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob, Store } from '../../src/store/contract/index.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
 import { describeOn, type TestServer } from '../support/servers.ts'
-import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const LEASE_MS = 30_000
-const LOCK = 'SELECT 1 FROM millrace_job WHERE id = ? FOR UPDATE'
 
 await describeOn('mysql', (server) => {
   it('migrates an empty database from 24 stores at once', async () => {
@@ -37,80 +35,6 @@ await describeOn('mysql', (server) => {
     const store = await opened(await freshUrl(server))
 
     await expect(store.jobs.insert([job()])).rejects.toMatchObject({ kind: 'schema', code: 'STORE_OLDER' })
-  })
-
-  it('goes on by itself after its connections were ended, without an error', async () => {
-    const url = await freshUrl(server)
-    const store = await migrated(url)
-    await store.jobs.insert([job()])
-    const admin = await client(url)
-    await killOthers(admin)
-
-    await store.jobs.insert([job()])
-
-    expect(await store.jobs.count({}, 10)).toEqual({ count: 2, capped: false })
-  })
-
-  it('fails within its deadline when another transaction holds what it needs', async () => {
-    const url = await freshUrl(server, { deadline: '1000' })
-    const store = await migrated(url)
-    const waiting = job()
-    await store.jobs.insert([waiting])
-    const other = await client(url)
-    await other.beginTransaction()
-    await other.execute(LOCK, [waiting.id])
-
-    await expect(store.jobs.cancel([waiting.id])).rejects.toMatchObject({ kind: 'transient' })
-
-    await other.rollback()
-    expect(await store.jobs.cancel([waiting.id])).toEqual(['cancelled'])
-  })
-
-  it('fails within its deadline when the server falls silent, and goes on when it speaks again', async () => {
-    const url = new URL(await freshUrl(server, { deadline: '1000' }))
-    const proxy = await startTcpProxy(url.hostname, Number(url.port || 3306))
-    url.port = String(proxy.port)
-    const store = await migrated(url.href)
-    proxy.setSilent(true)
-
-    await expect(store.jobs.insert([job()])).rejects.toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
-
-    proxy.setSilent(false)
-    await store.jobs.insert([job()])
-  })
-
-  it('a call that waits for a connection does not hold up a heartbeat', async () => {
-    const url = await freshUrl(server, { pool: '2' })
-    const store = await migrated(url)
-    await store.jobs.insert([job()])
-    const claim = { workerId: 'w', queues: [{ queue: 'q', max: 1 }], names: ['n'], limit: 1, leaseMs: LEASE_MS }
-    const { claimed } = await store.jobs.exchange({ workerId: 'w', settle: [], claim })
-    const stuck = job()
-    await store.jobs.insert([stuck])
-    const other = await client(url)
-    await other.beginTransaction()
-    await other.execute(LOCK, [stuck.id])
-    const cancels = Array.from({ length: 5 }, () => store.jobs.cancel([stuck.id]))
-
-    expect(await store.jobs.extend('w', claimed, LEASE_MS)).toEqual(['held'])
-
-    await other.rollback()
-    await Promise.all(cancels)
-  })
-
-  it('refuses at once, transient, when nothing listens, and never tells the password', async () => {
-    const url = new URL(await freshUrl(server))
-    url.port = '1'
-    url.password = 'se%40cret'
-    const store = createMysqlStore({ url: url.href })
-
-    const error = await store.open().then(
-      () => null,
-      (reason: unknown) => reason,
-    )
-
-    expect(error).toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
-    expect(`${String(error)} ${JSON.stringify(error)} ${store.description}`).not.toMatch(/se(@|%40)cret/)
   })
 
   it('refuses a wrong password as what needs a hand, without telling it', async () => {
@@ -213,16 +137,6 @@ async function client(url: string): Promise<Connection> {
   })
   onTestFinished(() => made.end())
   return made
-}
-
-/** Ends every other connection on this client's database, and waits until the server has forgotten them. */
-async function killOthers(admin: Connection): Promise<void> {
-  const others = 'SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()'
-  for (;;) {
-    const [rows] = await admin.query<RowDataPacket[]>(others)
-    if (rows.length === 0) return
-    for (const { id } of rows) await admin.query(`KILL ${Number(id)}`).catch(() => undefined)
-  }
 }
 
 function job(parts: Partial<NewJob> = {}): NewJob {

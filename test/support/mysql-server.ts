@@ -1,26 +1,26 @@
 /** A MySQL or MariaDB server for tests. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import { afterAll } from 'vitest'
+import { type PrivateServer, startPrivateServer } from './private-server.ts'
 import type { TestServer } from './servers.ts'
 
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/bin', ...(process.env.PATH ?? '').split(':')]
-const START_DEADLINE_MS = 60_000
 
 /** Finds a server as test/support/servers.ts says, or says why there is none. */
 export async function findMysql(): Promise<TestServer | string> {
   const named = process.env.MILLRACE_TEST_MYSQL_URL
   if (named !== undefined && named !== '') {
     const failure = await failureOf(named)
-    return failure === null ? server(named) : `MILLRACE_TEST_MYSQL_URL does not connect: ${failure}`
+    return failure === null ? serverAt(named) : `MILLRACE_TEST_MYSQL_URL does not connect: ${failure}`
   }
   const local = 'mysql://root@127.0.0.1:3306/mysql'
-  if ((await failureOf(local)) === null) return server(local)
-  return startPrivate()
+  if ((await failureOf(local)) === null) return serverAt(local)
+  const started = await startPrivateMysql()
+  return typeof started === 'string'
+    ? `none answers on 127.0.0.1:3306, and ${started}`
+    : serverAt(started.url, () => started.remove())
 }
 
 function connect(url: string): Promise<Connection> {
@@ -44,10 +44,17 @@ async function failureOf(url: string): Promise<string | null> {
   }
 }
 
-function server(url: string, stop: () => Promise<void> = async () => undefined): TestServer {
+/** A server that tests may use; `stop` runs after all of them. */
+export function serverAt(url: string, stop: () => Promise<void> = async () => undefined): TestServer {
   let client: Promise<Connection> | undefined
   const connected = () => {
-    client ??= connect(url)
+    client ??= connect(url).then((made) => {
+      // A test may stop its server: the next call connects again.
+      made.on('error', () => {
+        client = undefined
+      })
+      return made
+    })
     return client
   }
   const made = new Set<string>()
@@ -107,72 +114,35 @@ async function filledTables(client: Connection, database: string): Promise<reado
   return names.map((name) => `${mysql.escapeId(database)}.${mysql.escapeId(name)}`)
 }
 
-/** Starts a MariaDB server of our own, as an unprivileged user when this process is root: it refuses to run as root. */
-async function startPrivate(): Promise<TestServer | string> {
+/** Starts a MariaDB server of our own, or says why that cannot be. `settings`: more of its options, as `--name=value`. */
+export async function startPrivateMysql(settings: readonly string[] = []): Promise<PrivateServer | string> {
   const [install, daemon] = [programNamed('mariadb-install-db'), programNamed('mariadbd')]
-  if (install === null || daemon === null) return 'none answers on 127.0.0.1:3306, and mariadbd is not installed'
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-mysql-'))
-  const owner = unprivileged()
-  if (owner !== undefined) chownSync(folder, owner.uid, owner.gid)
-  const data = join(folder, 'data')
-  try {
-    const options = ['--no-defaults', `--datadir=${data}`]
-    execFileSync(install, [...options, '--auth-root-authentication-method=normal', '--skip-test-db'], {
-      ...owner,
-      stdio: 'ignore',
-      cwd: folder,
-      timeout: START_DEADLINE_MS,
-    })
-    const port = await freePort()
-    const args = ['--bind-address=127.0.0.1', `--port=${port}`, `--socket=${join(folder, 'socket')}`]
-    const tuned = ['--innodb-buffer-pool-size=96M', `--pid-file=${join(folder, 'pid')}`, '--skip-log-bin']
-    const child = spawn(daemon, [...options, ...args, ...tuned], { ...owner, stdio: 'ignore', cwd: folder })
-    const stop = async () => {
-      await ended(child)
-      rmSync(folder, { recursive: true, force: true })
-    }
-    const url = `mysql://root@127.0.0.1:${port}/mysql`
-    const deadline = performance.now() + START_DEADLINE_MS
-    for (;;) {
-      const failure = await failureOf(url)
-      if (failure === null) return server(url, stop)
-      if (performance.now() > deadline || child.exitCode !== null) {
-        await stop()
-        return `a private one did not start: ${failure}`
-      }
-    }
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true })
-    return `a private one could not be started: ${error instanceof Error ? error.message : String(error)}`
-  }
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return Promise.resolve()
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve())
-    child.kill('SIGKILL')
-  })
+  if (install === null || daemon === null) return 'mariadbd is not installed'
+  const place = (folder: string) => ['--no-defaults', `--datadir=${join(folder, 'data')}`]
+  return startPrivateServer({
+    name: 'mysql',
+    url: (port) => `mysql://root@127.0.0.1:${port}/mysql`,
+    prepare(folder, run) {
+      run(install, [...place(folder), '--auth-root-authentication-method=normal', '--skip-test-db'])
+    },
+    daemon,
+    args: (folder, port) => [
+      ...place(folder),
+      '--bind-address=127.0.0.1',
+      `--port=${port}`,
+      `--socket=${join(folder, 'socket')}`,
+      `--pid-file=${join(folder, 'pid')}`,
+      '--innodb-buffer-pool-size=96M',
+      '--skip-log-bin',
+      ...settings,
+    ],
+    // It has no way of stopping in a hurry but to be killed.
+    signals: { fast: 'SIGTERM', immediate: 'SIGKILL', kill: 'SIGKILL' },
+    failure: failureOf,
+  }).catch((error) => `a private one could not be started: ${error instanceof Error ? error.message : String(error)}`)
 }
 
 function programNamed(name: string): string | null {
   const folder = FOLDERS.find((one) => existsSync(join(one, name)))
   return folder === undefined ? null : join(folder, name)
-}
-
-function unprivileged(): { readonly uid: number; readonly gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody']).toString())
-  return { uid: id('-u'), gid: id('-g') }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

@@ -1,11 +1,10 @@
 /** A PostgreSQL server for tests. */
-import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
+import { existsSync, readdirSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll } from 'vitest'
+import { type PrivateServer, startPrivateServer } from './private-server.ts'
 import type { TestServer } from './servers.ts'
 
 const DEBIAN = '/usr/lib/postgresql'
@@ -15,11 +14,14 @@ export async function findPostgres(): Promise<TestServer | string> {
   const named = process.env.MILLRACE_TEST_POSTGRES_URL
   if (named !== undefined && named !== '') {
     const failure = await connects(named)
-    return failure === null ? server(named) : `MILLRACE_TEST_POSTGRES_URL does not connect: ${failure}`
+    return failure === null ? serverAt(named) : `MILLRACE_TEST_POSTGRES_URL does not connect: ${failure}`
   }
   const local = `postgres://${encodeURIComponent(userInfo().username)}@127.0.0.1:5432/test`
-  if ((await connects(local)) === null) return server(local)
-  return startPrivate()
+  if ((await connects(local)) === null) return serverAt(local)
+  const started = await startPrivatePostgres()
+  return typeof started === 'string'
+    ? `none answers on 127.0.0.1:5432, and ${started}`
+    : serverAt(started.url, () => started.remove())
 }
 
 async function connects(url: string): Promise<string | null> {
@@ -34,11 +36,16 @@ async function connects(url: string): Promise<string | null> {
   }
 }
 
-function server(url: string, stop: () => void = () => undefined): TestServer {
+/** A server that tests may use; `stop` runs after all of them. */
+export function serverAt(url: string, stop: () => Promise<void> = async () => undefined): TestServer {
   let client: Promise<pg.Client> | undefined
   const connected = () => {
     client ??= (async () => {
       const made = new pg.Client({ connectionString: url })
+      // A test may stop its server: the next call connects again.
+      made.on('error', () => {
+        client = undefined
+      })
       await made.connect()
       return made
     })()
@@ -71,7 +78,7 @@ function server(url: string, stop: () => void = () => undefined): TestServer {
       for (const used of free.splice(0)) await found.drop(used)
       await (await client)?.end()
       client = undefined
-      stop()
+      await stop()
     },
   }
   afterAll(() => found.close())
@@ -87,51 +94,28 @@ function schemaOf(url: string): string {
   return schema
 }
 
-/** Starts a server of our own, as an unprivileged user when this process is root: PostgreSQL refuses to run as root. */
-async function startPrivate(): Promise<TestServer | string> {
+/** Starts a server of our own, or says why that cannot be. `settings`: more of its configuration, as `name=value`. */
+export async function startPrivatePostgres(settings: readonly string[] = []): Promise<PrivateServer | string> {
   const programs = programFolder()
-  if (programs === null) return 'none answers on 127.0.0.1:5432, and initdb is not installed'
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-postgres-'))
-  const owner = unprivileged()
-  if (owner !== undefined) chownSync(folder, owner.uid, owner.gid)
-  const data = join(folder, 'data')
-  const run = (program: string, ...args: string[]) =>
-    execFileSync(join(programs, program), args, { ...owner, stdio: 'ignore', cwd: folder, timeout: 60_000 })
-  try {
-    const port = await freePort()
-    run('initdb', '--pgdata', data, '--username', 'test', '--auth', 'trust', '--encoding', 'UTF8', '--no-locale')
-    const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=64MB`
-    run('pg_ctl', 'start', '--wait', '--pgdata', data, '--log', join(folder, 'log'), '--options', options)
-    return server(`postgres://test@127.0.0.1:${port}/postgres`, () => {
-      run('pg_ctl', 'stop', '--mode', 'immediate', '--pgdata', data)
-      rmSync(folder, { recursive: true, force: true })
-    })
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true })
-    return `a private one could not be started: ${error instanceof Error ? error.message : String(error)}`
-  }
+  if (programs === null) return 'initdb is not installed'
+  const encoding = ['--auth', 'trust', '--encoding', 'UTF8', '--no-locale']
+  const ours = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'shared_buffers=64MB', ...settings]
+  return startPrivateServer({
+    name: 'postgres',
+    url: (port) => `postgres://test@127.0.0.1:${port}/postgres`,
+    prepare(folder, run) {
+      run(join(programs, 'initdb'), ['--pgdata', join(folder, 'data'), '--username', 'test', ...encoding])
+    },
+    daemon: join(programs, 'postgres'),
+    args: (folder, port) => ['-D', join(folder, 'data'), '-p', `${port}`, ...ours.flatMap((one) => ['-c', one])],
+    signals: { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' },
+    failure: connects,
+  }).catch((error) => `a private one could not be started: ${error instanceof Error ? error.message : String(error)}`)
 }
 
-/** Where initdb and pg_ctl are: of the newest version that is installed. */
+/** Where initdb and postgres are: of the newest version that is installed. */
 function programFolder(): string | null {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : []
   const folders = [...versions.map((version) => join(DEBIAN, version, 'bin')), ...(process.env.PATH ?? '').split(':')]
-  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'pg_ctl'))) ?? null
-}
-
-function unprivileged(): { readonly uid: number; readonly gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody']).toString())
-  return { uid: id('-u'), gid: id('-g') }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
+  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres'))) ?? null
 }

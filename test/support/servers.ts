@@ -3,11 +3,16 @@
  * on this machine, else a private one started from installed programs in a temporary folder. Without any the tests are
  * skipped with one line that says so; with MILLRACE_REQUIRE=all that is a failure.
  */
-import { describe, it } from 'vitest'
-import { findMysql } from './mysql-server.ts'
-import { findPostgres } from './postgres-server.ts'
+import { afterAll, describe, it, onTestFinished } from 'vitest'
+import { createStore } from '../../src/runtime/store-url.ts'
+import type { Store } from '../../src/store/contract/index.ts'
+import { findMysql, serverAt as mysqlAt, startPrivateMysql } from './mysql-server.ts'
+import { findPostgres, serverAt as postgresAt, startPrivatePostgres } from './postgres-server.ts'
+import type { PrivateServer } from './private-server.ts'
 
 export type ServerKind = 'postgres' | 'mysql'
+/** Both, for tests that ask the same of each. */
+export const SERVER_KINDS: readonly ServerKind[] = ['postgres', 'mysql']
 
 /** A server that tests may use. */
 export interface TestServer {
@@ -34,14 +39,65 @@ const FIND: Readonly<Record<ServerKind, () => Promise<TestServer | string>>> = {
   mysql: findMysql,
 }
 
+const START: Readonly<Record<ServerKind, (settings?: readonly string[]) => Promise<PrivateServer | string>>> = {
+  postgres: startPrivatePostgres,
+  mysql: startPrivateMysql,
+}
+const AT = { postgres: postgresAt, mysql: mysqlAt } as const
+
 /** Declares tests that need a server of a kind. They are skipped, or fail, as the header says. */
 export async function describeOn(kind: ServerKind, declare: (server: TestServer) => void): Promise<void> {
   const found = await FIND[kind]()
-  if (typeof found !== 'string') {
-    declare(found)
+  if (typeof found === 'string') declareMissing(kind, found)
+  else describe(kind, () => declare(found))
+}
+
+/**
+ * Declares tests that stop, kill or break a server: one is started for them alone, with these settings (`name=value` for
+ * PostgreSQL, `--name=value` for MariaDB), and removed after them. Skipped, or failing, like those of `describeOn`.
+ */
+export async function describeOnPrivate(
+  kind: ServerKind,
+  declare: (server: TestServer, machine: PrivateServer) => void,
+  settings: readonly string[] = [],
+): Promise<void> {
+  const started = await START[kind](settings)
+  if (typeof started === 'string') {
+    declareMissing(kind, started)
     return
   }
-  const sentence = `no ${kind} server for tests: ${found}`
+  // Hooks run in the reverse order: what the server was used for ends before the server does.
+  afterAll(() => started.remove())
+  const server = AT[kind](started.url)
+  describe(`a private ${kind}`, () => declare(server, started))
+}
+
+/** The URL of a fresh, empty store, which is deleted after the test. */
+export async function freshStoreUrl(
+  server: TestServer,
+  parameters: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const url = server.freshUrl(parameters)
+  await server.create(url)
+  onTestFinished(() => server.drop(url))
+  return url
+}
+
+/** The store at a URL, open and with tables, closed after the test. Making the tables may take longer than its deadline. */
+export async function migratedStore(url: string): Promise<Store> {
+  const patient = new URL(url)
+  patient.searchParams.delete('deadline')
+  const maker = await createStore(patient.href)
+  await maker.open()
+  await maker.migrate().finally(() => maker.close())
+  const store = await createStore(url)
+  await store.open()
+  onTestFinished(() => store.close())
+  return store
+}
+
+function declareMissing(kind: ServerKind, reason: string): void {
+  const sentence = `no ${kind} server for tests: ${reason}`
   if (process.env.MILLRACE_REQUIRE === 'all') {
     it(`needs a ${kind} server`, () => {
       throw new Error(sentence)

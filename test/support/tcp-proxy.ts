@@ -1,43 +1,99 @@
-/** A TCP proxy of the tests' own before a server: it can fall silent, its sockets open, or cut all of them. */
+/** A TCP proxy of the tests' own before a server, which does to connections what networks do. */
 import { createServer, Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
+
+/** `up`: what a client sends to the server. `down`: what the server answers. */
+export type Direction = 'up' | 'down'
+
+/** How bytes travel. */
+export interface Weather {
+  /** Each piece comes so much later. */
+  readonly delayMs?: number
+  /** And up to so much later still, at random, never before the piece before it. */
+  readonly jitterMs?: number
+  /** No piece is longer. */
+  readonly pieceBytes?: number
+}
 
 /** A proxy that runs until the test has finished. */
 export interface TcpProxy {
   readonly port: number
-  /** Stops to forward, or goes on. What came meanwhile is lost. */
+  /** How many connections are open. */
+  readonly open: number
+  /** How many bytes have come, in each direction. */
+  readonly bytes: Readonly<Record<Direction, number>>
+  /** Stops to forward, or goes on. What came meanwhile is lost. New connections are taken, and hear nothing. */
   setSilent(isSilent: boolean): void
-  /** Ends every connection. */
-  cut(): void
+  /** Cuts the connection that brings the byte after so many more in a direction, with exactly those forwarded. Once. */
+  cutAfter(direction: Direction, bytes: number): void
+  /** Whether a cut was armed and has not happened. */
+  readonly isArmed: boolean
+  setWeather(weather: Weather): void
+  /** Ends every connection: `end` both sides, `reset` with an RST, `half` only towards the client. Returns how many. */
+  cut(how?: 'end' | 'reset' | 'half'): number
+}
+
+/** Starts a proxy before the server of a URL, and gives it with the same URL through it. */
+export async function startProxyTo(url: string): Promise<{ readonly proxy: TcpProxy; readonly url: string }> {
+  const through = new URL(url)
+  const port = Number(through.port || (through.protocol === 'mysql:' ? 3306 : 5432))
+  const proxy = await startTcpProxy(through.hostname, port)
+  through.port = String(proxy.port)
+  return { proxy, url: through.href }
 }
 
 /** Starts a proxy before `host:port`. */
 export async function startTcpProxy(host: string, port: number): Promise<TcpProxy> {
+  const pairs = new Set<readonly [near: Socket, far: Socket]>()
+  const bytes = { up: 0, down: 0 }
   let isSilent = false
-  const sockets = new Set<Socket>()
+  let armed: { readonly direction: Direction; left: number } | undefined
+  let weather: Weather = {}
   const listener = createServer((near) => {
     const far = new Socket()
-    far.connect(port, host)
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from)
-      from.on('data', (chunk) => {
-        if (!isSilent) to.write(chunk)
-      })
-      from.on('error', () => undefined)
-      from.on('close', () => {
-        sockets.delete(from)
-        to.destroy()
-      })
+    const pair = [near, far] as const
+    pairs.add(pair)
+    for (const socket of pair) {
+      socket.setNoDelay(true)
+      socket.on('error', () => undefined)
     }
+    const end = () => {
+      pairs.delete(pair)
+      for (const socket of pair) socket.destroy()
+    }
+    const pass = (direction: Direction, to: Socket) => {
+      const travel = traveller(() => weather)
+      return (chunk: Buffer) => {
+        bytes[direction] += chunk.length
+        if (isSilent) return
+        if (armed?.direction === direction && chunk.length > armed.left) {
+          const last = chunk.subarray(0, armed.left)
+          armed = undefined
+          // What was forwarded arrives before the end does.
+          to.end(last)
+          ;(to === far ? near : far).destroy()
+          return
+        }
+        if (armed?.direction === direction) armed.left -= chunk.length
+        travel(chunk, (piece) => to.write(piece))
+      }
+    }
+    near.on('data', pass('up', far)).on('close', end)
+    far.on('data', pass('down', near)).on('close', end)
+    far.connect(port, host)
   })
   await new Promise<void>((resolve) => {
     listener.listen(0, '127.0.0.1', resolve)
   })
-  const cut = () => {
-    for (const socket of sockets) socket.destroy()
+  const cut = (how: 'end' | 'reset' | 'half' = 'end') => {
+    const count = pairs.size
+    for (const [near, far] of pairs) {
+      if (how === 'half') near.end()
+      else if (how === 'reset') near.resetAndDestroy()
+      else near.destroy()
+      if (how !== 'half') far.destroy()
+    }
+    return count
   }
   onTestFinished(() => {
     cut()
@@ -46,9 +102,40 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
   const address = listener.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
+    get open() {
+      return pairs.size
+    },
+    bytes,
     setSilent(silent) {
       isSilent = silent
     },
+    cutAfter(direction, left) {
+      armed = { direction, left }
+    },
+    get isArmed() {
+      return armed !== undefined
+    },
+    setWeather(next) {
+      weather = next
+    },
     cut,
+  }
+}
+
+/** Hands pieces on in order, each when the weather lets it arrive. */
+function traveller(weather: () => Weather) {
+  let lastAt = 0
+  return (chunk: Buffer, arrive: (piece: Buffer) => void) => {
+    const { delayMs = 0, jitterMs = 0, pieceBytes = chunk.length } = weather()
+    if (delayMs === 0 && jitterMs === 0 && lastAt === 0) {
+      arrive(chunk)
+      return
+    }
+    for (let at = 0; at < chunk.length; at += pieceBytes) {
+      const piece = chunk.subarray(at, at + pieceBytes)
+      const due = performance.now() + delayMs + Math.random() * jitterMs
+      lastAt = Math.max(due, pieceBytes === chunk.length ? lastAt : lastAt + delayMs)
+      setTimeout(() => arrive(piece), lastAt - performance.now())
+    }
   }
 }
