@@ -21,5 +21,6 @@ const noted = defineJob({
     appendFileSync(log, `end ${job.id} ${job.fence}\n`)
   },
 })
-mill.work([noted], { concurrency: 10, lease: '1s', heartbeat: '200ms', poll: '20ms' })
+// A server may be away for longer than the watchdog waits.
+mill.work([noted], { concurrency: 10, lease: '1s', heartbeat: '200ms', poll: '20ms', restart: true })
 console.log('ready')

@@ -11,10 +11,13 @@ export interface Outsider {
   lock(jobId: string): Promise<void>
   /** Ends that transaction. */
   release(): Promise<void>
+  /** How many jobs are completed and kept. */
+  completed(): Promise<number>
   /** Ends the other sessions on this store. Returns how many. */
   endOthers(): Promise<number>
   /** The same, and resolves when the server has forgotten them. */
   endOthersForGood(): Promise<void>
+  close(): Promise<void>
 }
 
 /** Connects to the database of a store's URL, which must exist. */
@@ -34,18 +37,22 @@ export async function outsiderOn(url: string): Promise<Outsider> {
       await session.lock(jobId)
     },
     release: () => session.run('ROLLBACK'),
+    completed: () => session.completed(),
     endOthers,
     async endOthersForGood() {
       while ((await endOthers()) > 0) await new Promise(setImmediate)
     },
+    close: () => session.close(),
   }
 }
 
 interface Session {
   run(statement: string): Promise<void>
   lock(jobId: string): Promise<void>
+  completed(): Promise<number>
   others(): Promise<readonly number[]>
   end(id: number): Promise<void>
+  close(): Promise<void>
 }
 
 /** Sessions on a schema, known by the statements that they ran last. */
@@ -59,7 +66,9 @@ async function postgresSession(url: string): Promise<Session> {
   // It may be the server that ends.
   client.on('error', () => undefined)
   await client.connect()
-  onTestFinished(() => client.end())
+  const close = () => client.end()
+  onTestFinished(close)
+  const archive = `${pg.escapeIdentifier(schema)}.archive`
   const lock = `SELECT 1 FROM ${pg.escapeIdentifier(schema)}.job WHERE id = $1 FOR UPDATE`
   return {
     async run(statement) {
@@ -68,10 +77,12 @@ async function postgresSession(url: string): Promise<Session> {
     async lock(jobId) {
       await client.query(lock, [jobId])
     },
+    completed: async () => Number((await client.query(`SELECT count(*) FROM ${archive}`)).rows[0]?.count),
     others: async () => (await client.query(POSTGRES_OTHERS, [`%${schema}%`])).rows.map((row) => Number(row.pid)),
     async end(id) {
       await client.query('SELECT pg_terminate_backend($1)', [id])
     },
+    close,
   }
 }
 
@@ -84,7 +95,8 @@ async function mysqlSession(url: string): Promise<Session> {
   const client = await mysql.createConnection({ ...place, ...user })
   // It may be the server that ends.
   client.on('error', () => undefined)
-  onTestFinished(() => client.end().catch(() => undefined))
+  const close = () => client.end().catch(() => undefined)
+  onTestFinished(close)
   return {
     async run(statement) {
       await client.query(statement)
@@ -92,10 +104,15 @@ async function mysqlSession(url: string): Promise<Session> {
     async lock(jobId) {
       await client.execute('SELECT 1 FROM millrace_job WHERE id = ? FOR UPDATE', [jobId])
     },
+    async completed() {
+      const [rows] = await client.query<RowDataPacket[]>('SELECT count(*) AS count FROM millrace_archive')
+      return Number(rows[0]?.count)
+    },
     others: async () => (await client.query<RowDataPacket[]>(MYSQL_OTHERS))[0].map((row) => Number(row.id)),
     async end(id) {
       // One that has ended by itself meanwhile is no longer known.
       await client.query(`KILL ${id}`).catch(() => undefined)
     },
+    close,
   }
 }

@@ -1,0 +1,13 @@
+/** What a server does to its clients as a whole: it restarts, is away, takes no writes, has other defaults than ours. */
+import { describeOnPrivate, SERVER_KINDS } from '../support/servers.ts'
+import { downCases } from './down.ts'
+import { readOnlyCases } from './read-only.ts'
+import { restartCases } from './restart.ts'
+
+for (const kind of SERVER_KINDS) {
+  await describeOnPrivate(kind, (server, machine) => {
+    restartCases(server, machine)
+    downCases(server, machine)
+    readOnlyCases(server)
+  })
+}

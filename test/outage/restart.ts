@@ -1,0 +1,99 @@
+/** F-12: the server is stopped and started again while workers and a producer are busy. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { allEnded, faultsOf, startWorker } from '../kill/load.ts'
+import { startChild } from '../support/child.ts'
+import { openMill } from '../support/mill.ts'
+import { outsiderOn } from '../support/outsider.ts'
+import type { PrivateServer, StopKind } from '../support/private-server.ts'
+import { generator, seedOf } from '../support/random.ts'
+import { freshStoreUrl, type TestServer } from '../support/servers.ts'
+import { tempDir } from '../support/temp-store.ts'
+
+const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
+const STOPS: readonly StopKind[] = ['fast', 'immediate', 'kill']
+const RUNS = LONG ? 10 : 1
+/** Waves of jobs in a run; in each the server is stopped once, in each way in turn. */
+const WAVES = LONG ? 9 : 3
+const JOBS = LONG ? 5_000 : 450
+const WORKERS = LONG ? 4 : 2
+/** From the moment that the server takes connections to the first job that is completed. */
+const RECOVERY_MS = 5_000
+const WAIT = { timeout: 120_000, interval: 2 }
+
+interface Seen {
+  /** Milliseconds until the first job was completed, after each stop. */
+  readonly recoveries: readonly number[]
+  readonly faults: readonly string[]
+}
+
+/** Declares the test. */
+export function restartCases(server: TestServer, machine: PrivateServer): void {
+  test(
+    `${RUNS} × ${JOBS} jobs, the server stopped fast, at once and by SIGKILL`,
+    async () => {
+      const seed = seedOf(3)
+      const recoveries: number[] = []
+      for (let run = 0; run < RUNS; run++) {
+        const seen = await runOnce(server, machine, seed + run)
+        expect(seen.faults).toEqual([])
+        recoveries.push(...seen.recoveries)
+      }
+      const longest = Math.round(Math.max(...recoveries))
+      if (LONG) console.log(JSON.stringify({ kind: server.kind, jobs: RUNS * JOBS, stops: recoveries.length, longest }))
+      expect(recoveries).toHaveLength(RUNS * WAVES)
+      expect(longest).toBeLessThanOrEqual(RECOVERY_MS)
+    },
+    LONG ? 3_600_000 : 120_000,
+  )
+}
+
+async function runOnce(server: TestServer, machine: PrivateServer, seed: number): Promise<Seen> {
+  const random = generator(seed)
+  const url = await freshStoreUrl(server)
+  const folder = tempDir()
+  const logs = join(folder, 'logs')
+  mkdirSync(logs)
+  const acknowledged = join(folder, 'acknowledged')
+  const mill = await openMill({ store: url })
+  const workers = Array.from({ length: WORKERS }, () => startWorker(url, logs))
+  const producer = startChild(join(import.meta.dirname, 'wave-producer.ts'), [url, acknowledged])
+  await Promise.all([...workers, producer].map((child) => child.line('ready')))
+
+  const recoveries: number[] = []
+  const size = Math.floor(JOBS / WAVES)
+  for (let wave = 0; wave < WAVES; wave++) {
+    // The half of a wave comes while the server is up, the rest is enqueued while it is away.
+    const half = Math.floor(size / 2)
+    producer.tell(`${half}`)
+    producer.tell(`${size - half}`)
+    const wanted = wave * size + Math.floor(random() * half)
+    await expect.poll(() => idsIn(acknowledged).length >= wanted, WAIT).toBe(true)
+    await machine.stop(STOPS[wave % STOPS.length] ?? 'kill')
+    await machine.start()
+    recoveries.push(await firstCompleted(url))
+    await producer.line(`acknowledged ${(wave + 1) * size}`)
+  }
+  await allEnded(mill, WAIT.timeout)
+  await Promise.all([...workers, producer].map((child) => child.kill()))
+  const ids = idsIn(acknowledged)
+  expect(ids).toHaveLength(size * WAVES)
+  const faults = await faultsOf(mill, ids, logs)
+  await mill.close()
+  return { recoveries, faults }
+}
+
+/** How long it took, from now on, until a job was completed. */
+async function firstCompleted(url: string): Promise<number> {
+  const begun = performance.now()
+  const outsider = await outsiderOn(url)
+  const before = await outsider.completed()
+  await expect.poll(() => outsider.completed(), WAIT).toBeGreaterThan(before)
+  await outsider.close()
+  return performance.now() - begun
+}
+
+function idsIn(log: string): readonly string[] {
+  return existsSync(log) ? readFileSync(log, 'utf8').split('\n').slice(0, -1) : []
+}
