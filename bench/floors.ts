@@ -1,9 +1,11 @@
 /** What each line must reach (floor) and what we are after (goal), as data. */
 
+import type { StoreName } from './places.ts'
+
 export interface Bound {
   /** The line's id in bench/scenarios.ts. */
   readonly line: string
-  /** Whether the ratio to the line's second side is bound, or the value itself. */
+  /** Whether the ratio to the sides that the line is compared with is bound, or the value itself. */
   readonly of: 'ratio' | 'value'
   /** Whether it must be at least the floor or at most. */
   readonly sense: 'least' | 'most'
@@ -15,7 +17,7 @@ export interface Bound {
 /** How a figure stands to its bound. */
 export type Verdict = 'goal' | 'floor' | 'missed' | 'unknown'
 
-export const FLOORS: readonly Bound[] = [
+const SQLITE: readonly Bound[] = [
   ratio('a', 0.5, 0.8),
   ratio('b', 3, 5),
   ratio('c', 0.8, 1.2),
@@ -30,7 +32,7 @@ export const FLOORS: readonly Bound[] = [
   most('e-full.p99', 10, 5),
   most('e-full.cpu', 0.5),
   ratio('h', 3, 5),
-  { line: 'h.p99', of: 'ratio', sense: 'most', floor: 1, goal: 1 },
+  atMostTimes('h.p99', 1),
   most('f-library', 200, 120),
   most('f-work', 400, 250),
   most('f-memory.idle', 10, 6),
@@ -45,9 +47,40 @@ export const FLOORS: readonly Bound[] = [
   most('crowd.pickup.longest', 500),
   most('crowd.errors', 0),
   // "No process starved": the slowest has at least a tenth of what the mean has.
-  { line: 'crowd.share', of: 'value', sense: 'least', floor: 0.1, goal: 0.1 },
+  least('crowd.share', 0.1),
   most('payload.delay', 50),
 ]
+
+const POSTGRES: readonly Bound[] = [
+  atMostTimes('a.p50', 1),
+  ratio('b', 15, 30),
+  ratio('b.redis', 1.5, 2.5),
+  ratio('c', 1, 1.4),
+  ratio('d100-gone', 1.2, 1.6),
+  ratio('d10-gone', 1.1, 1.5),
+  ratio('d1-gone', 1.1, 1.5),
+  ratio('d100-kept.graphile', 0.8, 1.1),
+  ratio('d100-kept.boss', 1.1, 1.5),
+  ratio('d100-kept.redis', 1.8, 2.5),
+]
+
+const MYSQL: readonly Bound[] = [
+  atMostTimes('a.p50', 0.5),
+  ratio('b', 15, 35),
+  least('c', 30_000, 50_000),
+  ratio('d100-gone', 40, 80),
+  ratio('d100-gone.redis', 1, 2),
+  ratio('d10-gone', 50, 200),
+  ratio('d1-gone', 50, 200),
+  ratio('d100-kept.sidequest', 30, 60),
+]
+
+/** The bounds of each store. */
+export const FLOORS: Readonly<Record<StoreName, readonly Bound[]>> = {
+  sqlite: SQLITE,
+  postgres: POSTGRES,
+  mysql: MYSQL,
+}
 
 /** How a figure stands to its bound. */
 export function verdictOf(bound: Bound, figure: number): Verdict {
@@ -59,6 +92,14 @@ export function verdictOf(bound: Bound, figure: number): Verdict {
 
 function ratio(line: string, floor: number, goal = floor): Bound {
   return { line, of: 'ratio', sense: 'least', floor, goal }
+}
+
+function least(line: string, floor: number, goal = floor): Bound {
+  return { line, of: 'value', sense: 'least', floor, goal }
+}
+
+function atMostTimes(line: string, floor: number): Bound {
+  return { line, of: 'ratio', sense: 'most', floor, goal: floor }
 }
 
 function most(line: string, floor: number, goal = floor): Bound {

@@ -1,8 +1,7 @@
-/** One measurement: a process of its own, with those it starts, on a fresh file in a folder that is gone afterwards. */
+/** One measurement: a process of its own, with those it starts, in a place of its own that is gone afterwards. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { makePlace, type Place, type StoreName } from './places.ts'
 import type { Figures } from './record.ts'
 import type { Side } from './scenario.ts'
 
@@ -10,13 +9,17 @@ import type { Side } from './scenario.ts'
 const DEADLINE_MS = 15 * 60_000
 
 const running = new Set<ChildProcess>()
-const folders = new Set<string>()
+const places = new Set<Promise<Place>>()
+let abandoned = false
 
 /** Runs one side once. Rejects with what it said when it fails. */
-export async function measure(side: Side): Promise<Figures> {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
-  folders.add(folder)
-  const options = { side: side.script, path: join(folder, 'jobs.db'), ...side.settings }
+export async function measure(side: Side, store: StoreName, url: string): Promise<Figures> {
+  // Whoever abandons everything ends this process soon.
+  if (abandoned) return new Promise(() => {})
+  const making = makePlace(store, url, side.settings.backend === 'redis')
+  places.add(making)
+  const place = await making
+  const options = { side: side.script, ...place.told, ...side.settings }
   const script = join(import.meta.dirname, 'sides', `${side.script}.js`)
   // A group of its own, so that the processes it starts end with it.
   const child = spawn(process.execPath, [script, JSON.stringify(options)], {
@@ -30,15 +33,16 @@ export async function measure(side: Side): Promise<Figures> {
   } finally {
     endGroup(child)
     running.delete(child)
-    rmSync(folder, { recursive: true, force: true })
-    folders.delete(folder)
+    await place.remove()
+    places.delete(making)
   }
 }
 
-/** Ends what runs and removes what is left of it, at once: for the way out. */
-export function abandon(): void {
+/** Ends what runs and removes what is left of it: for the way out. */
+export async function abandon(): Promise<void> {
+  abandoned = true
   for (const child of running) endGroup(child)
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  await Promise.allSettled([...places].map(async (making) => (await making).remove()))
 }
 
 function figuresOf(child: ChildProcess): Promise<Figures> {

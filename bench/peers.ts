@@ -3,17 +3,37 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import manifest from './package.json' with { type: 'json' }
+import type { StoreName } from './places.ts'
 
 const HERE = import.meta.dirname
-const CHECKS = {
-  plainjob: "await import('plainjob'); new (await import('better-sqlite3')).default(':memory:')",
-  sidequest: "await import('sidequest'); new (await import('better-sqlite3')).default(':memory:')",
+const SQLITE = "new (await import('better-sqlite3')).default(':memory:');"
+const SIDEQUEST = `${SQLITE} await import('sidequest')`
+const REDIS = `await new Promise(async (done, fail) => {
+  const redis = (await import('node:net')).connect(6379, '127.0.0.1', () => done(redis.end()))
+  redis.once('error', fail)
+})`
+/** What has to work for a side script to be measured. */
+const CHECKS: Readonly<Record<StoreName, Readonly<Record<string, string>>>> = {
+  sqlite: { plainjob: `${SQLITE} await import('plainjob')`, sidequest: SIDEQUEST },
+  postgres: {
+    'graphile-worker': "await import('graphile-worker')",
+    'pg-boss': "await import('pg-boss')",
+    bullmq: `await import('bullmq'); ${REDIS}`,
+    sidequest: `${SIDEQUEST}; await import('@sidequest/postgres-backend')`,
+  },
+  mysql: {
+    bullmq: `await import('bullmq'); ${REDIS}`,
+    sidequest: `${SIDEQUEST}; await import('@sidequest/mysql-backend')`,
+  },
 }
 
 /** Which side scripts cannot be measured here, and one sentence that says why; undefined when all can. */
-export function preparePeers(): { readonly absent: ReadonlySet<string>; readonly said: string | undefined } {
+export function preparePeers(store: StoreName): {
+  readonly absent: ReadonlySet<string>
+  readonly said: string | undefined
+} {
   const trouble = isInstalled() ? undefined : install()
-  const faults = Object.entries(CHECKS).flatMap(([peer, check]) => {
+  const faults = Object.entries(CHECKS[store]).flatMap(([peer, check]) => {
     const fault = faultOf(check)
     return fault === undefined ? [] : [{ peer, fault }]
   })
@@ -24,9 +44,18 @@ export function preparePeers(): { readonly absent: ReadonlySet<string>; readonly
 }
 
 /** Names with versions, for the heading. */
-export function peerVersions(): string {
-  const { plainjob, sidequest } = manifest.dependencies
-  return `plainjob ${plainjob}, Sidequest ${sidequest}, better-sqlite3 ${manifest.dependencies['better-sqlite3']}`
+export function peerVersions(store: StoreName): string {
+  const {
+    plainjob,
+    sidequest,
+    'better-sqlite3': better,
+    bullmq,
+    'graphile-worker': graphile,
+    'pg-boss': boss,
+  } = manifest.dependencies
+  const both = { sqlite: `plainjob ${plainjob}, better-sqlite3 ${better}`, mysql: `BullMQ ${bullmq}` }
+  const here = { ...both, postgres: `graphile-worker ${graphile}, pg-boss ${boss}, BullMQ ${bullmq}` }[store]
+  return `${here}, Sidequest ${sidequest}`
 }
 
 function faultOf(check: string): string | undefined {

@@ -1,5 +1,6 @@
 /** What a run leaves: one JSON line for each scenario, from which the table can be printed again. */
 import { readFileSync } from 'node:fs'
+import type { StoreName } from './places.ts'
 import type { Line } from './scenario.ts'
 
 /** What one process printed; null where this machine cannot tell. */
@@ -18,6 +19,8 @@ export interface ScenarioRecord {
   readonly at: string
   readonly machine: string
   readonly command: string
+  /** Absent in files from when there was only SQLite. */
+  readonly store?: StoreName
   readonly key: string
   readonly id: string
   readonly lines: readonly Line[]

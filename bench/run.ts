@@ -1,8 +1,8 @@
 /**
- * `npm run bench -- --store sqlite [--quick] [--only a,d] [--repeat N] [--json FILE] [--report FILE.jsonl]`: Millrace beside
- * plainjob and Sidequest on SQLite. Progress goes to stderr; the table, the verdicts and the JSON lines to stdout.
+ * `npm run bench -- --store sqlite|postgres|mysql [--url URL] [--quick] [--only a,d] [--repeat N] [--json FILE]
+ * [--report FILE.jsonl]`: Millrace beside its peers on that store. Progress goes to stderr; the table, the verdicts and the JSON lines to stdout.
  *
- * Every measurement is a process of its own on a fresh file. The sides take turns, and who begins changes from round to
+ * Every measurement is a process of its own on a fresh file or database. The sides take turns, and who begins changes from round to
  * round, so that whatever else the machine does hits all. See bench/README.md.
  */
 import { appendFileSync } from 'node:fs'
@@ -27,8 +27,7 @@ else {
     ['SIGHUP', 129],
   ] as const) {
     process.once(signal, () => {
-      abandon()
-      process.exit(code)
+      void abandon().finally(() => process.exit(code))
     })
   }
   await measureAll(args)
@@ -43,17 +42,17 @@ function print(path: string): void {
   }
 }
 
-async function measureAll({ quick, only, repeat, json }: Args): Promise<void> {
-  const { absent, said } = preparePeers()
+async function measureAll({ store, url, quick, only, repeat, json }: Args): Promise<void> {
+  const { absent, said } = preparePeers(store)
   if (said !== undefined) console.error(said)
-  const machine = `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; ${peerVersions()}`
+  const machine = `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; ${peerVersions(store)}`
   const command = ['npm run bench --', ...process.argv.slice(2)].join(' ')
   const records: ScenarioRecord[] = []
-  for (const scenario of scenarios(quick)) {
+  for (const scenario of scenarios(store, quick)) {
     if (only !== undefined && !only.includes(scenario.key) && !only.includes(scenario.id)) continue
-    const sides = await takeTurns(scenario, repeat, absent)
+    const sides = await takeTurns(scenario, repeat, absent, (side) => measure(side, store, url))
     const { key, id, lines } = scenario
-    const record = { at: new Date().toISOString(), machine, command, key, id, lines, sides }
+    const record = { at: new Date().toISOString(), machine, command, store, key, id, lines, sides }
     records.push(record)
     if (json !== undefined) appendFileSync(json, `${JSON.stringify(record)}\n`)
   }
@@ -61,7 +60,12 @@ async function measureAll({ quick, only, repeat, json }: Args): Promise<void> {
   console.log(`\n${records.map((record) => JSON.stringify(record)).join('\n')}`)
 }
 
-async function takeTurns({ id, sides, lines }: Scenario, repeat: number, absent: ReadonlySet<string>) {
+async function takeTurns(
+  { id, sides, lines }: Scenario,
+  repeat: number,
+  absent: ReadonlySet<string>,
+  run: (side: Side) => Promise<Figures>,
+) {
   const taken = sides.map((side) => ({ side, runs: [] as Figures[], failed: absenceOf(side, absent) }))
   for (let round = 0; round < repeat; round++) {
     const first = round % taken.length
@@ -69,7 +73,7 @@ async function takeTurns({ id, sides, lines }: Scenario, repeat: number, absent:
       if (each.failed !== undefined) continue
       process.stderr.write(`${id} ${round + 1}/${repeat} ${each.side.name}: `)
       try {
-        const figures = await measure(each.side)
+        const figures = await run(each.side)
         each.runs.push(figures)
         process.stderr.write(`${brief(lines, figures)}\n`)
       } catch (error) {

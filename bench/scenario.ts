@@ -11,6 +11,8 @@ export interface Line {
   /** The key of this figure in what the sides print. */
   readonly figure: string
   readonly unit: Unit
+  /** The sides it is compared with, the best of them in each round; default the second. */
+  readonly beside?: readonly string[]
 }
 
 /** One program that is measured, and what it is told. */

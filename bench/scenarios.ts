@@ -1,4 +1,5 @@
-/** What is measured, as data: each scenario's sides with what they are told, and the lines that its figures make. */
+/** What is measured, as data, on SQLite here and on servers in server-scenarios.ts: each scenario's sides with what they are told, and the lines that its figures make. */
+import type { StoreName } from './places.ts'
 import {
   alone,
   BUSY_JOBS_PER_SECOND,
@@ -15,9 +16,11 @@ import {
   sideOf,
   WHOLE,
 } from './scenario.ts'
+import { serverScenarios } from './server-scenarios.ts'
 
-/** All scenarios, in the order they are measured. */
-export function scenarios(quick: boolean): readonly Scenario[] {
+/** All scenarios of a store, in the order they are measured. */
+export function scenarios(store: StoreName, quick: boolean): readonly Scenario[] {
+  if (store !== 'sqlite') return serverScenarios(store, quick)
   const sizes = quick ? QUICK : WHOLE
   return [
     ...enqueueing(sizes),
@@ -30,8 +33,8 @@ export function scenarios(quick: boolean): readonly Scenario[] {
 }
 
 /** Every key and id that `--only` takes, keys first. */
-export function names(): readonly string[] {
-  const all = scenarios(true)
+export function names(store: StoreName): readonly string[] {
+  const all = scenarios(store, true)
   return [...new Set([...all.map(({ key }) => key), ...all.map(({ id }) => id)])]
 }
 

@@ -57,18 +57,31 @@ function headingOf(records: readonly ScenarioRecord[]): string {
 function rowOf(record: ScenarioRecord, line: Line) {
   const [ours, ...others] = record.sides
   const mine = valuesOf(ours, line.figure)
-  const ratios = spreadOf(pairedRatios(mine, valuesOf(others[0], line.figure)))
-  const bound = FLOORS.find((each) => each.line === line.id)
+  const beside = line.beside === undefined ? others : others.filter(({ name }) => line.beside?.includes(name))
+  const compared = line.beside === undefined ? beside.slice(0, 1) : beside
+  const ratios = spreadOf(pairedRatios(mine, bestOf(compared, line)))
+  const bound = FLOORS[record.store ?? 'sqlite'].find((each) => each.line === line.id)
   const verdict = bound && verdictOf(bound, bound.of === 'ratio' ? ratios.median : spreadOf(mine).median)
   const cells = [
     line.title,
     shown(spreadOf(mine), line.unit),
-    others.map((side) => `${side.name} ${shown(spreadOf(valuesOf(side, line.figure)), line.unit)}`).join('; '),
-    others.length === 0 ? '' : shown(ratios, '×'),
+    beside.map((side) => `${side.name} ${shown(spreadOf(valuesOf(side, line.figure)), line.unit)}`).join('; '),
+    beside.length === 0 ? '' : shown(ratios, '×'),
     bound === undefined ? '' : limits(bound, line.unit),
     verdict === undefined ? '' : MARKS[verdict],
   ]
   return { cells, title: line.title, verdict }
+}
+
+/** In each round the best of some sides: the most a second, the least of anything else. */
+function bestOf(sides: readonly SideRecord[], { figure, unit }: Line): readonly number[] {
+  const values = sides.map((side) => valuesOf(side, figure))
+  const rounds = Math.max(0, ...values.map(({ length }) => length))
+  return Array.from({ length: rounds }, (_, round) => {
+    const there = values.map((each) => each[round] ?? Number.NaN).filter((value) => !Number.isNaN(value))
+    if (there.length === 0) return Number.NaN
+    return unit === '/s' ? Math.max(...there) : Math.min(...there)
+  })
 }
 
 function valuesOf(side: SideRecord | undefined, figure: string): readonly number[] {

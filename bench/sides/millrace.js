@@ -1,30 +1,20 @@
-/** Millrace, built, as an app uses it: no schema, no options but the concurrency. */
+/** Millrace, built, as an app uses it: no schema, no options but the concurrency, and retention 0 where nothing is kept. */
 import { pathToFileURL } from 'node:url'
 import { defineJob, Millrace } from '../../dist/index.js'
 import { appFolder, tell } from './processes.js'
-import { cpuShare, finish, inFlight, now, options, payload, payloads, Tally, timed, wait } from './timing.js'
+import { serve } from './side.js'
+import { cpuShare, now, options, payload, payloads, Tally, timed, wait } from './timing.js'
 
-const { scenario, role, path, durability, count, concurrency } = options
-const url = `sqlite:${path}?durability=${durability}`
-const mill = await Millrace.open({ store: url })
+const { path, durability, count, concurrency, kept = true } = options
+const url = options.url ?? `sqlite:${path}?durability=${durability}`
+const mill = await Millrace.open({ store: url, ...(!kept && { retention: { completed: 0 } }) })
 const noop = defineJob({ name: 'noop', run: async () => {} })
+const telling = (handler) => defineJob({ name: 'noop', run: async (input) => handler(input) })
 
-const SCENARIOS = {
-  a: () =>
-    timed(count, async () => {
-      for (let i = 0; i < count; i++) await mill.enqueue(noop, payload(i))
-    }),
-  b: () => timed(count, () => inFlight(100, count, (i) => mill.enqueue(noop, payload(i)))),
-  c: () => timed(count, fill),
-  /** From the worker's start to the last result durable. */
-  async d() {
-    const handler = await HANDLERS[options.handler ?? 'plain']()
-    await fill()
-    const figures = await timed(count, () => mill.work([handler], { concurrency, drain: true }).done)
-    const kept = await mill.count({ state: 'completed' }, count + 1)
-    if (kept.count !== count) throw new Error(`${kept.count} of ${count} were completed`)
-    return figures
-  },
+const side = {
+  enqueue: (input) => mill.enqueue(noop, input),
+  enqueueMany: (inputs) => mill.enqueueMany(noop, inputs),
+  close: () => mill.close(),
 }
 
 const HANDLERS = {
@@ -38,8 +28,23 @@ const HANDLERS = {
   },
 }
 
+const SCENARIOS = {
+  /** From the worker's start to the last result durable: it stops by itself when nothing is left. */
+  async d() {
+    const handler = await HANDLERS[options.handler ?? 'plain']()
+    await fill()
+    const figures = await timed(count, () => mill.work([handler], { concurrency, drain: true }).done)
+    const [completed, pending] = await Promise.all(
+      ['completed', 'pending'].map((state) => mill.count({ state }, count + 1)),
+    )
+    // Where nothing is kept, what is done may stay for the minutes that ids are remembered.
+    if (pending.count > 0 || (kept && completed.count !== count))
+      throw new Error(`of ${count}, ${completed.count} are completed and ${pending.count} pending`)
+    return figures
+  },
+}
+
 const ROLES = {
-  fill,
   /** Fills and finishes: `count` results kept. */
   async keep() {
     await fill()
@@ -52,30 +57,31 @@ const ROLES = {
   },
   async worker() {
     const tally = new Tally(options)
-    const told = Promise.withResolvers()
+    const stopped = Promise.withResolvers()
     const errors = []
     mill.on('store.failed', ({ operation, error }) => errors.push(`${operation}: ${error}`))
     mill.on('lease.lost', ({ jobId }) => errors.push(`lease of ${jobId} lost`))
-    const worker = mill.work([defineJob({ name: 'noop', run: async ({ at }) => tally.seen(at) })], { concurrency })
+    const worker = mill.work([telling(({ at }) => tally.seen(at))], { concurrency })
     process.on('message', async ({ ask, ms }) => {
       if (ask === 'idleCpu') process.send({ idleCpu: await cpuShare(ms) })
       if (ask === 'stop') {
         await worker.stop()
         await tell({ stopped: { ...tally.figures(), errors } })
-        told.resolve()
+        stopped.resolve()
       }
     })
     process.send({ ready: true })
     await worker.done
-    await told.promise
+    await stopped.promise
   },
-  producer: () => inFlight(100, Number.POSITIVE_INFINITY, (i) => mill.enqueue(noop, payload(i, now()))),
-  /** One job each 50 ms. */
-  async pulse() {
-    for (let i = 0; i < count; i++) {
-      await mill.enqueue(noop, payload(i, now()))
-      await wait(50)
-    }
+  /** One of several workers: begins when told, ends when nothing is left, and tells which jobs it ran. */
+  async fleet() {
+    const ran = []
+    const begin = new Promise((resolve) => process.once('message', resolve))
+    process.send({ ready: true })
+    await begin
+    await mill.work([telling(({ id }) => ran.push(id))], { concurrency, drain: true }).done
+    await tell({ ran })
   },
   /** Calls for some seconds, `width` in flight, `gapMs` between an answer and the next; how long each took. */
   async caller() {
@@ -101,15 +107,7 @@ const ROLES = {
 }
 
 async function fill() {
-  for (let i = 0; i < count; i += 1000) await mill.enqueueMany(noop, payloads(i, Math.min(1000, count - i)))
+  for (let i = 0; i < count; i += 1000) await side.enqueueMany(payloads(i, Math.min(1000, count - i)))
 }
 
-if (role === undefined) {
-  const figures = await SCENARIOS[scenario]()
-  await mill.close()
-  finish(figures)
-} else {
-  await ROLES[role]()
-  await mill.close()
-  process.exit(0)
-}
+await serve(side, { scenarios: SCENARIOS, roles: ROLES })

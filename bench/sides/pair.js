@@ -1,4 +1,4 @@
-/** Measurements of a worker and an enqueuer in two processes of one side, and of a worker's memory beside bare Node. */
+/** Measurements of workers and an enqueuer in processes of their own, and of a worker's memory beside bare Node. */
 import { end, ended, role, run, told } from './processes.js'
 import { finish, options, pssOf, wait } from './timing.js'
 
@@ -29,6 +29,30 @@ const SCENARIOS = {
     const { done, p50, p99 } = await figures
     await Promise.all([end(producer), end(worker)])
     return { perSecond: done / options.seconds, p50, p99 }
+  },
+  /** `options.perSecond` jobs a second, whatever the worker could do. */
+  async load() {
+    const worker = role('worker', { expect: options.perSecond * options.seconds, seconds: undefined })
+    await told(worker, 'ready')
+    const figures = told(worker, 'figures')
+    const producer = role('paced')
+    const { p50, p99 } = await figures
+    await ended(producer)
+    await end(worker)
+    return { p50, p99 }
+  },
+  /** What waits is done by several workers at once; a job that more than one ran, or none, is an error. */
+  async fleet() {
+    await ended(role('fill'))
+    const workers = Array.from({ length: options.workers }, () => role('fleet'))
+    await Promise.all(workers.map((worker) => told(worker, 'ready')))
+    const start = performance.now()
+    const runs = workers.map((worker) => told(worker, 'ran'))
+    for (const worker of workers) worker.send({ begin: true })
+    const ran = (await Promise.all(runs)).flat()
+    const seconds = (performance.now() - start) / 1000
+    const twice = ran.length - new Set(ran).size
+    return { perSecond: count / seconds, errors: twice + Math.abs(count - ran.length) }
   },
   /** PSS above that of a bare Node that runs beside it: of an idle worker, and after `count` jobs. */
   async memory() {

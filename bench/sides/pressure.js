@@ -7,7 +7,7 @@ import { end, ended, role, told } from './processes.js'
 import { finish, options, payloads, percentiles, wait } from './timing.js'
 
 const { scenario, path, durability, count, seconds } = options
-const url = `sqlite:${path}?durability=${durability}`
+const url = options.url ?? `sqlite:${path}?durability=${durability}`
 const noop = defineJob({ name: 'noop', run: async () => {} })
 
 const SCENARIOS = {

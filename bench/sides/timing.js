@@ -1,5 +1,5 @@
 /** What every side measures with: the payload, clocks, percentiles and memory. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 
 /** What bench/measure.ts, or another process of the same measurement, told this process to do. */
@@ -21,14 +21,54 @@ export function now() {
 
 export const wait = (ms) => after(ms)
 
-/** Runs `work` and gives operations a second and CPU microseconds an operation of this process. */
+/** Runs `work` and gives operations a second, and CPU seconds for 10,000 of this process and of the server. */
 export async function timed(count, work) {
+  const server = serverCpu()
   const cpu = process.cpuUsage()
   const start = performance.now()
   await work()
   const seconds = (performance.now() - start) / 1000
   const { user, system } = process.cpuUsage(cpu)
-  return { perSecond: count / seconds, cpuMicros: (user + system) / count, cpuPer10k: (user + system) / count / 100 }
+  return {
+    perSecond: count / seconds,
+    cpuMicros: (user + system) / count,
+    cpuPer10k: (user + system) / count / 100,
+    serverPer10k: server === null ? null : ((serverCpu() - server) * 10_000) / count,
+  }
+}
+
+/**
+ * CPU seconds that the server's process and its children have taken, those that have ended included; null where there is no
+ * server, or Linux is not. Whatever else the server does meanwhile is in it.
+ */
+function serverCpu() {
+  if (options.serverPid === undefined) return null
+  try {
+    const pid = Number(options.serverPid)
+    const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+    return processes.reduce((sum, name) => {
+      const fields = statOf(name)
+      if (Number(name) === pid) return sum + ticks(fields, 11) + ticks(fields, 13)
+      return Number(fields?.[1]) === pid ? sum + ticks(fields, 11) : sum
+    }, 0)
+  } catch {
+    return null // Another system.
+  }
+}
+
+/** What stands in /proc/PID/stat behind the name, or undefined when the process has just ended. */
+function statOf(pid) {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return undefined // It ended between the listing and now.
+  }
+}
+
+/** Two neighbours of user and system time, in seconds: Linux counts in hundredths. */
+function ticks(fields, at) {
+  return (Number(fields[at]) + Number(fields[at + 1])) / 100
 }
 
 /** Keeps `width` calls in flight until `count` were made. */

@@ -26,48 +26,63 @@ const RECORD: ScenarioRecord = {
   ],
 }
 
-describe('the benchmarks', () => {
+describe.each(['sqlite', 'postgres', 'mysql'] as const)('the benchmarks of %s', (store) => {
+  const bounds = FLOORS[store]
+
   test('bind only lines that some scenario makes, each once', () => {
-    const lines = new Set(scenarios(false).flatMap((scenario) => scenario.lines.map(({ id }) => id)))
-    const bound = FLOORS.map(({ line }) => line)
+    const lines = new Set(scenarios(store, false).flatMap((scenario) => scenario.lines.map(({ id }) => id)))
+    const bound = bounds.map(({ line }) => line)
 
     expect(bound.filter((line) => !lines.has(line))).toEqual([])
     expect(new Set(bound).size).toBe(bound.length)
   })
 
   test('bind a ratio only where there is a second side', () => {
-    const alone = scenarios(false).filter(({ sides }) => sides.length < 2)
+    const alone = scenarios(store, false).filter(({ sides }) => sides.length < 2)
     const lines = new Set(alone.flatMap((scenario) => scenario.lines.map(({ id }) => id)))
 
-    expect(FLOORS.filter(({ of, line }) => of === 'ratio' && lines.has(line))).toEqual([])
+    expect(bounds.filter(({ of, line }) => of === 'ratio' && lines.has(line))).toEqual([])
   })
 
   test('ask for a goal that is no easier than its floor', () => {
-    const easier = FLOORS.filter(({ sense, floor, goal }) => (sense === 'least' ? goal < floor : goal > floor))
+    const easier = bounds.filter(({ sense, floor, goal }) => (sense === 'least' ? goal < floor : goal > floor))
 
     expect(easier).toEqual([])
   })
 
   test.each([true, false])('name each scenario and each line once, quick or not (%s)', (quick) => {
-    const ids = scenarios(quick).map(({ id }) => id)
-    const lines = scenarios(quick).flatMap((scenario) => scenario.lines.map(({ id }) => id))
+    const ids = scenarios(store, quick).map(({ id }) => id)
+    const lines = scenarios(store, quick).flatMap((scenario) => scenario.lines.map(({ id }) => id))
 
     expect(new Set(ids).size).toBe(ids.length)
     expect(new Set(lines).size).toBe(lines.length)
   })
 
-  test('refuse a scenario that there is not, and say which there are', () => {
+  test('compare each line only with sides of its scenario', () => {
+    const strangers = scenarios(store, false).flatMap(({ sides, lines }) =>
+      lines.flatMap(({ beside = [] }) => beside.filter((name) => !sides.slice(1).some((side) => side.name === name))),
+    )
+
+    expect(strangers).toEqual([])
+  })
+})
+
+describe('the command line of the benchmarks', () => {
+  test('refuses a scenario that there is not, and says which there are', () => {
     const refused = argsOf(['--only', 'd,nonsense'])
 
     expect(refused).toMatch(/^--only nonsense: no such scenario; there are a, b, c, d, /)
-    expect(argsOf(['--only', names().join(',')])).toMatchObject({ only: names(), repeat: 5 })
+    expect(argsOf(['--only', names('sqlite').join(',')])).toMatchObject({ only: names('sqlite'), repeat: 5 })
+    expect(argsOf(['--store', 'mysql', '--only', 'full'])).toMatch(/^--only full: no such scenario/)
   })
 
   test.each([
-    [['--store', 'postgres'], /only sqlite is measured yet/],
+    [['--store', 'oracle'], /there are sqlite, postgres, mysql, mariadb/],
+    [['--store', 'postgres', '--url', 'nowhere'], /is not a URL/],
+    [['--url', 'postgres://127.0.0.1/'], /--url is for servers/],
     [['--repeat', '0'], /a whole number from 1 on/],
     [['--fast'], /--fast/],
-  ])('refuse %j', (given, why) => {
+  ])('refuses %j', (given, why) => {
     expect(argsOf(given)).toMatch(why)
   })
 })
@@ -92,9 +107,26 @@ describe('the report', () => {
     ['busy.p99', 10, 'goal'],
     ['busy.p99', 10.1, 'missed'],
   ])('calls %s of %d: %s', (line, figure, verdict) => {
-    const bound = FLOORS.find((each) => each.line === line)
+    const bound = FLOORS.sqlite.find((each) => each.line === line)
 
     expect(bound && verdictOf(bound, figure)).toBe(verdict)
+  })
+
+  test('compares with the best of the named sides in each round', () => {
+    const line = { id: 'b', title: 'enqueue', figure: 'perSecond', unit: '/s', beside: ['one', 'other'] } as const
+    const runs = (...rates: readonly number[]) => rates.map((perSecond) => ({ perSecond }))
+    const sides = [
+      { name: 'Millrace', settings: {}, runs: runs(100, 100) },
+      { name: 'one', settings: {}, runs: runs(10, 50) },
+      { name: 'other', settings: {}, runs: runs(20) },
+      { name: 'unnamed', settings: {}, runs: runs(1000, 1000) },
+    ]
+
+    const printed = report([{ ...RECORD, store: 'postgres', id: 'b', lines: [line], sides }])
+
+    expect(printed).toContain(
+      '| enqueue | 100 /s | one 30 /s (10–50); other 20 /s | 3.5 × (2–5) | ≥ 15 × → 30 × | BELOW FLOOR |',
+    )
   })
 
   test('has a floor that is missed and a side that is absent stand out', () => {

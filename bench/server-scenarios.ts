@@ -1,0 +1,122 @@
+/** What is measured on PostgreSQL and on MySQL or MariaDB: the scenarios of scenarios.ts whose shape is the same, peers of their own. */
+import type { StoreName } from './places.ts'
+import { type Line, QUICK, rate, type Scenario, type Side, type Sizes, WHOLE } from './scenario.ts'
+
+type ServerName = Exclude<StoreName, 'sqlite'>
+
+type Settings = Readonly<Record<string, unknown>>
+/** How many jobs each peer gets: those that are slow get fewer. */
+type Counts = Readonly<Partial<Record<keyof typeof PEERS, number>>>
+
+const PEERS = {
+  graphile: { name: 'graphile-worker', script: 'graphile-worker', settings: { tuned: true } },
+  boss: { name: 'pg-boss', script: 'pg-boss', settings: { tuned: true } },
+  redis: { name: 'BullMQ (Redis)', script: 'bullmq', settings: { backend: 'redis' } },
+  bullmq: { name: 'BullMQ (PostgreSQL)', script: 'bullmq', settings: { backend: 'postgres' } },
+  sidequest: { name: 'Sidequest', script: 'sidequest', settings: {} },
+  graphileAsIs: { name: 'graphile-worker, defaults', script: 'graphile-worker', settings: {} },
+  bossAsIs: { name: 'pg-boss, defaults', script: 'pg-boss', settings: {} },
+} satisfies Record<string, Side>
+const ON_POSTGRES = [PEERS.graphile, PEERS.boss, PEERS.bullmq, PEERS.sidequest].map(({ name }) => name)
+
+/** All scenarios of a server, in the order they are measured. */
+export function serverScenarios(store: ServerName, quick: boolean): readonly Scenario[] {
+  const sizes = quick ? QUICK : WHOLE
+  return [...enqueueing(store, sizes), ...processing(store, sizes)]
+}
+
+function enqueueing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
+  const some = jobs / 10
+  const all = { graphile: some, boss: some, bullmq: some, sidequest: fewJobs }
+  const beside = store === 'postgres' ? { ...all, redis: jobs } : { sidequest: fewJobs, redis: jobs }
+  return [
+    {
+      key: 'a',
+      id: 'a',
+      sides: sides(store, 'a', some, { ...beside, redis: some }),
+      lines: [
+        rate('a', 'enqueue, one by one'),
+        best(store, { id: 'a.p50', title: 'enqueue, one by one, p50', figure: 'p50', unit: 'ms' }),
+      ],
+    },
+    {
+      key: 'b',
+      id: 'b',
+      sides: sides(store, 'b', jobs, beside),
+      lines: [
+        best(store, rate('b', 'enqueue, 100 calls in flight')),
+        { ...rate('b.redis', 'enqueue, 100 calls in flight, beside Redis'), beside: [PEERS.redis.name] },
+      ],
+    },
+    {
+      key: 'c',
+      id: 'c',
+      sides: sides(
+        store,
+        'c',
+        jobs,
+        store === 'postgres' ? { graphile: jobs, boss: jobs, bullmq: jobs, redis: jobs } : {},
+      ),
+      lines: [rate('c', 'enqueue by 1,000')],
+    },
+  ]
+}
+
+function processing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
+  const shown = jobs.toLocaleString('en')
+  const gone = [100, 10, 1].map((concurrency) => {
+    const few = { sidequest: fewJobs / { 100: 1, 10: 4, 1: 10 }[concurrency as 100 | 10 | 1] }
+    const id = `d${concurrency}-gone`
+    const title = `process ${shown}, concurrency ${concurrency}, nothing kept`
+    const redis = concurrency === 100 ? { redis: jobs } : {}
+    const lines = [
+      lineBeside(store === 'postgres' ? 'graphile' : 'sidequest', rate(id, title)),
+      ...(concurrency === 100 ? [lineBeside('redis', rate(`${id}.redis`, title))] : []),
+    ]
+    const beside: Counts = store === 'postgres' ? { graphile: jobs, ...redis } : { ...few, ...redis }
+    return { key: 'd', id, sides: sides(store, 'd', jobs, beside, { concurrency, kept: false }), lines }
+  })
+  const title = `process ${shown}, concurrency 100, results kept`
+  const kept = (peer: keyof typeof PEERS) => lineBeside(peer, rate(`d100-kept.${peer}`, title))
+  const all = { graphile: jobs, boss: jobs, redis: jobs, bullmq: jobs / 10, sidequest: fewJobs }
+  const asIs = { graphileAsIs: jobs / 5, bossAsIs: 500 }
+  return [
+    ...gone,
+    {
+      key: 'd',
+      id: 'd100-kept',
+      sides: sides(store, 'd', jobs, store === 'postgres' ? all : { sidequest: fewJobs }, { concurrency: 100 }),
+      lines: store === 'postgres' ? [kept('graphile'), kept('boss'), kept('redis')] : [kept('sidequest')],
+    },
+    ...(store === 'postgres'
+      ? [
+          {
+            key: 'd',
+            id: 'd100-defaults',
+            sides: sides(store, 'd', jobs, asIs, { concurrency: 100 }),
+            lines: [rate('d100-defaults', `process ${shown}, concurrency 100, all at their defaults`)],
+          },
+        ]
+      : []),
+  ]
+}
+
+/** Millrace and the peers that are named, each with as many jobs as it is given. */
+function sides(store: ServerName, scenario: string, count: number, beside: Counts, settings: Settings = {}): Side[] {
+  const peers = Object.entries(beside).map(([key, jobs]) => {
+    const peer: Side = PEERS[key as keyof typeof PEERS] // Its keys are the peers'.
+    const backend = peer.script === 'sidequest' ? { backend: store } : {}
+    return { ...peer, settings: { ...settings, ...backend, ...peer.settings, scenario, count: jobs } }
+  })
+  return [{ name: 'Millrace', script: 'millrace', settings: { ...settings, scenario, count } }, ...peers]
+}
+
+/** The line beside whichever peer on the same database is the best in that round. */
+function best(store: ServerName, line: Line): Line {
+  return { ...line, beside: store === 'postgres' ? ON_POSTGRES : [PEERS.sidequest.name] }
+}
+
+function lineBeside(peer: keyof typeof PEERS, line: Line): Line {
+  const { name } = PEERS[peer]
+  return { ...line, title: `${line.title}, beside ${name}`, beside: [name] }
+}
