@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 const SRC = resolve(import.meta.dirname, '../../src')
 // What package.json exports; that each is there is the business of `npm run check`.
-const INDEXES = ['index.ts', 'testing/index.ts', 'store/contract/index.ts'].filter((path) =>
+const INDEXES = ['index.ts', 'testing/index.ts', 'store/contract/index.ts', 'tx/index.ts'].filter((path) =>
   existsSync(join(SRC, path)),
 )
 

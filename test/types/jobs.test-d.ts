@@ -1,7 +1,12 @@
 /** What compiles, and what must not. Checked by `tsc`; `@ts-expect-error` fails where the line under it compiles. */
+
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
+import type { Knex } from 'knex'
+import type { Kysely, Transaction } from 'kysely'
 import { expectTypeOf } from 'vitest'
 import { z } from 'zod'
 import { defineConfig, defineJob, handle, type Millrace, shape } from '../../src/index.ts'
+import { drizzle, knex, kysely, prisma } from '../../src/tx/index.ts'
 
 declare const mill: Millrace
 
@@ -72,3 +77,29 @@ mill.on('job.settled', (event) => {
   // @ts-expect-error payloads are never in events
   event.input
 })
+
+// Each adapter takes a transaction of its library, and not what begins one.
+declare const kyselyTrx: Transaction<{ person: { id: string } }>
+declare const kyselyDb: Kysely<{ person: { id: string } }>
+declare const drizzleDb: NodePgDatabase
+declare const knexTrx: Knex.Transaction
+declare const knexDb: Knex
+declare const prismaTrx: {
+  $queryRawUnsafe<T = unknown>(query: string, ...values: unknown[]): Promise<T>
+  $executeRawUnsafe<T = unknown>(query: string, ...values: unknown[]): Promise<number>
+}
+declare const prismaDb: typeof prismaTrx & { $connect(): Promise<void> }
+mill.enqueue(nothing, undefined, { tx: kysely(kyselyTrx) })
+mill.enqueue(nothing, undefined, { tx: knex(knexTrx) })
+mill.enqueue(nothing, undefined, { tx: prisma(prismaTrx) })
+drizzleDb.transaction(async (trx) => {
+  await mill.enqueue(nothing, undefined, { tx: drizzle(trx) })
+})
+// @ts-expect-error a database of Kysely is no transaction
+kysely(kyselyDb)
+// @ts-expect-error a database of Drizzle is no transaction
+drizzle(drizzleDb)
+// @ts-expect-error a Knex is no transaction
+knex(knexDb)
+// @ts-expect-error a client of Prisma is no transaction
+prisma(prismaDb)

@@ -47,3 +47,11 @@ export type {
   Store,
   WakeFacet,
 } from './store.ts'
+export {
+  type DriverTransaction,
+  handleOf,
+  type StatementTransaction,
+  type TransactionHandle,
+  type TransactionValue,
+  transactionHandle,
+} from './transaction.ts'

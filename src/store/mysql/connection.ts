@@ -165,6 +165,11 @@ export function runOn(raw: Raw, text: string): Promise<void> {
 /** Columns that hold bytes; all others that are binary to the server hold text in UTF-8, compared byte by byte. */
 const BYTES: ReadonlySet<string> = new Set(['payload', 'result', 'error', 'progress_note', 'data', 'message', 'NULL'])
 
+/** Whether bytes in a column of this name are text. */
+export function isTextColumn(name: string): boolean {
+  return !BYTES.has(name)
+}
+
 function resultOf(rows: unknown, fields: readonly FieldPacket[] | undefined): SqlResult {
   if (!Array.isArray(rows)) return { rows: [], changes: changesOf(rows) }
   if (rows.length > 0 && fields !== undefined) {
@@ -176,7 +181,7 @@ function resultOf(rows: unknown, fields: readonly FieldPacket[] | undefined): Sq
 
 /** Turns what the driver gives for one column into text, numbers and bytes of our own. */
 function mendColumn(rows: unknown[], column: number, name: string): void {
-  const isText = !BYTES.has(name)
+  const isText = isTextColumn(name)
   // The driver's rows are arrays, one value for each field.
   for (const row of rows as unknown[][]) {
     const value = row[column]

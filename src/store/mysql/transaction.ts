@@ -1,6 +1,7 @@
-/** Work inside a caller's own open transaction: `{ tx }` takes the app's `mysql2` connection, of either kind, on the same database. */
+/** Work inside a caller's own open transaction: `{ tx }` takes the app's `mysql2` connection, of either kind, on the same database, or a handle of `millrace/tx`. */
 import type { Connection as Raw } from 'mysql2'
-import { ConfigError } from '../../core/errors.ts'
+import { ConfigError, MillraceError } from '../../core/errors.ts'
+import { handleOf, type StatementTransaction } from '../contract/index.ts'
 import { int } from '../sql/rows.ts'
 import {
   Restart,
@@ -11,7 +12,8 @@ import {
   type Statement,
   type Transaction,
 } from '../sql/session.ts'
-import { executeOn, type Runner, runOn } from './connection.ts'
+import { statementRunner, unusable } from '../sql/statements.ts'
+import { executeOn, isTextColumn, type Runner, runOn } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isDuplicate, numberOf, translateError } from './errors.ts'
 
@@ -25,17 +27,12 @@ export async function withinTransaction<T>(
   tx: unknown,
   fn: (inner: Transaction) => Promise<T>,
 ): Promise<T> {
-  const raw = callbackConnection(tx)
-  if (raw === null) {
-    throw new ConfigError('CONFIG_INVALID', '`tx` is not a connection of mysql2', {
-      hint: 'Pass the connection on which your transaction is open: of createConnection, or what pool.getConnection() gave.',
-    })
-  }
-  const runner: Runner = {
-    execute: (text, values) => executeOn(raw, text, values),
-    run: (text) => runOn(raw, text),
-  }
+  const handle = handleOf(tx)
   try {
+    const runner =
+      handle?.kind === 'statements'
+        ? libraryRunner(handle)
+        : connectionRunner(handle === null ? tx : await handle.connection(), handle?.library)
     await begunOrRefused(runner)
     const { rows } = await runner.execute(HAS_TABLE, [db.settings.target.database, 'millrace_job'])
     if (int(rows[0]?.[0]) === 0) {
@@ -52,10 +49,44 @@ export async function withinTransaction<T>(
         },
       )
     }
+    if (handle?.kind === 'statements' && String(rows[0]?.[1]).includes('NO_BACKSLASH_ESCAPES')) {
+      throw new ConfigError(
+        'CONFIG_INVALID',
+        `\`tx\` of ${handle.library} is in the mode NO_BACKSLASH_ESCAPES: a library that writes values into its statements would write them wrongly`,
+        { hint: 'Take it out of sql_mode, or pass the connection of mysql2 itself.' },
+      )
+    }
     const now = await db.nowOn(runner)
     return await fn({ ...seeingAll(db.sessionOn(runner)), now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
   } catch (error) {
+    // Neither the server nor Millrace says this, so the library does: the transaction is over, or speaks to another database.
+    const isOurs = error instanceof MillraceError || numberOf(error) > 0 || error instanceof Restart
+    if (handle !== null && !isOurs) throw unusable(handle.library, 'MySQL or MariaDB', error)
     throw translateError(error, db.pool.where)
+  }
+}
+
+function connectionRunner(connection: unknown, library: string | undefined): Runner {
+  const raw = callbackConnection(connection)
+  if (raw === null) {
+    const whose = library === undefined ? '`tx`' : `the connection of this transaction of ${library}`
+    throw new ConfigError('CONFIG_INVALID', `${whose} is not a connection of mysql2`, {
+      hint: 'Pass the connection on which your transaction is open: of createConnection, what pool.getConnection() gave, or what an adapter of millrace/tx makes of a transaction on mysql2.',
+    })
+  }
+  return {
+    execute: (text, values) => executeOn(raw, text, values),
+    run: (text) => runOn(raw, text),
+  }
+}
+
+function libraryRunner(handle: StatementTransaction): Runner {
+  const runner = statementRunner(handle, isTextColumn)
+  return {
+    execute: (text, values) => runner.query(text, values),
+    run: async (text) => {
+      await runner.query(text)
+    },
   }
 }
 

@@ -59,17 +59,23 @@ export async function insertJobs(db: PostgresDatabase, jobs: readonly NewJob[]):
   return results
 }
 
-/** Inserts a batch inside somebody's transaction, which goes on whatever row is refused. */
+/**
+ * Inserts a batch inside somebody's transaction, which goes on whatever row is refused. Where a library is in between
+ * (`isOwn` false) nothing travels but text and numbers, by the slow road.
+ */
 export async function insertInside(
   db: PostgresDatabase,
   tx: Transaction,
   jobs: readonly NewJob[],
+  isOwn: boolean,
 ): Promise<readonly InsertResult[]> {
   if (jobs.length === 0) return []
   for (let tries = 1; ; tries++) {
     try {
       return await guarded(tx, () =>
-        jobs.some(isBound) ? insertBound(tx, jobs) : insertPlain(db, jobs, (sql, values) => tx.query(sql, values), tx),
+        !isOwn || jobs.some(isBound)
+          ? insertBound(tx, jobs)
+          : insertPlain(db, jobs, (sql, values) => tx.query(sql, values), tx),
       )
     } catch (error) {
       // Somebody else took a key meanwhile: now it is seen.
@@ -77,7 +83,7 @@ export async function insertInside(
       if (!isConstraint(error)) throw error
       const [only] = jobs
       if (jobs.length === 1 && only !== undefined) return [refused(only, error)]
-      return oneByOne(tx, jobs, (job) => insertInside(db, tx, [job]))
+      return oneByOne(tx, jobs, (job) => insertInside(db, tx, [job], isOwn))
     }
   }
 }

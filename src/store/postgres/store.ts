@@ -53,7 +53,7 @@ class PostgresStore implements Store {
     this.capabilities = { persistent: true, processes: true, transactions: true, push: settings.pooler === 'none' }
     this.jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),
-      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(db, inner, jobs)),
+      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner, isOwn) => insertInside(db, inner, jobs, isOwn)),
       exchange: (request) => exchange.run(request),
     })
     this.queues = queuesFacet(db)

@@ -1,7 +1,9 @@
-/** Work inside a caller's own open transaction: `{ tx }` takes the app's `pg` client on the same database. */
-import { ConfigError } from '../../core/errors.ts'
+/** Work inside a caller's own open transaction: `{ tx }` takes the app's `pg` client on the same database, or a handle of `millrace/tx`. */
+import { ConfigError, MillraceError } from '../../core/errors.ts'
+import { handleOf } from '../contract/index.ts'
 import type { Columns } from '../sql/rows.ts'
-import type { SqlResult, SqlValue, Transaction } from '../sql/session.ts'
+import type { Transaction } from '../sql/session.ts'
+import { type StatementRunner, statementRunner, unusable } from '../sql/statements.ts'
 import { parserOf } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
@@ -17,41 +19,61 @@ interface UserClient {
   }): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
 }
 
-const SAME_DATABASE = 'SELECT to_regclass($1)'
+/** As text: libraries do not know the type of a name. */
+const SAME_DATABASE = 'SELECT to_regclass($1)::text'
 
-/** Runs `fn` on the caller's connection, inside its transaction. */
+/** Runs `fn` on the caller's connection, inside its transaction. `isOwn`: through `pg` itself, which takes arrays as bytes. */
 export async function withinTransaction<T>(
   db: PostgresDatabase,
   tx: unknown,
-  fn: (inner: Transaction) => Promise<T>,
+  fn: (inner: Transaction, isOwn: boolean) => Promise<T>,
 ): Promise<T> {
-  if (!isClient(tx)) {
-    throw new ConfigError('CONFIG_INVALID', '`tx` is not a client of pg', {
-      hint: 'Pass the client on which your transaction is open: a Client, or what pool.connect() gave.',
-    })
-  }
-  const query = async (text: string, values: readonly SqlValue[] = []): Promise<SqlResult> => {
-    const result = await tx.query({ text, values, rowMode: 'array', types: { getTypeParser: parserOf } })
-    // Rows are arrays of what the parsers give.
-    return { rows: result.rows as readonly unknown[] as readonly Columns[], changes: result.rowCount ?? 0 }
-  }
+  const handle = handleOf(tx)
+  const isOwn = handle?.kind !== 'statements'
   try {
-    await begunOrRefused(query)
+    const runner =
+      handle?.kind === 'statements'
+        ? statementRunner(handle, () => false)
+        : clientRunner(handle === null ? tx : await handle.connection(), handle?.library)
+    await begunOrRefused(runner)
     const table = `${ident(db.settings.schema)}.job`
-    if ((await query(SAME_DATABASE, [table])).rows[0]?.[0] == null) {
+    if ((await runner.query(SAME_DATABASE, [table])).rows[0]?.[0] == null) {
       throw new ConfigError('CONFIG_INVALID', `\`tx\` is open on a database without the tables of ${db.pool.where}`, {
         hint: 'A transaction covers one database: open the store on the database of your app.',
       })
     }
-    const now = await db.nowOn({ query })
-    return await fn({ ...db.sessionOn({ query }), now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
+    const now = await db.nowOn(runner)
+    const inner = { ...db.sessionOn(runner), now, known: new Set<string>(), restarts: Number.MAX_SAFE_INTEGER }
+    return await fn(inner, isOwn)
   } catch (error) {
+    if (handle !== null && isUnusable(error)) throw unusable(handle.library, 'PostgreSQL', error)
     throw translateError(error, db.pool.where)
   }
 }
 
+/** Neither the server nor Millrace says this, so the library does: the transaction is over, or speaks to another database. */
+function isUnusable(error: unknown): boolean {
+  return !(error instanceof MillraceError) && codeOf(error).length !== 5
+}
+
+function clientRunner(client: unknown, library: string | undefined): StatementRunner {
+  if (!isClient(client)) {
+    const whose = library === undefined ? '`tx`' : `the connection of this transaction of ${library}`
+    throw new ConfigError('CONFIG_INVALID', `${whose} is not a client of pg`, {
+      hint: 'Pass the client on which your transaction is open: a Client, what pool.connect() gave, or what an adapter of millrace/tx makes of a transaction on pg.',
+    })
+  }
+  return {
+    async query(text, values = []) {
+      const result = await client.query({ text, values, rowMode: 'array', types: { getTypeParser: parserOf } })
+      // Rows are arrays of what the parsers give.
+      return { rows: result.rows as readonly unknown[] as readonly Columns[], changes: result.rowCount ?? 0 }
+    },
+  }
+}
+
 /** A savepoint needs a transaction block, which is the one way to ask for one that every version of the driver has. */
-async function begunOrRefused(query: (text: string) => Promise<SqlResult>): Promise<void> {
+async function begunOrRefused({ query }: StatementRunner): Promise<void> {
   try {
     await query('SAVEPOINT tx_probe')
     await query('RELEASE SAVEPOINT tx_probe')

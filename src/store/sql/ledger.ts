@@ -21,7 +21,7 @@ export type Reach = 'touch' | 'complete' | 'end'
 
 const LOCK_JOBS = `SELECT ${LOCKED_COLUMNS} FROM millrace_job WHERE id IN LIST($1 text) ORDER BY id FOR UPDATE`
 const STATES =
-  'SELECT id, state, 0 FROM millrace_job WHERE id IN LIST($1 text) UNION ALL ' +
+  'SELECT id, state, 0 AS has_ended FROM millrace_job WHERE id IN LIST($1 text) UNION ALL ' +
   'SELECT id, state, 1 FROM millrace_archive WHERE id IN LIST($2 text)'
 /** After so many tries locks are taken as they come; a deadlock then is the database's to find. */
 const MAX_RESTARTS = 5

@@ -81,7 +81,11 @@ export interface Database {
 
 /** Rows as the one parameter of a `RowsStatement` or a ROWS form. Bytes travel as hexadecimal text. */
 export function rowsJson(rows: readonly Readonly<Record<string, SqlValue>>[]): string {
-  return JSON.stringify(rows, (_, value: unknown) => (value instanceof Uint8Array ? hexOf(value) : value))
+  return JSON.stringify(rows, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
+    // Looked at as it stands in the row: a Buffer comes here as what its own `toJSON` made of it.
+    const own = this[name]
+    return own instanceof Uint8Array ? hexOf(own) : value
+  })
 }
 
 function hexOf(bytes: Uint8Array): string {

@@ -2,12 +2,14 @@
 import { realpathSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../../core/errors.ts'
+import { handleOf } from '../contract/index.ts'
 import type { Connection } from './connection.ts'
 
 const borrowed = new WeakMap<DatabaseSync, Connection>()
 
 /** Runs `fn` on the caller's connection, at once and without a transaction of its own. */
-export function withinTransaction<T>(c: Connection, tx: unknown, fn: (inner: Connection) => T): T {
+export function withinTransaction<T>(c: Connection, given: unknown, fn: (inner: Connection) => T): T {
+  const tx = connectionOf(given)
   if (!(tx instanceof DatabaseSync)) {
     throw new ConfigError('CONFIG_INVALID', '`tx` is not a DatabaseSync of node:sqlite', {
       hint: 'Pass the DatabaseSync on which your transaction is open.',
@@ -32,4 +34,17 @@ export function withinTransaction<T>(c: Connection, tx: unknown, fn: (inner: Con
   const inner = borrowed.get(tx) ?? c.borrow(tx)
   borrowed.set(tx, inner)
   return inner.read(() => fn(inner))
+}
+
+/** What a library's transaction stands on, when that is node:sqlite: another driver has its own copy of SQLite. */
+function connectionOf(given: unknown): unknown {
+  const handle = handleOf(given)
+  if (handle === null) return given
+  const connection = handle.kind === 'driver' ? handle.connection() : undefined
+  if (connection instanceof DatabaseSync) return connection
+  if (connection instanceof Promise) connection.catch(() => undefined)
+  throw new ConfigError('CONFIG_INVALID', `this transaction of ${handle.library} is not open on node:sqlite`, {
+    fields: { library: handle.library },
+    hint: 'The SQLite store works inside transactions of node:sqlite alone: pass its DatabaseSync, or enqueue after the commit.',
+  })
 }
