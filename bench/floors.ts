@@ -62,6 +62,17 @@ const POSTGRES: readonly Bound[] = [
   ratio('d100-kept.graphile', 0.8, 1.1),
   ratio('d100-kept.boss', 1.1, 1.5),
   ratio('d100-kept.redis', 1.8, 2.5),
+  atMostTimes('e.p50', 1),
+  atMostTimes('e.p99', 1),
+  ratio('h', 8, 15),
+  ratio('h.redis', 0.8, 1.3),
+  atMostTimes('load.p99', 1),
+  most('f-memory.idle', 15, 12),
+  most('f-memory.after', 35, 25),
+  ratio('fleet', 1),
+  most('fleet.errors', 0),
+  ratio('i-waiting', 0.8),
+  ratio('i-kept', 0.8),
 ]
 
 const MYSQL: readonly Bound[] = [
@@ -73,6 +84,17 @@ const MYSQL: readonly Bound[] = [
   ratio('d10-gone', 50, 200),
   ratio('d1-gone', 50, 200),
   ratio('d100-kept.sidequest', 30, 60),
+  most('e.p50', 8),
+  most('e.p99', 30),
+  most('e.cpu', 1),
+  ratio('h', 20, 40),
+  atMostTimes('load.p99', 0.2),
+  most('f-memory.idle', 28, 25),
+  most('f-memory.after', 45, 35),
+  ratio('fleet', 1),
+  most('fleet.errors', 0),
+  ratio('i-waiting', 0.8),
+  ratio('i-kept', 0.8),
 ]
 
 /** The bounds of each store. */

@@ -105,6 +105,45 @@ export function alone(name: string, settings: Readonly<Record<string, unknown>>)
   return { name, script: 'pressure', settings: { ...settings, side: 'millrace' } }
 }
 
+/** Pick-up by an idle worker, and what idling costs. `how` tells apart what is measured twice. */
+export function pickupLines(id: string, how: string): Line[] {
+  return [
+    { id: `${id}.p50`, title: `idle pick-up${how}, p50`, figure: 'p50', unit: 'ms' },
+    { id: `${id}.p99`, title: `idle pick-up${how}, p99`, figure: 'p99', unit: 'ms' },
+    { id: `${id}.cpu`, title: `idle worker${how}, CPU`, figure: 'idleCpu', unit: '%' },
+  ]
+}
+
+/** Memory of a worker above that of a bare Node; `after` says how many jobs it has done. */
+export function memoryLines(after: string): Line[] {
+  return [
+    { id: 'f-memory.idle', title: 'PSS above bare Node, idle', figure: 'idle', unit: 'MiB' },
+    { id: 'f-memory.after', title: `PSS above bare Node, after ${after}`, figure: 'after', unit: 'MiB' },
+  ]
+}
+
+/** A million that wait, and a million that are kept, beside the same rounds without them. */
+export function growth(rows: number, settings: Readonly<Record<string, unknown>>): Scenario[] {
+  const rounds = (name: string, fillRole: string, count: number): Side =>
+    alone(name, { ...settings, scenario: 'rounds', rounds: 5, fillRole, count })
+  const shown = rows.toLocaleString('en')
+  const few = rounds('10,000 waiting', 'fill', 0)
+  return [
+    {
+      key: 'i',
+      id: 'i-waiting',
+      sides: [rounds('Millrace', 'fill', rows), few],
+      lines: [rate('i-waiting', `process 50,000 while ${shown} wait`)],
+    },
+    {
+      key: 'i',
+      id: 'i-kept',
+      sides: [rounds('Millrace', 'keep', rows), few],
+      lines: [rate('i-kept', `process 50,000 beside ${shown} finished`)],
+    },
+  ]
+}
+
 /** The file of a side by its name. */
 export function sideOf(name: string): string {
   return name === 'bare Node' ? 'millrace' : name.toLowerCase()

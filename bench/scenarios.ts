@@ -5,9 +5,12 @@ import {
   BUSY_JOBS_PER_SECOND,
   beside,
   FULL,
+  growth,
   type Line,
+  memoryLines,
   NORMAL,
   pair,
+  pickupLines,
   QUICK,
   rate,
   type Scenario,
@@ -103,11 +106,6 @@ function processing({ jobs, fewJobs }: Sizes): Scenario[] {
 
 function latency({ pulses, idleMs, seconds }: Sizes): Scenario[] {
   const pickup = { scenario: 'pickup', count: pulses, idleMs }
-  const lines = (id: string, how: string): Line[] => [
-    { id: `${id}.p50`, title: `idle pick-up${how}, p50`, figure: 'p50', unit: 'ms' },
-    { id: `${id}.p99`, title: `idle pick-up${how}, p99`, figure: 'p99', unit: 'ms' },
-    { id: `${id}.cpu`, title: `idle worker${how}, CPU`, figure: 'idleCpu', unit: '%' },
-  ]
   const paired = (name: string, settings: Readonly<Record<string, unknown>>) => pair(name, { ...NORMAL, ...settings })
   return [
     {
@@ -119,13 +117,13 @@ function latency({ pulses, idleMs, seconds }: Sizes): Scenario[] {
         paired('plainjob', { ...pickup, concurrency: 1 }),
         paired('Sidequest', { ...pickup, concurrency: 10 }),
       ],
-      lines: lines('e', ''),
+      lines: pickupLines('e', ''),
     },
     {
       key: 'e',
       id: 'e-full',
       sides: [pair('Millrace', { ...FULL, ...pickup, concurrency: 10 })],
-      lines: lines('e-full', ' (fsync)'),
+      lines: pickupLines('e-full', ' (fsync)'),
     },
     {
       key: 'h',
@@ -172,37 +170,14 @@ function starting({ jobs, fewJobs }: Sizes): Scenario[] {
         pair('plainjob', { ...memory, concurrency: 1 }),
         pair('Sidequest', { ...memory, count: fewJobs }),
       ],
-      lines: [
-        { id: 'f-memory.idle', title: 'PSS above bare Node, idle', figure: 'idle', unit: 'MiB' },
-        {
-          id: 'f-memory.after',
-          title: `PSS above bare Node, after ${after} (Sidequest ${fewJobs.toLocaleString('en')})`,
-          figure: 'after',
-          unit: 'MiB',
-        },
-      ],
+      lines: memoryLines(`${after} (Sidequest ${fewJobs.toLocaleString('en')})`),
     },
   ]
 }
 
 function pressure({ rows, busySeconds, crowdSeconds }: Sizes): Scenario[] {
-  const rounds = (name: string, fillRole: string, count: number): Side =>
-    alone(name, { ...NORMAL, scenario: 'rounds', rounds: 5, fillRole, count })
-  const shown = rows.toLocaleString('en')
-  const few = rounds('10,000 waiting', 'fill', 0)
   return [
-    {
-      key: 'i',
-      id: 'i-waiting',
-      sides: [rounds('Millrace', 'fill', rows), few],
-      lines: [rate('i-waiting', `process 50,000 while ${shown} wait`)],
-    },
-    {
-      key: 'i',
-      id: 'i-kept',
-      sides: [rounds('Millrace', 'keep', rows), few],
-      lines: [rate('i-kept', `process 50,000 beside ${shown} finished`)],
-    },
+    ...growth(rows, NORMAL),
     {
       key: 'busy',
       id: 'busy',

@@ -1,6 +1,17 @@
 /** What is measured on PostgreSQL and on MySQL or MariaDB: the scenarios of scenarios.ts whose shape is the same, peers of their own. */
 import type { StoreName } from './places.ts'
-import { type Line, QUICK, rate, type Scenario, type Side, type Sizes, WHOLE } from './scenario.ts'
+import {
+  growth,
+  type Line,
+  memoryLines,
+  pickupLines,
+  QUICK,
+  rate,
+  type Scenario,
+  type Side,
+  type Sizes,
+  WHOLE,
+} from './scenario.ts'
 
 type ServerName = Exclude<StoreName, 'sqlite'>
 
@@ -10,19 +21,26 @@ type Counts = Readonly<Partial<Record<keyof typeof PEERS, number>>>
 
 const PEERS = {
   graphile: { name: 'graphile-worker', script: 'graphile-worker', settings: { tuned: true } },
-  boss: { name: 'pg-boss', script: 'pg-boss', settings: { tuned: true } },
+  boss: { name: 'pg-boss', script: 'pg-boss', settings: { tuned: true, batch: 1000 } },
   redis: { name: 'BullMQ (Redis)', script: 'bullmq', settings: { backend: 'redis' } },
   bullmq: { name: 'BullMQ (PostgreSQL)', script: 'bullmq', settings: { backend: 'postgres' } },
   sidequest: { name: 'Sidequest', script: 'sidequest', settings: {} },
   graphileAsIs: { name: 'graphile-worker, defaults', script: 'graphile-worker', settings: {} },
   bossAsIs: { name: 'pg-boss, defaults', script: 'pg-boss', settings: {} },
 } satisfies Record<string, Side>
+const MILLRACE: Side = { name: 'Millrace', script: 'millrace', settings: {} }
 const ON_POSTGRES = [PEERS.graphile, PEERS.boss, PEERS.bullmq, PEERS.sidequest].map(({ name }) => name)
 
 /** All scenarios of a server, in the order they are measured. */
 export function serverScenarios(store: ServerName, quick: boolean): readonly Scenario[] {
   const sizes = quick ? QUICK : WHOLE
-  return [...enqueueing(store, sizes), ...processing(store, sizes)]
+  return [
+    ...enqueueing(store, sizes),
+    ...processing(store, sizes),
+    ...latency(store, sizes),
+    ...costs(store, sizes),
+    ...growth(sizes.rows, {}),
+  ]
 }
 
 function enqueueing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
@@ -101,14 +119,115 @@ function processing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
   ]
 }
 
+function latency(store: ServerName, { pulses, idleMs, seconds }: Sizes): Scenario[] {
+  const pickup = { scenario: 'pickup', idleMs, concurrency: 10 }
+  const listening: Side = { ...PEERS.boss, settings: { tuned: true, listens: true } }
+  const onStore: readonly Side[] =
+    store === 'postgres' ? [PEERS.graphile, listening, PEERS.bullmq, PEERS.sidequest] : [PEERS.sidequest]
+  const all = [...onStore, PEERS.redis]
+  const paired = (peers: readonly Side[], settings: Settings) =>
+    [MILLRACE, ...peers].map((peer) => twoProcesses(store, peer, settings))
+  const mixed = { scenario: 'mixed', seconds, concurrency: 50 }
+  const load = { scenario: 'load', seconds, perSecond: 500, concurrency: 100 }
+  const together = `producer and worker at once, ${seconds} s`
+  return [
+    {
+      key: 'e',
+      id: 'e',
+      sides: paired(all, { ...pickup, count: pulses }),
+      lines: pickupLines('e', ''),
+    },
+    ...(store === 'postgres'
+      ? [
+          {
+            key: 'e',
+            id: 'e-defaults',
+            // pg-boss looks each two seconds: a job more often than that would not find it idle.
+            sides: paired([PEERS.graphileAsIs, PEERS.bossAsIs], { ...pickup, count: 10, gapMs: 2_300 }),
+            lines: pickupLines('e-defaults', ' (defaults)'),
+          },
+        ]
+      : []),
+    {
+      key: 'h',
+      id: 'h',
+      sides: paired(all, mixed),
+      lines: [
+        best(store, rate('h', together)),
+        lineBeside('redis', rate('h.redis', together)),
+        best(store, { id: 'h.p99', title: `${together}, end to end, p99`, figure: 'p99', unit: 'ms' }),
+      ],
+    },
+    {
+      key: 'load',
+      id: 'load',
+      sides: paired(all, load),
+      lines: [
+        best(store, { id: 'load.p50', title: '500 jobs a second, end to end, p50', figure: 'p50', unit: 'ms' }),
+        best(store, { id: 'load.p99', title: '500 jobs a second, end to end, p99', figure: 'p99', unit: 'ms' }),
+      ],
+    },
+  ]
+}
+
+function costs(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
+  const memory = { scenario: 'memory', count: jobs, concurrency: 100 }
+  const fleet = { scenario: 'fleet', count: jobs, concurrency: 100 }
+  const beside: Counts =
+    store === 'postgres' ? { graphile: jobs, boss: jobs, redis: jobs } : { sidequest: fewJobs, redis: jobs }
+  return [
+    {
+      key: 'f',
+      id: 'f-memory',
+      sides: [MILLRACE, ...(store === 'postgres' ? [PEERS.graphile, PEERS.boss] : []), PEERS.redis].map((peer) =>
+        twoProcesses(store, peer, memory),
+      ),
+      lines: memoryLines(jobs.toLocaleString('en')),
+    },
+    {
+      key: 'g',
+      id: 'g',
+      sides: sides(store, 'd', jobs, beside, { concurrency: 100 }),
+      lines: [
+        { id: 'g', title: 'CPU of the worker for 10,000 jobs, concurrency 100', figure: 'cpuPer10k', unit: 's' },
+        { id: 'g.server', title: 'CPU of the server meanwhile', figure: 'serverPer10k', unit: 's' },
+      ],
+    },
+    {
+      key: 'fleet',
+      id: 'fleet',
+      sides: [
+        twoProcesses(store, MILLRACE, { ...fleet, workers: 4 }),
+        twoProcesses(store, { ...MILLRACE, name: 'one worker' }, { ...fleet, workers: 1 }),
+      ],
+      lines: [
+        rate('fleet', 'four worker processes, concurrency 100 each'),
+        { id: 'fleet.errors', title: 'four worker processes, jobs not done once', figure: 'errors', unit: '' },
+      ],
+    },
+  ]
+}
+
+/** A worker and an enqueuer, or several workers: bench/sides/pair.js. */
+function twoProcesses(store: ServerName, { name, script, settings }: Side, more: Settings): Side {
+  return { name, script: 'pair', settings: { ...more, ...onServer(store, script), ...settings, side: script } }
+}
+
+/** Sidequest has a backend for each server. */
+function onServer(store: ServerName, script: string): Settings {
+  return script === 'sidequest' ? { backend: store } : {}
+}
+
 /** Millrace and the peers that are named, each with as many jobs as it is given. */
 function sides(store: ServerName, scenario: string, count: number, beside: Counts, settings: Settings = {}): Side[] {
   const peers = Object.entries(beside).map(([key, jobs]) => {
     const peer: Side = PEERS[key as keyof typeof PEERS] // Its keys are the peers'.
-    const backend = peer.script === 'sidequest' ? { backend: store } : {}
-    return { ...peer, settings: { ...settings, ...backend, ...peer.settings, scenario, count: jobs } }
+    return {
+      ...peer,
+      settings: { ...settings, ...onServer(store, peer.script), ...peer.settings, scenario, count: jobs },
+    }
   })
-  return [{ name: 'Millrace', script: 'millrace', settings: { ...settings, scenario, count } }, ...peers]
+  return [{ ...MILLRACE, settings: { ...settings, scenario, count } }, ...peers]
 }
 
 /** The line beside whichever peer on the same database is the best in that round. */

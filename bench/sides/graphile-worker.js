@@ -11,6 +11,7 @@ const { url, concurrency, tuned } = options
 const BEST = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 }
 const logger = new Logger(() => (level, message) => level === 'error' && console.error(message))
 const pool = new pg.Pool({ connectionString: url, ...(tuned && { max: 25 }) })
+pool.on('error', console.error)
 const utils = await makeWorkerUtils({ pgPool: pool, logger })
 await utils.migrate()
 

@@ -74,14 +74,19 @@ const ROLES = {
     await worker.done
     await stopped.promise
   },
-  /** One of several workers: begins when told, ends when nothing is left, and tells which jobs it ran. */
+  /** One of several workers: begins when told, ends when nothing is left, and tells which jobs it ran until when. */
   async fleet() {
     const ran = []
     const begin = new Promise((resolve) => process.once('message', resolve))
     process.send({ ready: true })
     await begin
-    await mill.work([telling(({ id }) => ran.push(id))], { concurrency, drain: true }).done
-    await tell({ ran })
+    let lastAt = 0
+    const handler = telling(({ id }) => {
+      ran.push(id)
+      lastAt = now()
+    })
+    await mill.work([handler], { concurrency, drain: true }).done
+    await tell({ fleet: { ran, lastAt } })
   },
   /** Calls for some seconds, `width` in flight, `gapMs` between an answer and the next; how long each took. */
   async caller() {

@@ -6,12 +6,11 @@ import { PgBoss } from 'pg-boss'
 import { serve } from './side.js'
 import { options, wait } from './timing.js'
 
-const { url, concurrency, tuned, batch = concurrency, listens, role } = options
+const { url, concurrency, tuned, batch = concurrency, listens } = options
 const boss = new PgBoss({ connectionString: url, useListenNotify: Boolean(tuned && listens) })
 boss.on('error', console.error)
 await boss.start()
-if (role !== 'worker' || (await boss.getQueue('noop')) === null)
-  await boss.createQueue('noop', { notify: Boolean(tuned && listens) })
+await boss.createQueue('noop', { notify: Boolean(tuned && listens) })
 const OPTIONS = tuned
   ? { batchSize: batch, burstWhenBatchFull: batch > 1, pollingIntervalSeconds: 0.5 }
   : { localConcurrency: concurrency }
