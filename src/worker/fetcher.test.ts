@@ -5,9 +5,9 @@ import { Fetcher } from './fetcher.ts'
 import { workerSettings } from './options.ts'
 import { Slots } from './slots.ts'
 
-function fetcherOfQuickJobs(): Fetcher {
+function fetcherOfQuickJobs(isRemote = false): Fetcher {
   const settings = workerSettings({ concurrency: 10, maxPrefetch: 100 })
-  const fetcher = new Fetcher(settings, new Slots(10, false), 'w', ['a'])
+  const fetcher = new Fetcher(settings, new Slots(10, false), 'w', ['a'], isRemote)
   // Far shorter than a round trip: as much ahead as there may be.
   for (let i = 0; i < 100; i++) fetcher.sawRun(0)
   return fetcher
@@ -38,6 +38,20 @@ function jobs(count: number, bytes: number): readonly ClaimedJob[] {
 }
 
 describe('fetching ahead', () => {
+  test('asks a server for half of the room at a time, so that one half runs while the other is under way', () => {
+    const fetcher = fetcherOfQuickJobs(true)
+
+    expect(fetcher.request()?.limit).toBe(55)
+    fetcher.add(jobs(55, 10), 1_000)
+    expect(fetcher.request()?.limit).toBe(55)
+    fetcher.add(jobs(55, 10), 1_000)
+    expect(fetcher.request()).toBeUndefined()
+  })
+
+  test('asks an embedded store for all of it', () => {
+    expect(fetcherOfQuickJobs().request()?.limit).toBe(110)
+  })
+
   test('is bounded by count while payloads are small', () => {
     const fetcher = fetcherOfQuickJobs()
 

@@ -4,7 +4,7 @@
  * Prefetch by Little's law (L = λW), not by a setting: ask for the free slots plus what will become free during one round
  * trip to the store, `slots × roundTrip / meanRun`, at most `maxPrefetch`. Both means are moving averages of what was
  * measured. While what waits here holds 1 MiB of payloads, nothing is fetched ahead: with large payloads the count alone
- * would let a worker hold hundreds of MiB. A job that has waited here for half its lease is given back, its attempt uncounted.
+ * would let a worker hold hundreds of MiB. On a server one claim takes half of that room at most: while its jobs run, the next is under way. A job that has waited here for half its lease is given back, its attempt uncounted.
  */
 
 import { MAX_BATCH_BYTES } from '../core/batch.ts'
@@ -30,6 +30,7 @@ export class Fetcher {
   readonly #slots: Slots
   readonly #workerId: string
   readonly #names: readonly string[]
+  readonly #isRemote: boolean
   #ready: Fetched[] = []
   #head = 0
   #waitingBytes = 0
@@ -39,11 +40,12 @@ export class Fetcher {
   /** Jobs claimed so far, for `maxJobs`. */
   claimed = 0
 
-  constructor(settings: WorkerSettings, slots: Slots, workerId: string, names: readonly string[]) {
+  constructor(settings: WorkerSettings, slots: Slots, workerId: string, names: readonly string[], isRemote = false) {
     this.#settings = settings
     this.#slots = slots
     this.#workerId = workerId
     this.#names = names
+    this.#isRemote = isRemote
   }
 
   /** How many fetched jobs wait for a slot. */
@@ -64,7 +66,8 @@ export class Fetcher {
             meanRunMs: this.#meanRunMs,
             maxPrefetch,
           })
-    const limit = Math.min(free + ahead - this.waiting, MAX_CLAIM, maxJobs - this.claimed)
+    const most = this.#isRemote && ahead > 0 ? Math.ceil((concurrency + ahead) / 2) : MAX_CLAIM
+    const limit = Math.min(free + ahead - this.waiting, most, MAX_CLAIM, maxJobs - this.claimed)
     if (limit <= 0) return undefined
     const queues = this.#shares(limit)
     if (queues !== 'all' && queues.length === 0) return undefined

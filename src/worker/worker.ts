@@ -3,7 +3,8 @@
  *
  * The loop is `#pump`. Whatever happens (a job ends, jobs arrive, a hint, the poll) asks for a pump in the next turn of the
  * event loop; a pump starts what has a slot and sends at most one exchange, which carries every outcome that has gathered
- * and a claim for the room there is. While one exchange is in flight, more outcomes gather for the next: batches grow with
+ * and a claim for the room there is. Where the store works in a process of its own, the next exchange is sent before what the
+ * last one brought is started: the database settles and claims one half while the other half runs. While one exchange is in flight, more outcomes gather for the next: batches grow with
  * the load and are single when there is none. A slot is refilled at once, its outcome still on the way: at most
  * `maxPrefetch` plus the slots are unsettled, and a crash runs exactly those again.
  */
@@ -68,7 +69,7 @@ export class Worker implements Service {
     this.#parts = parts
     this.#lastBeatAt = clock.monotonic()
     this.#slots = new Slots(settings.concurrency, settings.queues !== 'all')
-    this.#fetcher = new Fetcher(settings, this.#slots, parts.id, parts.registry.names)
+    this.#fetcher = new Fetcher(settings, this.#slots, parts.id, parts.registry.names, store.capabilities.remote)
     this.#reporter = new Reporter(parts.id, store, codec, clock, telemetry)
     this.#contact = new Contact(clock, telemetry, settings.leaseMs * 3)
     this.#attempts = new Attempts({
@@ -193,15 +194,17 @@ export class Worker implements Service {
     this.#isScheduled = false
     if (this.#isStopped) return
     this.#attempts.startReady()
-    if (this.#isInFlight || !this.#contact.mayTry) return
+    if (!this.#isInFlight && this.#contact.mayTry && !this.#send(this.#mayHaveMore)) this.#rest()
+  }
+
+  /** Sends what has gathered and a claim for the room there is. False when there is neither, unless it is only to look. */
+  #send(isLook: boolean): boolean {
     const settle = this.#settler.take()
     const mayClaim = this.#isClaiming && !this.#settler.isProbing && (this.#mayHaveMore || settle.length > 0)
     const claim = mayClaim ? this.#fetcher.request() : undefined
-    if (settle.length === 0 && claim === undefined && !this.#mayHaveMore) {
-      this.#rest()
-      return
-    }
+    if (settle.length === 0 && claim === undefined && !isLook) return false
     void this.#exchange(settle, claim)
+    return true
   }
 
   async #exchange(batch: readonly Outcome[], claim: ReturnType<Fetcher['request']>): Promise<void> {
@@ -224,16 +227,17 @@ export class Worker implements Service {
       if (claim !== undefined) this.#foundNothing = result.claimed.length === 0 && !result.more
       this.#fetcher.add(result.claimed, this.#attempts.leases.endOf(sentAt))
       this.#heard(result.cancelling)
+      this.#isInFlight = false
+      if (store.capabilities.remote && this.#isClaiming && result.claimed.length > 0) this.#send(false)
       // Paused while this claim was under way: what it brought goes back. Stopped for good: its leases end by themselves.
       if (this.#isClaiming) this.#attempts.startReady()
       else if (!this.#isStopped) this.#attempts.giveBack(Number.POSITIVE_INFINITY)
     } catch (error) {
-      this.#refused(batch, error)
-    } finally {
       this.#isInFlight = false
-      this.#rest()
-      if (this.#settler.waiting > 0 || this.#mayHaveMore) this.#schedule()
+      this.#refused(batch, error)
     }
+    this.#rest()
+    if (this.#settler.waiting > 0 || this.#mayHaveMore) this.#schedule()
   }
 
   #took(batch: readonly Outcome[], result: ExchangeResult): void {

@@ -89,7 +89,8 @@ export interface ExchangeResult {
   /** One per settlement, in order. */
   readonly settled: readonly SettleResult[]
   /**
-   * In claim order: priority (higher first), run time, id, per queue. Together at most 1 MiB of payload (`MAX_BATCH_BYTES`),
+   * In claim order: priority (higher first), run time, id, per queue. Between claims of 32 jobs or more that follow each other
+   * a store may pass over, for 100 ms, a job that became claimable at an earlier place (PostgreSQL does). Together at most 1 MiB of payload (`MAX_BATCH_BYTES`),
    * but for one larger job, which is given alone. Either jobs with fewer than two losses, or exactly
    * one with two or more (claimed alone).
    */

@@ -19,6 +19,8 @@ export interface Capabilities {
   readonly transactions: boolean
   /** `wake.subscribe` hears of other processes' inserts without polling. */
   readonly push: boolean
+  /** The database works in a process of its own: while a call is under way, this one can run handlers. */
+  readonly remote: boolean
 }
 
 /** The latest schema version this code knows, and the one the store has (0: no tables yet). */

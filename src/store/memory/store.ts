@@ -35,7 +35,13 @@ type Run = <T>(work: (now: number) => T, wakes?: boolean) => Promise<T>
 
 class MemoryStore implements Store {
   readonly description = 'memory'
-  readonly capabilities = { persistent: false, processes: false, transactions: false, push: true } as const
+  readonly capabilities = {
+    persistent: false,
+    processes: false,
+    transactions: false,
+    push: true,
+    remote: false,
+  } as const
   readonly jobs: JobsFacet
   readonly queues: QueuesFacet
   readonly state

@@ -33,7 +33,13 @@ export function createMysqlStore(options: MysqlOptions): Store {
 class MysqlStore implements Store {
   readonly description: string
   /** Wake hints are found by polling, within a quarter of a second. */
-  readonly capabilities: Capabilities = { persistent: true, processes: true, transactions: true, push: false }
+  readonly capabilities: Capabilities = {
+    persistent: true,
+    processes: true,
+    transactions: true,
+    push: false,
+    remote: true,
+  }
   readonly jobs: JobsFacet
   readonly queues: QueuesFacet
   readonly state: StateFacet

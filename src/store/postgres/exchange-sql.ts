@@ -2,14 +2,19 @@
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
+// A row is looked up once and then touched at its place (`ctid`): one that somebody changes meanwhile has another, is not
+// touched, and so is missed. Written as lookups and with a limit, which the planner takes for a few rows: for a table that was
+// empty when the statement was planned it would else walk all of it for each batch.
 // `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
 const SETTLE =
   ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]) ' +
-  'AS v(id, epoch, run_ms, result)), held AS MATERIALIZED (SELECT j.id, s.run_ms, s.result FROM s JOIN millrace_job j ' +
-  'ON j.id = s.id WHERE j.epoch = s.epoch AND j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 ' +
-  'AND j.unique_key IS NULL FOR UPDATE OF j), ' +
-  'fit AS MATERIALIZED (SELECT count(*) = cardinality(@ids::text[]) AS settles FROM held), ' +
-  'gone AS (DELETE FROM millrace_job j USING held, fit WHERE fit.settles AND j.id = held.id RETURNING j.*, held.run_ms, held.result), ' +
+  'AS v(id, epoch, run_ms, result)), held AS MATERIALIZED (SELECT f.spot, s.run_ms, s.result FROM s CROSS JOIN LATERAL ' +
+  '(SELECT j.ctid AS spot FROM millrace_job j WHERE j.id = s.id AND j.epoch = s.epoch AND j.worker_id = @worker ' +
+  'AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL OFFSET 0) f LIMIT cardinality(@ids::text[])), ' +
+  'gone AS (DELETE FROM millrace_job j USING held WHERE j.ctid = held.spot RETURNING j.*, held.run_ms, held.result), ' +
+  // What cannot be read as a truth value ends the statement, and undoes it; the sentence is for the server's log.
+  'fit AS MATERIALIZED (SELECT CASE WHEN count(*) = cardinality(@ids::text[]) THEN true ELSE ' +
+  "('millrace settles these one by one, plain are only ' || count(*))::boolean END AS settles FROM gone), " +
   'kept AS (INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, ' +
   'attempt_offset, losses, crashes, epoch, worker_id, started_at, finished_at, progress, progress_note, timeout_ms, retry, ' +
   'tags, payload, result) SELECT id, name, version, queue, priority, 5, created_at, run_at, attempts + 1, attempt_offset, ' +
@@ -20,6 +25,10 @@ const NAMED_SHARES =
   ', shares AS MATERIALIZED (SELECT v.queue, v.most, v.ord FROM unnest(@queues::text[], @mosts::bigint[]) WITH ORDINALITY ' +
   'AS v(queue, most, ord) WHERE NOT EXISTS (SELECT 1 FROM millrace_queue p WHERE p.name = v.queue AND p.paused_at IS NOT NULL) ' +
   'ORDER BY v.ord)'
+// Where the last claim ended, within its priority (see streak.ts).
+const STREAK_SHARES = NAMED_SHARES.replace('v.most, v.ord', 'v.most, v.priority, v.run_at, v.after, v.ord')
+  .replace('@mosts::bigint[])', '@mosts::bigint[], @priorities::bigint[], @runAts::bigint[], @afters::text[])')
+  .replace('v(queue, most, ord)', 'v(queue, most, priority, run_at, after, ord)')
 // Every queue with pending jobs, found by one step each; the limit shared evenly, another queue first each time.
 const ALL_SHARES =
   ', q (name) AS (SELECT min(queue) FROM millrace_job WHERE state = 2 UNION ALL SELECT (SELECT min(queue) FROM millrace_job ' +
@@ -29,17 +38,21 @@ const ALL_SHARES =
   '(@limit::bigint + total - 1) / total AS most, (n - 1 + total - @turn::bigint % total) % total AS ord FROM open ORDER BY 3)'
 const CLAIM =
   ', found AS MATERIALIZED (SELECT f.*, shares.ord, shares.most FROM fit JOIN shares ON fit.settles CROSS JOIN LATERAL ' +
-  '(SELECT j.id, j.losses >= 2 OR j.payload IS NULL AS is_special, octet_length(j.payload) AS size FROM millrace_job j WHERE j.state = 2 ' +
+  '(SELECT j.ctid AS spot, j.losses >= 2 OR j.payload IS NULL AS is_special, octet_length(j.payload) AS size FROM millrace_job j WHERE j.state = 2 ' +
   'AND j.queue = shares.queue AND j.name = ANY (@names::text[]) AND (j.expires_at IS NULL OR j.expires_at > ' +
   '(SELECT now FROM t)) ORDER BY j.priority DESC, j.run_at, j.id LIMIT shares.most FOR UPDATE OF j SKIP LOCKED) f ' +
   'LIMIT @limit::bigint), ' +
   'plain AS MATERIALIZED (SELECT NOT coalesce(bool_or(is_special), false) AND ' +
   `coalesce(sum(size), 0) <= ${MAX_BATCH_BYTES} AS claims FROM found), ` +
   'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = t.now, ' +
-  'lease_until = t.now + @lease::bigint FROM found, plain, t WHERE plain.claims AND j.id = found.id ' +
+  'lease_until = t.now + @lease::bigint FROM found, plain, t WHERE plain.claims AND j.ctid = found.spot ' +
   'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, j.attempts, j.attempt_offset, j.losses, j.crashes, ' +
   'j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
   '(j.dependents > 0 OR j.unique_key IS NOT NULL)::int AS is_bound, found.ord, found.most)'
+const STREAK_CLAIM = CLAIM.replace(
+  'j.name = ANY',
+  'j.priority = shares.priority AND (j.run_at, j.id) > (shares.run_at, shares.after) AND j.name = ANY',
+).replace('ORDER BY j.priority DESC, j.run_at, j.id', 'ORDER BY j.run_at, j.id')
 // One row of its own, before those that were taken: told apart by its missing name.
 const HEAD =
   ' SELECT (SELECT json_agg(json_build_array(id, epoch))::text FROM millrace_job WHERE cancelling = 1 AND ' +
@@ -57,6 +70,8 @@ export const EXCHANGE_SQL = {
   settle: TIME + SETTLE + HEAD + SETTLED,
   claimNamed: TIME + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
   claimAll: TIME + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+  claimOn: TIME + NO_SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
+  bothOn: TIME + SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   bothNamed: TIME + SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
   bothAll: TIME + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
 } as const

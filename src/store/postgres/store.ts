@@ -50,7 +50,13 @@ class PostgresStore implements Store {
     this.#wake = wake
     this.description = db.pool.where
     // Behind a pooler in transaction mode nobody can listen.
-    this.capabilities = { persistent: true, processes: true, transactions: true, push: settings.pooler === 'none' }
+    this.capabilities = {
+      persistent: true,
+      processes: true,
+      transactions: true,
+      push: settings.pooler === 'none',
+      remote: true,
+    }
     this.jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),
       insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner, isOwn) => insertInside(db, inner, jobs, isOwn)),

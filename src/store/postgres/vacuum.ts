@@ -9,7 +9,7 @@
  */
 import type { PostgresDatabase } from './database.ts'
 
-const EACH_JOBS = 50_000
+const EACH_JOBS = 200_000
 /** A pause of so many times what the last one took. */
 const REST = 20
 const VACUUM = 'VACUUM (TRUNCATE false, SKIP_LOCKED) millrace_job'

@@ -67,7 +67,7 @@ class SqliteStore implements Store {
     this.#watch = new WalWatch(connection)
     const isFile = connection.path !== ':memory:'
     this.description = `sqlite ${connection.path}`
-    this.capabilities = { persistent: isFile, processes: isFile, transactions: isFile, push: isFile }
+    this.capabilities = { persistent: isFile, processes: isFile, transactions: isFile, push: isFile, remote: false }
     this.jobs = jobsFacet(connection)
     this.queues = queuesFacet(connection)
     this.state = stateFacet(connection)
