@@ -15,6 +15,12 @@ const SERVER_NOW = "CAST(timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(
 /** Begun again this often before a conflict is the caller's. */
 const MAX_CONFLICTS = 12
 const MAX_RESTARTS = 50
+/**
+ * A transaction is what lies between these two, not what follows START TRANSACTION: a deadlock ends the server's transaction
+ * at once, and what was already sent behind the statement that met it would then commit itself.
+ */
+const BEGIN = 'SET autocommit = 0'
+const COMMIT = 'SET autocommit = 1'
 const UNPREPARED = /^(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) row_guard$/
 
 /** What a transaction asks first; the time is the first column of the first row. */
@@ -108,13 +114,10 @@ export class MysqlDatabase implements Database {
   ): Promise<{ readonly value: T } | { readonly again: 'conflict' | 'restart' | 'lost' }> {
     let hasBegun = false
     try {
-      const [, { now, rows }] = await Promise.all([
-        connection.run('START TRANSACTION'),
-        this.#openOn(connection, opening),
-      ])
+      const [, { now, rows }] = await Promise.all([connection.run(BEGIN), this.#openOn(connection, opening)])
       hasBegun = true
       const value = await fn({ ...this.sessionOn(connection), now, opening: rows, known, restarts })
-      await connection.run('COMMIT')
+      await connection.run(COMMIT)
       return { value }
     } catch (error) {
       // Nothing was written yet: whoever ended the connection, another one may do.
@@ -122,7 +125,7 @@ export class MysqlDatabase implements Database {
         connection.destroy()
         return { again: 'lost' }
       }
-      if (!connection.isBroken) await connection.run('ROLLBACK').catch(() => connection.destroy())
+      if (!connection.isBroken) await undo(connection).catch(() => connection.destroy())
       if (error instanceof Restart && restarts < MAX_RESTARTS) return { again: 'restart' }
       if (isConflict(error) && mayRepeat) return { again: 'conflict' }
       throw error
@@ -168,6 +171,11 @@ function poolOf(settings: MysqlSettings): Pool<Connection> {
     isLost,
     translate: (error) => translateError(error, where),
   })
+}
+
+async function undo(connection: Connection): Promise<void> {
+  await connection.run('ROLLBACK')
+  await connection.run(COMMIT)
 }
 
 /** Longer each time and never the same, so that those who met do not meet again. */
