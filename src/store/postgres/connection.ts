@@ -3,6 +3,7 @@ import type { Client, ClientConfig, QueryArrayConfig } from 'pg'
 import { ConfigError } from '../../core/errors.ts'
 import type { Columns } from '../sql/rows.ts'
 import type { SqlResult } from '../sql/session.ts'
+import { isAfterFailure } from './errors.ts'
 import type { PostgresSettings, PostgresTarget } from './options.ts'
 
 type Value = string | number | null | Uint8Array | readonly string[] | readonly number[]
@@ -17,6 +18,8 @@ export class Connection {
   readonly #client: Client
   readonly #names: Map<string, string> | undefined
   #isBroken = false
+  /** The first of the statements that failed since the last that did not. */
+  #failure: { readonly error: unknown } | null = null
   /** See `Pooled`. */
   idleSince = 0
 
@@ -64,9 +67,18 @@ export class Connection {
     const config: QueryArrayConfig<unknown[]> = { text, values: values as unknown[], rowMode: 'array' }
     const name = this.#nameOf(text)
     if (name !== undefined) config.name = name
-    const result = await this.#client.query(config)
+    const result = await this.#client.query(config).catch((error: unknown) => {
+      this.#failure ??= { error }
+      throw error
+    })
+    this.#failure = null
     // Rows are arrays of what `parsers` give, which are columns.
     return { rows: result.rows as readonly unknown[] as readonly Columns[], changes: result.rowCount ?? 0 }
+  }
+
+  /** What failed first, when this error only says that the transaction has failed before. */
+  reasonOf(error: unknown): unknown {
+    return isAfterFailure(error) && this.#failure !== null ? this.#failure.error : error
   }
 
   /** Runs constant text without parameters, several statements too. */

@@ -131,7 +131,9 @@ export class PostgresDatabase implements Database {
       const value = await fn({ ...this.sessionOn(connection), now, known, restarts })
       await connection.run('COMMIT')
       return { value }
-    } catch (error) {
+    } catch (caught) {
+      // Statements travel together, and the first to fail need not be the first that is heard of.
+      const error = connection.reasonOf(caught)
       if (!connection.isBroken) await connection.run('ROLLBACK').catch(() => connection.destroy())
       if (error instanceof Restart && restarts < MAX_RESTARTS) return { again: 'restart' }
       if (isConflict(error) && mayRepeat) return { again: 'conflict' }

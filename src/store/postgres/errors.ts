@@ -13,6 +13,11 @@ export function isConflict(error: unknown): boolean {
   return code === '40001' || code === '40P01'
 }
 
+/** The statement was not looked at: another one of its transaction, sent before it, has failed. */
+export function isAfterFailure(error: unknown): boolean {
+  return codeOf(error) === '25P02'
+}
+
 /** A row was refused: a constraint, a value that a column cannot hold, a key longer than an index takes. */
 export function isConstraint(error: unknown): boolean {
   return /^(22|23|54)/.test(codeOf(error))
@@ -76,7 +81,7 @@ export function translateError(error: unknown, where: string): unknown {
       'schema',
       'STORE_READ_ONLY',
       `${where} forbids it: ${said}`,
-      'Grant this role what it needs on the schema.',
+      'Connect as a role that may: docs/postgresql.md lists the rights of migrator, worker and viewer.',
     )
   if (isConstraint(error)) return make('constraint', 'STORE_CONSTRAINT', `${where} refused a row: ${said}`)
   if (code.length === 5 && /^[0-9A-Z]+$/.test(code)) return make('schema', 'STORE_CONSTRAINT', `${where}: ${said}`)
