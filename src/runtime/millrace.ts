@@ -152,7 +152,7 @@ function retentionOf(given: OpenOptions['retention'] = {}): Retention {
 
 async function refuseOlder(store: Store): Promise<void> {
   const { current, latest } = await store.schemaVersion()
-  if (current === latest) return
+  if (current >= latest) return
   throw new StoreError(
     'schema',
     'STORE_OLDER',

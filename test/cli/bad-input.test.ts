@@ -82,7 +82,7 @@ describe('a store', () => {
     writeFileSync(join(folder, 'text.db'), 'this is no database '.repeat(300))
     await storeIn(folder)
     const db = new DatabaseSync(join(folder, 'millrace.db'))
-    db.exec('INSERT INTO millrace_schema (version, applied_at) VALUES (999, 0)')
+    db.exec('INSERT INTO millrace_schema (version, applied_at, oldest) VALUES (999, 0, 999)')
     db.close()
 
     for (const [store, code, said] of [

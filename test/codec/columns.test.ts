@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
-import { MIGRATIONS } from '../../src/store/sqlite/schema.ts'
+import { STEPS } from '../../src/store/sqlite/migrate.ts'
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/encryption.md'), 'utf8')
 
 describe('C15: every column that can hold text', () => {
   it('is listed as sealed, hashed or in the clear, with the reason', () => {
     const db = new DatabaseSync(':memory:')
-    for (const migration of MIGRATIONS) db.exec(migration)
+    for (const { statements } of STEPS) db.exec(statements.join(';'))
     const columns = db
       .prepare(
         "SELECT t.name AS t, c.name AS c FROM pragma_table_list t JOIN pragma_table_info(t.name) c WHERE t.name LIKE 'millrace%' AND c.type IN ('TEXT', 'BLOB')",

@@ -56,7 +56,7 @@ describe('what cannot be opened', () => {
     const path = tempStorePath()
     await (await Millrace.open({ store: `sqlite:${path}` })).close()
     const db = new DatabaseSync(path)
-    db.exec('INSERT INTO millrace_schema (version, applied_at) VALUES (999, 0)')
+    db.exec('INSERT INTO millrace_schema (version, applied_at, oldest) VALUES (999, 0, 999)')
     db.close()
 
     const error = await refusal(path)

@@ -16,7 +16,7 @@ await describeOn('mysql', (server) => {
     const applied = await Promise.all(stores.map((store) => store.migrate()))
 
     expect(applied.flat()).toEqual([1])
-    expect(await stores[7]?.schemaVersion()).toEqual({ current: 1, latest: 1 })
+    expect(await stores[7]?.schemaVersion()).toEqual({ current: 1, latest: 1, oldest: 1 })
   })
 
   it('takes up a migration that was interrupted', async () => {

@@ -16,7 +16,7 @@ await describeOn('postgres', (server) => {
     const applied = await Promise.all(stores.map((store) => store.migrate()))
 
     expect(applied.flat()).toEqual([1])
-    expect(await stores[7]?.schemaVersion()).toEqual({ current: 1, latest: 1 })
+    expect(await stores[7]?.schemaVersion()).toEqual({ current: 1, latest: 1, oldest: 1 })
   })
 
   it('says what to do about tables that are not there', async () => {

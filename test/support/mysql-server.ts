@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import { afterAll } from 'vitest'
 import { type PrivateServer, startPrivateServer } from './private-server.ts'
+import { roleNames, roleStatements, roleUrls } from './roles.ts'
 import type { TestServer } from './servers.ts'
 
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/bin', ...(process.env.PATH ?? '').split(':')]
@@ -59,6 +60,8 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
   }
   const made = new Set<string>()
   const free: string[] = []
+  const granted = new Set<string>()
+  let hasRoles = false
   const run = async (sql: string) => (await connected()).query(sql)
   const found: TestServer = {
     kind: 'mysql',
@@ -79,6 +82,7 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
       const name = databaseOf(fresh)
       await run(`DROP DATABASE IF EXISTS ${mysql.escapeId(name)}`)
       made.delete(name)
+      granted.delete(name)
     },
     borrowUrl: () => free.pop() ?? found.freshUrl(),
     async giveBack(used) {
@@ -86,7 +90,19 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
       for (const table of await filledTables(await connected(), name)) await run(`DELETE FROM ${table}`)
       free.push(used)
     },
+    async rolesOf(used) {
+      const name = databaseOf(used)
+      const [make, grant] = roleStatements('mysql.md', /\bapp(?=\.\*)/g, mysql.escapeId(name))
+      const statements = [...(hasRoles ? [] : make), ...(granted.has(name) ? [] : grant)]
+      for (const statement of statements) await run(statement)
+      hasRoles = true
+      granted.add(name)
+      return roleUrls(used)
+    },
     async close() {
+      if (hasRoles) for (const name of roleNames()) await run(`DROP USER ${mysql.escapeId(name)}`)
+      hasRoles = false
+      granted.clear()
       for (const name of made) await run(`DROP DATABASE IF EXISTS ${mysql.escapeId(name)}`)
       made.clear()
       await (await client)?.end()

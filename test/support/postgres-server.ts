@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll } from 'vitest'
 import { type PrivateServer, startPrivateServer } from './private-server.ts'
+import { roleNames, roleStatements, roleUrls } from './roles.ts'
 import type { TestServer } from './servers.ts'
 
 const DEBIAN = '/usr/lib/postgresql'
@@ -52,6 +53,11 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
     return client
   }
   const free: string[] = []
+  const granted = new Set<string>()
+  let hasRoles = false
+  const run = async (statements: readonly string[]) => {
+    for (const statement of statements) await (await connected()).query(statement)
+  }
   const found: TestServer = {
     kind: 'postgres',
     url,
@@ -64,6 +70,7 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
     // Migrating makes the schema.
     create: async () => undefined,
     async drop(fresh) {
+      granted.delete(schemaOf(fresh))
       await (await connected()).query(`DROP SCHEMA IF EXISTS ${pg.escapeIdentifier(schemaOf(fresh))} CASCADE`)
     },
     borrowUrl: () => free.pop() ?? found.freshUrl(),
@@ -74,8 +81,20 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
       await (await connected()).query(names.map((name) => `DELETE FROM ${name};`).join(' '))
       free.push(used)
     },
+    async rolesOf(used) {
+      const schema = schemaOf(used)
+      const [make, grant] = roleStatements('postgresql.md', /\bmillrace\b/g, pg.escapeIdentifier(schema))
+      if (!hasRoles) await run(make)
+      hasRoles = true
+      if (!granted.has(schema)) await run(grant)
+      granted.add(schema)
+      return roleUrls(used)
+    },
     async close() {
       for (const used of free.splice(0)) await found.drop(used)
+      if (hasRoles) for (const name of roleNames()) await run([`DROP OWNED BY ${name} CASCADE`, `DROP ROLE ${name}`])
+      hasRoles = false
+      granted.clear()
       await (await client)?.end()
       client = undefined
       await stop()

@@ -14,6 +14,13 @@ export type ServerKind = 'postgres' | 'mysql'
 /** Both, for tests that ask the same of each. */
 export const SERVER_KINDS: readonly ServerKind[] = ['postgres', 'mysql']
 
+/** The three documented roles, each as the URL of one store. */
+export interface Roles {
+  readonly migrator: string
+  readonly worker: string
+  readonly viewer: string
+}
+
 /** A server that tests may use. */
 export interface TestServer {
   readonly kind: ServerKind
@@ -29,6 +36,8 @@ export interface TestServer {
   borrowUrl(): string
   /** Empties a borrowed store for the next test. */
   giveBack(url: string): Promise<void>
+  /** The URLs of such a store for the three roles of docs/postgresql.md and docs/mysql.md, made as those pages say. */
+  rolesOf(url: string): Promise<Roles>
   /** Disconnects, and ends the server when the tests started it. */
   close(): Promise<void>
 }

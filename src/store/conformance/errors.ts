@@ -47,6 +47,7 @@ export function errorCases(test: Case): void {
         () => f.store.ping(),
         () => f.store.time(),
         () => f.store.migrate(),
+        () => f.store.plan(),
         () => f.store.schemaVersion(),
       ]
       for (const call of calls) {

@@ -11,6 +11,12 @@ export function lifeCycleCases(test: Case): void {
       const version = await f.store.schemaVersion()
       expect(version.current).toBe(version.latest)
       expect(version.latest).toBeGreaterThan(0)
+      expect(version.oldest).toBeGreaterThan(0)
+      expect(version.oldest).toBeLessThanOrEqual(version.current)
+    })
+
+    test('plans nothing when no step is missing', async (f) => {
+      expect(await f.store.plan()).toEqual([])
     })
 
     test('migrates from many connections at once without harm', async (f) => {

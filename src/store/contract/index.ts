@@ -37,6 +37,7 @@ export type { EdgePolicy, InsertResult, NewEdge, NewJob, NewUnique } from './new
 export type {
   Capabilities,
   ClusterFacet,
+  MigrationStep,
   NodeRow,
   Percentiles,
   QueueInfo,

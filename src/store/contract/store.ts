@@ -27,6 +27,15 @@ export interface Capabilities {
 export interface SchemaVersion {
   readonly current: number
   readonly latest: number
+  /** The oldest version that a program may know and still work on the store as it is. 0 when there are no tables. */
+  readonly oldest: number
+}
+
+/** One numbered step of the schema, as the database takes it: statements to run in order, each without its semicolon. */
+export interface MigrationStep {
+  /** The version that the store has after it. */
+  readonly version: number
+  readonly statements: readonly string[]
 }
 
 /** A queue as it stands. */
@@ -116,15 +125,26 @@ export interface Store {
   /** For people: the driver and where it is, without secrets. */
   readonly description: string
   readonly capabilities: Capabilities
-  /** Connects. Refuses a store of a newer schema. Does not migrate. */
+  /**
+   * Connects. Refuses a store whose schema is newer than what this code may work on (`STORE_NEWER`): each version says the
+   * oldest one that may go on, so that workers of the deploy before do until they are replaced. Does not migrate.
+   */
   open(): Promise<void>
   /** Waits for calls under way, then disconnects. Idempotent; later calls fail with kind `closed`. */
   close(): Promise<void>
   /** The store's clock, milliseconds since the epoch. Never goes back within one connection. */
   time(): Promise<number>
   ping(): Promise<void>
-  /** Brings the schema to the latest version. Safe with many at once. Returns the versions applied. */
+  /**
+   * Brings the schema to the latest version, step by step. Safe with many at once and while workers run; may be repeated
+   * after it was interrupted. Returns the versions that this call applied; none when the store is as new or newer.
+   */
   migrate(): Promise<readonly number[]>
+  /**
+   * The steps that `migrate` would apply now, for people who run them themselves: run as they are, one after the other, they
+   * leave what `migrate` leaves. Changes nothing. Empty when none is missing.
+   */
+  plan(): Promise<readonly MigrationStep[]>
   schemaVersion(): Promise<SchemaVersion>
   readonly jobs: JobsFacet
   readonly queues: QueuesFacet

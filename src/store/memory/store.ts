@@ -8,7 +8,7 @@
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { SteadyTime } from '../../base/steady-time.ts'
 import { StoreError } from '../../core/errors.ts'
-import type { JobsFacet, QueuesFacet, Store } from '../contract/index.ts'
+import type { JobsFacet, MigrationStep, QueuesFacet, Store } from '../contract/index.ts'
 import { claim } from './claim.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { expire, nextDue, promote, reclaim, unblock } from './due.ts'
@@ -82,8 +82,12 @@ class MemoryStore implements Store {
     return this.#run(() => [])
   }
 
+  plan(): Promise<readonly MigrationStep[]> {
+    return this.#run(() => [])
+  }
+
   schemaVersion() {
-    return this.#run(() => ({ current: 1, latest: 1 }))
+    return this.#run(() => ({ current: 1, latest: 1, oldest: 1 }))
   }
 
   async #run<T>(work: (now: number) => T, wakes = false): Promise<T> {

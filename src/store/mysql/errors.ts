@@ -31,6 +31,11 @@ export function isDuplicate(error: unknown): boolean {
   return numberOf(error) === 1062
 }
 
+/** What a statement makes is there already (table, column, index), or what it takes away is gone. */
+export function isMade(error: unknown): boolean {
+  return [1050, 1060, 1061, 1091].includes(numberOf(error))
+}
+
 /** The connection ended, or never came about; what was sent on it may or may not have happened. */
 export function isLost(error: unknown): boolean {
   return LOST.has(numberOf(error)) || isOfSocket(error, codeOf(error))
@@ -82,7 +87,7 @@ export function translateError(error: unknown, where: string): unknown {
     return make('schema', 'STORE_OLDER', `${where} lacks a table of this version: ${said}`, 'Run: millrace migrate up')
   }
   if (FORBIDDEN.has(number)) {
-    const hint = 'Grant this user what it needs on the database.'
+    const hint = 'Connect as a user that may: docs/mysql.md lists the rights of migrator, worker and viewer.'
     return make('schema', 'STORE_READ_ONLY', `${where} forbids it: ${said}`, hint)
   }
   if (number === 1153) {

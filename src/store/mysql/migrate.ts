@@ -1,75 +1,121 @@
-/** Schema versions: reads them, applies what is missing, refuses what is newer than this code. */
+/**
+ * Schema versions: reads them, applies what is missing, refuses what is newer than this code may work on.
+ *
+ * The steps run on a connection of their own, without the deadline of other calls, under one lock of the server that goes
+ * with the connection. No transaction spans the making of tables here: a step that was interrupted is run again from its
+ * first statement, and what the server says is there already is taken as done. A statement that waits for a table gives up
+ * after a second, since whoever comes after it waits as well, and is tried again.
+ */
 import { createHash } from 'node:crypto'
-import { StoreError } from '../../core/errors.ts'
-import type { SchemaVersion } from '../contract/store.ts'
+import type { MigrationStep, SchemaVersion } from '../contract/store.ts'
+import { MIGRATION_WAIT_S, type Migration, migrationPause, migrationWaited, refuseNewer } from '../sql/migrations.ts'
 import { int } from '../sql/rows.ts'
-import type { Runner } from './connection.ts'
+import { Connection, type Runner } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
-import { MIGRATIONS, VERSION_TABLE } from './schema.ts'
+import { isConflict, isMade } from './errors.ts'
+import { MIGRATIONS, OLDEST, VERSION_TABLE } from './schema.ts'
+
+/** The steps of this version. */
+export const STEPS: readonly Migration[] = MIGRATIONS.map((statements, i) => ({
+  statements,
+  oldest: OLDEST[i] ?? i + 1,
+}))
 
 const HAS_TABLE = 'SELECT count(*) FROM information_schema.tables WHERE table_schema = database() AND table_name = ?'
-const CURRENT = 'SELECT coalesce(max(version), 0) FROM millrace_schema'
-const APPLIED = 'INSERT INTO millrace_schema (version, applied_at) VALUES (?, ?)'
-const LOCK = 'SELECT get_lock(?, ?)'
+const CURRENT = 'SELECT version, oldest FROM millrace_schema ORDER BY version DESC LIMIT 1'
+const SERVER_MS = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(3)) DIV 1000"
+const LOCK = 'SELECT get_lock(?, 1)'
 const UNLOCK = 'DO release_lock(?)'
+const PATIENCE = 'SET SESSION lock_wait_timeout = 1, innodb_lock_wait_timeout = 1'
+const CONNECT_MS = 10_000
+const LONGEST_MS = 86_400_000
 
 /** The version that the database has, and the one this code knows. */
-export function schemaVersion(db: MysqlDatabase): Promise<SchemaVersion> {
-  return db.pool.use(versionOf)
+export function schemaVersion(db: MysqlDatabase, steps: readonly Migration[]): Promise<SchemaVersion> {
+  return db.pool.use((runner) => versionOf(runner, steps))
 }
 
-async function versionOf(runner: Runner): Promise<SchemaVersion> {
-  const latest = MIGRATIONS.length
+async function versionOf(runner: Runner, steps: readonly Migration[]): Promise<SchemaVersion> {
+  const latest = steps.length
   const found = (await runner.execute(HAS_TABLE, ['millrace_schema'])).rows[0]?.[0]
-  if (int(found) === 0) return { current: 0, latest }
-  return { current: int((await runner.execute(CURRENT, [])).rows[0]?.[0]), latest }
+  if (int(found) === 0) return { current: 0, latest, oldest: 0 }
+  const [row] = (await runner.execute(CURRENT, [])).rows
+  return { current: int(row?.[0]), latest, oldest: int(row?.[1]) }
 }
 
-/** Applies each missing step under one lock of the server: of many at once the first does the work. */
-export async function migrate(db: MysqlDatabase): Promise<readonly number[]> {
-  const { current, latest } = await schemaVersion(db)
-  refuseNewer(db.pool.where, current, latest)
-  if (current === latest) return []
-  return db.pool.use(async (connection) => {
-    const lock = lockName(db.settings.target.database)
-    const { rows } = await connection.execute(LOCK, [lock, Math.max(1, Math.floor(db.settings.deadlineMs / 1000))])
-    if (rows[0]?.[0] !== 1) throw waitedError(db.pool.where)
+/** See `Store.plan`. */
+export async function plan(db: MysqlDatabase, steps: readonly Migration[]): Promise<readonly MigrationStep[]> {
+  const version = await schemaVersion(db, steps)
+  refuseNewer(db.pool.where, version)
+  return steps.slice(version.current).map((_, i) => ({
+    version: version.current + i + 1,
+    statements: statementsFor(steps, version.current + i),
+  }))
+}
+
+/** See `Store.migrate`. */
+export async function migrate(db: MysqlDatabase, steps: readonly Migration[]): Promise<readonly number[]> {
+  const version = await schemaVersion(db, steps)
+  refuseNewer(db.pool.where, version)
+  if (version.current >= version.latest) return []
+  return db.pool.apart(async () => {
+    const connection = await Connection.open({ ...db.settings, deadlineMs: LONGEST_MS }, CONNECT_MS)
     try {
-      const now = await db.nowOn(connection)
-      await connection.run(VERSION_TABLE)
-      const found = await versionOf(connection)
-      const applied: number[] = []
-      for (let version = found.current; version < latest; version++) {
-        for (const statement of MIGRATIONS[version] ?? []) await connection.run(statement)
-        await connection.execute(APPLIED, [version + 1, now])
-        applied.push(version + 1)
-      }
-      return applied
+      await connection.run(PATIENCE)
+      return await applyAll(db, connection, steps)
     } finally {
-      await connection.execute(UNLOCK, [lock])
+      await connection.close()
     }
   })
+}
+
+async function applyAll(db: MysqlDatabase, connection: Connection, steps: readonly Migration[]) {
+  const lock = lockName(db.settings.target.database)
+  const until = performance.now() + MIGRATION_WAIT_S * 1000
+  for (;;) {
+    const isOurs = int((await connection.execute(LOCK, [lock])).rows[0]?.[0]) === 1
+    if (isOurs) break
+    const { current, latest } = await versionOf(connection, steps)
+    if (current >= latest) return []
+    if (performance.now() > until) throw migrationWaited(db.pool.where, MIGRATION_WAIT_S)
+  }
+  try {
+    const applied: number[] = []
+    for (;;) {
+      const { current, latest } = await versionOf(connection, steps)
+      if (current >= latest) return applied
+      for (const statement of statementsFor(steps, current)) await patiently(db, connection, statement, until)
+      applied.push(current + 1)
+    }
+  } finally {
+    await connection.execute(UNLOCK, [lock]).catch(() => connection.destroy())
+  }
+}
+
+/** Runs a statement as often as it takes to get the locks that it needs. */
+async function patiently(db: MysqlDatabase, connection: Connection, statement: string, until: number): Promise<void> {
+  for (;;) {
+    try {
+      return await connection.run(statement)
+    } catch (error) {
+      if (isMade(error)) return
+      if (!isConflict(error)) throw error
+      if (performance.now() > until) throw migrationWaited(db.pool.where, MIGRATION_WAIT_S)
+      await migrationPause()
+    }
+  }
+}
+
+/** What brings a store from version `from` to the next. */
+function statementsFor(steps: readonly Migration[], from: number): readonly string[] {
+  const step = steps[from]
+  if (step === undefined) return []
+  // allow sql: numbers of our own
+  const done = `INSERT INTO millrace_schema (version, applied_at, oldest) VALUES (${from + 1}, ${SERVER_MS}, ${step.oldest})`
+  return [...(from === 0 ? [VERSION_TABLE] : []), ...step.statements, done]
 }
 
 /** Locks are the server's, not the database's, and their names have 64 letters at most. */
 function lockName(database: string): string {
   return `millrace:${createHash('sha256').update(database).digest('base64url')}`
-}
-
-function waitedError(where: string): StoreError {
-  return new StoreError('transient', 'STORE_BUSY', `${where} is being migrated by somebody else`, {
-    fields: { store: where },
-    hint: 'Wait for the other migration.',
-  })
-}
-
-/** Throws when the store was written by a newer Millrace: its rows may mean something else. */
-export function refuseNewer(where: string, current: number, latest: number): void {
-  if (current <= latest) return
-  throw new StoreError(
-    'schema',
-    'STORE_NEWER',
-    `${where} has schema version ${current}; this Millrace knows version ${latest}`,
-    { fields: { store: where, current, latest }, hint: 'Update millrace in this program.' },
-  )
 }

@@ -186,6 +186,10 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   ],
 ]
 
+/** For each version from 1: the oldest one that a program may know and still work on a store of it. */
+export const OLDEST: readonly number[] = [1]
+
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =
-  'CREATE TABLE IF NOT EXISTS millrace_schema (version INT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL) ENGINE=InnoDB'
+  'CREATE TABLE IF NOT EXISTS millrace_schema ' +
+  '(version INT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL, oldest INT NOT NULL) ENGINE=InnoDB'

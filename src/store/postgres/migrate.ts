@@ -1,71 +1,145 @@
-/** Schema versions: reads them, applies what is missing, refuses what is newer than this code. */
-import { StoreError } from '../../core/errors.ts'
-import type { SchemaVersion } from '../contract/store.ts'
+/**
+ * Schema versions: reads them, applies what is missing, refuses what is newer than this code may work on.
+ *
+ * Each step is one transaction on a connection of its own, without the deadline of other calls: a step over many rows may
+ * take long. Nobody waits in a statement. Of many migrators those who do not get the lock look again in a moment, and a
+ * step that waits for a table's lock gives up after a second, since whoever comes after it waits as well, and tries again.
+ */
+import { crc32 } from 'node:zlib'
+import type { MigrationStep, SchemaVersion } from '../contract/store.ts'
+import {
+  MIGRATION_WAIT_S,
+  type Migration,
+  migrationPause,
+  migrationWaited,
+  refuseNewer,
+  statementsOf,
+} from '../sql/migrations.ts'
 import { int } from '../sql/rows.ts'
-import type { Session, Transaction } from '../sql/session.ts'
+import type { Session } from '../sql/session.ts'
+import { Connection } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
-import { MIGRATIONS, VERSION_TABLE } from './schema.ts'
+import { codeOf, isConflict } from './errors.ts'
+import { MIGRATIONS, OLDEST, VERSION_TABLE } from './schema.ts'
+
+/** The steps of this version. */
+export const STEPS: readonly Migration[] = MIGRATIONS.map((script, i) => ({
+  statements: statementsOf(script),
+  oldest: OLDEST[i] ?? i + 1,
+}))
 
 // Not to_regclass, which remembers from before the lock that there was no such table.
 const HAS_TABLE =
   "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'schema'"
-const CURRENT = 'SELECT coalesce(max(version), 0) FROM millrace_schema'
-/** One migrator at a time in a database, whatever its schema. The number means nothing; it is released with the transaction. */
-const LOCK = 'SELECT pg_advisory_xact_lock(7305804402567)'
-const APPLIED = 'INSERT INTO millrace_schema (version, applied_at) VALUES ($1, $2)'
 const HAS_SCHEMA = 'SELECT 1 FROM pg_namespace WHERE nspname = $1'
+const CURRENT = 'SELECT version, oldest FROM millrace_schema ORDER BY version DESC LIMIT 1'
+/** One migrator at a time in a schema. The first number means nothing; the lock goes with the transaction. */
+const LOCK = 'SELECT pg_try_advisory_xact_lock(730580440, $1::integer)'
+const SERVER_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)'
+/** Whoever comes after a step that waits for a table's lock waits behind it. */
+const PATIENCE = "SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = on"
+const CONNECT_MS = 10_000
+const LONGEST_MS = 86_400_000
+const LOCK_NOT_AVAILABLE = '55P03'
 
 /** See `Store.schemaVersion`. */
-export function schemaVersion(db: PostgresDatabase): Promise<SchemaVersion> {
-  return db.read((session) => versionOf(db, session))
+export function schemaVersion(db: PostgresDatabase, steps: readonly Migration[]): Promise<SchemaVersion> {
+  return db.read((session) => versionOf(db, session, steps))
 }
 
-async function versionOf(db: PostgresDatabase, session: Session): Promise<SchemaVersion> {
-  const latest = MIGRATIONS.length
-  const found = await session.query(HAS_TABLE, [db.settings.schema])
-  if (found.rows.length === 0) return { current: 0, latest }
-  return { current: int((await session.query(CURRENT)).rows[0]?.[0]), latest }
+async function versionOf(db: PostgresDatabase, session: Session, steps: readonly Migration[]): Promise<SchemaVersion> {
+  const latest = steps.length
+  if (!(await has(session, HAS_TABLE, db.settings.schema))) return { current: 0, latest, oldest: 0 }
+  const [row] = (await session.query(CURRENT)).rows
+  return { current: int(row?.[0]), latest, oldest: int(row?.[1]) }
 }
 
-/** Applies each missing step, all in one transaction under one lock: of many at once the first does the work. */
-export async function migrate(db: PostgresDatabase): Promise<readonly number[]> {
-  const { current, latest } = await schemaVersion(db)
-  refuseNewer(db.pool.where, current, latest)
-  if (current === latest) return []
-  return db.transact(async (tx) => {
-    await tx.query(LOCK)
-    const found = await versionOf(db, tx)
-    if (found.current >= latest) return []
-    if ((await tx.query(HAS_SCHEMA, [db.settings.schema])).rows.length === 0) await run(tx, makeSchema(db))
-    await run(tx, VERSION_TABLE)
-    const applied: number[] = []
-    for (let version = found.current; version < latest; version++) {
-      await run(tx, MIGRATIONS[version] ?? '')
-      await tx.query(APPLIED, [version + 1, tx.now])
-      applied.push(version + 1)
-    }
-    return applied
+/** See `Store.plan`. */
+export function plan(db: PostgresDatabase, steps: readonly Migration[]): Promise<readonly MigrationStep[]> {
+  return db.read(async (session) => {
+    const version = await versionOf(db, session, steps)
+    refuseNewer(db.pool.where, version)
+    const hasSchema = await has(session, HAS_SCHEMA, db.settings.schema)
+    return steps.slice(version.current).map((_, i) => {
+      const statements = statementsFor(db, steps, version.current + i, hasSchema || i > 0)
+      return { version: version.current + i + 1, statements: ['BEGIN', ...statements, 'COMMIT'] }
+    })
   })
 }
 
-/** Throws when the store was written by a newer Millrace: its rows may mean something else. */
-export function refuseNewer(where: string, current: number, latest: number): void {
-  if (current <= latest) return
-  throw new StoreError(
-    'schema',
-    'STORE_NEWER',
-    `${where} has schema version ${current}; this Millrace knows version ${latest}`,
-    { fields: { store: where, current, latest }, hint: 'Update millrace in this program.' },
-  )
+/** See `Store.migrate`. */
+export async function migrate(db: PostgresDatabase, steps: readonly Migration[]): Promise<readonly number[]> {
+  const version = await schemaVersion(db, steps)
+  refuseNewer(db.pool.where, version)
+  if (version.current >= version.latest) return []
+  return db.pool.apart(async () => {
+    const connection = await Connection.open({ ...db.settings, deadlineMs: LONGEST_MS }, CONNECT_MS)
+    try {
+      return await applyAll(db, connection, steps)
+    } finally {
+      await connection.close()
+    }
+  })
 }
 
-function makeSchema(db: PostgresDatabase): string {
+async function applyAll(db: PostgresDatabase, connection: Connection, steps: readonly Migration[]) {
+  const applied: number[] = []
+  const until = performance.now() + MIGRATION_WAIT_S * 1000
+  for (;;) {
+    const done = await attempt(db, connection, steps)
+    if (done === 'none is missing') return applied
+    if (done !== 'busy') applied.push(done)
+    else if (performance.now() > until) throw migrationWaited(db.pool.where, MIGRATION_WAIT_S)
+    else await migrationPause()
+  }
+}
+
+/** Applies the next step, when the lock and the tables are to be had. */
+async function attempt(
+  db: PostgresDatabase,
+  connection: Connection,
+  steps: readonly Migration[],
+): Promise<number | 'busy' | 'none is missing'> {
+  const session = db.sessionOn(connection)
+  try {
+    await connection.run('BEGIN ISOLATION LEVEL READ COMMITTED')
+    await connection.run(PATIENCE)
+    const { schema } = db.settings
+    const isOurs = int((await session.query(LOCK, [crc32(schema) | 0])).rows[0]?.[0]) === 1
+    const { current, latest } = await versionOf(db, session, steps)
+    if (current >= latest || !isOurs) {
+      await connection.run('ROLLBACK')
+      return current >= latest ? 'none is missing' : 'busy'
+    }
+    const hasSchema = await has(session, HAS_SCHEMA, schema)
+    for (const statement of statementsFor(db, steps, current, hasSchema)) await connection.query(statement)
+    await connection.run('COMMIT')
+    return current + 1
+  } catch (error) {
+    if (!connection.isBroken) await connection.run('ROLLBACK').catch(() => connection.destroy())
+    if (codeOf(error) === LOCK_NOT_AVAILABLE || isConflict(error)) return 'busy'
+    throw error
+  }
+}
+
+/** What brings a store from version `from` to the next, as the server takes it. */
+function statementsFor(
+  db: PostgresDatabase,
+  steps: readonly Migration[],
+  from: number,
+  hasSchema: boolean,
+): readonly string[] {
+  const step = steps[from]
+  if (step === undefined) return []
   // allow sql: a quoted name
-  return `CREATE SCHEMA IF NOT EXISTS ${ident(db.settings.schema)}`
+  const schema = hasSchema ? [] : [`CREATE SCHEMA IF NOT EXISTS ${ident(db.settings.schema)}`]
+  const table = from === 0 ? [VERSION_TABLE] : []
+  // allow sql: numbers of our own
+  const done = `INSERT INTO millrace_schema (version, applied_at, oldest) VALUES (${from + 1}, ${SERVER_MS}, ${step.oldest})`
+  return [...schema, ...[...table, ...step.statements, done].map((text) => db.dialect.compile(text))]
 }
 
-/** Statements one by one: each is sent prepared, which takes one at a time. */
-async function run(tx: Transaction, text: string): Promise<void> {
-  for (const statement of text.split(';')) if (statement.trim() !== '') await tx.query(statement)
+async function has(session: Session, question: string, name: string): Promise<boolean> {
+  return (await session.query(question, [name])).rows.length > 0
 }

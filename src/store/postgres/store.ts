@@ -6,13 +6,22 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { JobsFacet } from '../contract/index.ts'
-import type { Capabilities, ClusterFacet, QueuesFacet, StateFacet, Store, WakeFacet } from '../contract/store.ts'
+import type {
+  Capabilities,
+  ClusterFacet,
+  MigrationStep,
+  QueuesFacet,
+  StateFacet,
+  Store,
+  WakeFacet,
+} from '../contract/store.ts'
+import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
 import { loadPg } from './connection.ts'
 import { PostgresDatabase } from './database.ts'
 import { Exchange } from './exchange.ts'
 import { insertInside, insertJobs } from './insert.ts'
-import { migrate, refuseNewer, schemaVersion } from './migrate.ts'
+import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
 import { postgresSettings } from './options.ts'
 import { withinTransaction } from './transaction.ts'
 import { Wake } from './wake.ts'
@@ -23,6 +32,8 @@ export interface PostgresOptions {
   readonly url: string
   /** For tests: the time that the store goes by instead of the server's. */
   readonly clock?: Clock
+  /** For tests: steps of a version that is yet to come, after those of this one. */
+  readonly later?: readonly Migration[]
 }
 
 /** Makes a store over a schema of a PostgreSQL database; `open` connects, `migrate` makes the tables. Throws `STORE_URL`. */
@@ -40,8 +51,10 @@ class PostgresStore implements Store {
   readonly wake: WakeFacet
   readonly #db: PostgresDatabase
   readonly #wake: Wake
+  readonly #steps: readonly Migration[]
 
-  constructor({ url, clock }: PostgresOptions) {
+  constructor({ url, clock, later = [] }: PostgresOptions) {
+    this.#steps = [...STEPS, ...later]
     const settings = postgresSettings(url)
     const wake = new Wake(settings)
     const db = new PostgresDatabase(settings, clock, () => wake.hint())
@@ -73,8 +86,7 @@ class PostgresStore implements Store {
     this.#db.pool.open()
     this.#wake.open()
     try {
-      const { current, latest } = await this.schemaVersion()
-      refuseNewer(this.description, current, latest)
+      refuseNewer(this.description, await this.schemaVersion())
     } catch (error) {
       await this.close()
       throw error
@@ -94,10 +106,14 @@ class PostgresStore implements Store {
   }
 
   schemaVersion() {
-    return schemaVersion(this.#db)
+    return schemaVersion(this.#db, this.#steps)
   }
 
   migrate(): Promise<readonly number[]> {
-    return migrate(this.#db)
+    return migrate(this.#db, this.#steps)
+  }
+
+  plan(): Promise<readonly MigrationStep[]> {
+    return plan(this.#db, this.#steps)
   }
 }

@@ -101,6 +101,20 @@ export class Pool<C extends Pooled> {
     }
   }
 
+  /** Runs `fn`, which opens and closes a connection of its own and has no deadline. What it throws is translated. */
+  async apart<T>(fn: () => Promise<T>): Promise<T> {
+    if (!this.#isOpen) throw this.#closedError()
+    this.#used++
+    try {
+      return await fn()
+    } catch (error) {
+      throw this.#options.translate(error)
+    } finally {
+      this.#used--
+      if (this.#used === 0) this.#onDrained?.()
+    }
+  }
+
   async #within<T>(connection: C, fn: (c: C) => Promise<T>, deadline: number, isUrgent: boolean): Promise<T> {
     let isLate = false
     const timer = setTimeout(() => {

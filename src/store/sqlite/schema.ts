@@ -165,6 +165,10 @@ CREATE TABLE millrace_node (
 `,
 ]
 
+/** For each version from 1: the oldest one that a program may know and still work on a store of it. */
+export const OLDEST: readonly number[] = [1]
+
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =
-  'CREATE TABLE IF NOT EXISTS millrace_schema (version INTEGER NOT NULL, applied_at INTEGER NOT NULL) STRICT'
+  'CREATE TABLE IF NOT EXISTS millrace_schema ' +
+  '(version INTEGER NOT NULL PRIMARY KEY, applied_at INTEGER NOT NULL, oldest INTEGER NOT NULL) STRICT'

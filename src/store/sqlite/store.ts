@@ -7,14 +7,23 @@
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
 import type { JobsFacet, NewJob } from '../contract/index.ts'
-import type { Capabilities, ClusterFacet, QueuesFacet, StateFacet, Store, WakeFacet } from '../contract/store.ts'
+import type {
+  Capabilities,
+  ClusterFacet,
+  MigrationStep,
+  QueuesFacet,
+  StateFacet,
+  Store,
+  WakeFacet,
+} from '../contract/store.ts'
+import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { Connection } from './connection.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock } from './due.ts'
 import { exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
 import { extend, reclaim, report, start } from './lease.ts'
-import { migrate, refuseNewer, schemaVersion } from './migrate.ts'
+import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
 import { reseal } from './reseal.ts'
@@ -31,6 +40,8 @@ export interface SqliteOptions {
   /** How long a write waits while another program holds the file's lock. Default 10,000. */
   readonly busyDeadlineMs?: number
   readonly clock?: Clock
+  /** For tests: steps of a version that is yet to come, after those of this one. */
+  readonly later?: readonly Migration[]
 }
 
 /** Makes a store over one SQLite file; `open` connects, `migrate` makes the tables. */
@@ -42,6 +53,7 @@ export function createSqliteStore(options: SqliteOptions): Store {
       busyDeadlineMs: options.busyDeadlineMs ?? 10_000,
       clock: options.clock ?? systemClock,
     }),
+    [...STEPS, ...(options.later ?? [])],
   )
 }
 
@@ -61,9 +73,11 @@ class SqliteStore implements Store {
   readonly cluster: ClusterFacet
   readonly wake: WakeFacet
   readonly #watch: WalWatch
+  readonly #steps: readonly Migration[]
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, steps: readonly Migration[]) {
     this.connection = connection
+    this.#steps = steps
     this.#watch = new WalWatch(connection)
     const isFile = connection.path !== ':memory:'
     this.description = `sqlite ${connection.path}`
@@ -77,9 +91,9 @@ class SqliteStore implements Store {
 
   async open(): Promise<void> {
     this.connection.open()
-    const { current, latest } = await this.schemaVersion()
+    const version = await this.schemaVersion()
     try {
-      refuseNewer(this.connection, current, latest)
+      refuseNewer(this.connection.path, version)
     } catch (error) {
       this.connection.close()
       throw error
@@ -100,11 +114,15 @@ class SqliteStore implements Store {
   }
 
   async schemaVersion() {
-    return this.connection.read(() => schemaVersion(this.connection))
+    return this.connection.read(() => schemaVersion(this.connection, this.#steps))
   }
 
   async migrate(): Promise<readonly number[]> {
-    return migrate(this.connection)
+    return migrate(this.connection, this.#steps)
+  }
+
+  async plan(): Promise<readonly MigrationStep[]> {
+    return this.connection.read(() => plan(this.connection, this.#steps))
   }
 }
 
