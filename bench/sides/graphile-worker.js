@@ -12,6 +12,7 @@ const BEST = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatch
 const logger = new Logger(() => (level, message) => level === 'error' && console.error(message))
 const pool = new pg.Pool({ connectionString: url, ...(tuned && { max: 25 }) })
 pool.on('error', console.error)
+pool.on('connect', (client) => client.on('error', console.error))
 const utils = await makeWorkerUtils({ pgPool: pool, logger })
 await utils.migrate()
 
