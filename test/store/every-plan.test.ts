@@ -15,46 +15,30 @@ const LEASE_MS = 3_600_000
 
 /** What a plan may scan: lists handed in as JSON, settings and nodes (few), what a recursion or a subquery made. */
 const SMALL =
-  /^SCAN (json_each|value|q|p|millrace_queue|millrace_schema|millrace_node|sqlite_master|\(subquery|CONSTANT ROW|\d+-ROW VALUES)/
-
-/** What answers or obeys people and looks at many rows for it. Nothing that works for jobs may stand here. */
-const KNOWN: readonly (readonly [statement: RegExp, why: string])[] = [
-  [
-    /^SELECT count\(\*\) FROM \(SELECT 1 FROM millrace_job WHERE \(\?1 /,
-    'counts the live jobs that match, up to a cap',
-  ],
-  [/^SELECT count\(\*\) FROM \(SELECT 1 FROM millrace_archive WHERE \(\?1 /, 'the same of those that have ended'],
-]
+  /^SCAN (json_each|t EXISTS VIRTUAL TABLE|found|value|q|p|millrace_queue|millrace_schema|millrace_node|sqlite_master|\(subquery|CONSTANT ROW|\d+-ROW VALUES)/
 
 test(`no operation scans or sorts a growing table of ${ROWS} rows`, async () => {
   const store = await grownStore()
   const statements = await statementsOf(store)
   const { db } = connectionOf(store)
 
-  const faults = statements
-    .filter((sql) => !KNOWN.some(([known]) => known.test(sql)))
-    .flatMap((sql) => faultsOf(db, sql).map((detail) => `${detail}  in  ${sql}`))
+  const faults = statements.flatMap((sql) => faultsOf(db, sql).map((detail) => `${detail}  in  ${sql}`))
 
   expect(faults).toEqual([])
   // SQLite prepares a statement anew for each value of such a limit.
   expect(statements.filter((sql) => /LIMIT \?\d*(?! \+ 0)(?:\D|$)/.test(sql))).toEqual([])
   expect(statements.length).toBeGreaterThan(60)
-  for (const [known, why] of KNOWN)
-    expect(
-      statements.flatMap((sql) => (known.test(sql) ? faultsOf(db, sql) : [])),
-      why,
-    ).not.toEqual([])
 }, 900_000)
 
 function faultsOf(db: DatabaseSync, sql: string): readonly string[] {
-  if (!/^(SELECT|INSERT|UPDATE|DELETE|WITH)/.test(sql)) return []
+  if (!/^(SELECT|INSERT|UPDATE|DELETE|WITH)/i.test(sql)) return []
   return db
     .prepare(`EXPLAIN QUERY PLAN ${sql}`)
     .all()
     .map((row) => String(row.detail))
     .filter((detail) => {
       // Along an index, and not to its end.
-      const isBounded = detail.includes('INDEX') && /\b(?:LIMIT|min\(|max\()/.test(sql)
+      const isBounded = detail.includes('INDEX') && /\b(?:LIMIT|min\(|max\()/i.test(sql)
       const scans = detail.startsWith('SCAN') && !SMALL.test(detail) && !isBounded
       return scans || detail.includes('TEMP B-TREE')
     })
@@ -164,6 +148,9 @@ async function callEverything({ jobs, queues, state, cluster }: Store): Promise<
     for (const oldestFirst of [true, false]) await jobs.list({ filter, limit: 10, oldestFirst })
     await jobs.count(filter, 10)
   }
+  const move = { kind: 'update', change: { priority: 1 } } as const
+  for (const change of [move, { kind: 'retry' }, { kind: 'cancel' }, { kind: 'remove' }] as const)
+    await jobs.changeWhere({ filter: { queues: ['mine'], names: ['job'] }, change, limit: 2 })
   await jobs.logs(parent, 0, 10)
   await jobs.edges(parent)
   await jobs.reseal(null, 5, (row) => row.fields)

@@ -6,6 +6,7 @@ import type { ManualClock } from '../../base/clock.ts'
 import { JOB_STATES, type JobState } from '../../core/job/state.ts'
 import type { ClaimRequest, ExchangeResult, Lease, NewJob, ResealResult, Settlement, Store } from '../contract/index.ts'
 import { bytes, LEASE_MS } from './fixture.ts'
+import { conditionsOf, inTime } from './model-conditions.ts'
 import { type JobSketch, jobSketches } from './model-jobs.ts'
 import { jobsOf, type Pool } from './model-pool.ts'
 
@@ -164,6 +165,24 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
       const filter = { states: x.states, queues: [x.queue] }
       return store.jobs.list({ filter, limit: x.limit, oldestFirst: x.up })
     }),
+    step('filter', fc.record({ where: conditionsOf(fc), up: fc.boolean() }), (x, _pool, clock) => (store) => {
+      const where = x.where.map((condition) => inTime(condition, clock.now()))
+      return store.jobs.list({ filter: { where }, limit: 200, oldestFirst: x.up })
+    }),
+    step(
+      'change',
+      fc.record({
+        states,
+        queue,
+        limit: fc.constantFrom(1, 3, ALL),
+        kind: fc.constantFrom('cancel', 'retry', 'remove', 'move'),
+      }),
+      (x) => async (store) => {
+        const change =
+          x.kind === 'move' ? ({ kind: 'update', change: { queue: 'Q1' } } as const) : ({ kind: x.kind } as const)
+        return store.jobs.changeWhere({ filter: { states: x.states, queues: [x.queue] }, change, limit: x.limit })
+      },
+    ),
     step('count', fc.record({ states, tag: fc.constantFrom('t', 'T'), cap: fc.constantFrom(0, 2, ALL) }), (x) => {
       return (store) => store.jobs.count({ states: x.states, tag: x.tag }, x.cap)
     }),

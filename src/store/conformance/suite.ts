@@ -7,6 +7,7 @@
  * A case that needs what a driver cannot do is skipped by the capability that it names.
  */
 import { describe, it } from 'vitest'
+import { changeWhereCases } from './change-where.ts'
 import { claimCases } from './claim.ts'
 import { clusterCases } from './cluster.ts'
 import { controlCases } from './control.ts'
@@ -14,6 +15,7 @@ import { dependencyCases } from './dependencies.ts'
 import { errorCases } from './errors.ts'
 import { expireCases } from './expire.ts'
 import { fenceCases } from './fences.ts'
+import { filterCases } from './filter.ts'
 import { type Case, Fixture, type OpenStore } from './fixture.ts'
 import { hostileCases } from './hostile.ts'
 import { insertCases } from './insert.ts'
@@ -51,6 +53,8 @@ export function describeStore(name: string, open: OpenStore): void {
     expireCases(test)
     queueCases(test)
     listCases(test)
+    filterCases(test)
+    changeWhereCases(test)
     pruneCases(test)
     resealCases(test)
     stateCases(test)

@@ -1,5 +1,12 @@
 /** What a store driver implements, and what everyone else sees of a store. */
 export type {
+  JobCondition,
+  JobFilter,
+  NumberField,
+  SpanField,
+  TextField,
+} from '../../core/filter/job-filter.ts'
+export type {
   ClaimedJob,
   ClaimRequest,
   ExchangeRequest,
@@ -14,8 +21,11 @@ export type {
 } from './attempt.ts'
 export type {
   AttemptRecord,
+  ChangeRequest,
+  ChangeResult,
+  CountResult,
   EdgeRow,
-  JobFilter,
+  JobChange,
   JobRow,
   ListRequest,
   ListResult,

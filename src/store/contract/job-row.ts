@@ -1,4 +1,5 @@
 /** A job as the store shows it to people and tools: its row, its history, lists of rows, its sealed bytes. */
+import type { JobFilter } from '../../core/filter/job-filter.ts'
 import type { LogLevel } from '../../core/job/log-level.ts'
 import type { BlockedReason, JobState, Reason } from '../../core/job/state.ts'
 import type { EdgePolicy } from './new-job.ts'
@@ -66,31 +67,57 @@ export interface JobRow {
   readonly history: readonly AttemptRecord[]
 }
 
-/** Which jobs. Absent parts match everything; lists match any of their members. */
-export interface JobFilter {
-  readonly states?: readonly JobState[]
-  readonly queues?: readonly string[]
-  readonly names?: readonly string[]
-  /** Jobs that carry this tag. */
-  readonly tag?: string
-  readonly createdAfter?: number
-  readonly createdBefore?: number
-}
-
-/** A page of jobs by creation (their ids), newest first unless `oldestFirst`. */
+/** Which page. */
 export interface ListRequest {
   readonly filter: JobFilter
-  /** 1–200. */
+  /** 1–200 for pages that people see; a store takes what it is given. */
   readonly limit: number
-  /** The `next` of the page before. */
+  /** The `next` of the page before, in the same order. Anything else is refused with `CURSOR_INVALID`. */
   readonly cursor?: string
   readonly oldestFirst?: boolean
 }
 
 /** A page of rows. */
 export interface ListResult {
+  /** Fewer than `limit` do not mean that there are no more: see `next`. */
   readonly rows: readonly JobRow[]
-  /** Absent on the last page. Opaque. */
+  /** Where to go on; absent when nothing is left to look at. Opaque. */
+  readonly next?: string
+}
+
+/** How many match among what was looked at. */
+export interface CountResult {
+  readonly count: number
+  /** There are more than the cap. */
+  readonly capped: boolean
+  /** There is more to look at: count on from here, with what is left of the cap. Absent when capped, and at the end. */
+  readonly next?: string
+}
+
+/** What is done to each job of a filter, as the operation of the same name does it by ids. */
+export type JobChange =
+  | { readonly kind: 'cancel' }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'remove' }
+  | {
+      readonly kind: 'update'
+      readonly change: { readonly priority?: number; readonly queue?: string; readonly runAt?: number }
+    }
+
+/** Which jobs of a filter are changed next. */
+export interface ChangeRequest {
+  readonly filter: JobFilter
+  readonly change: JobChange
+  /** The most jobs of this call. */
+  readonly limit: number
+  /** The `next` of the call before. Anything else is refused with `CURSOR_INVALID`. */
+  readonly cursor?: string
+}
+
+/** What became of the jobs that matched, oldest id first. */
+export interface ChangeResult {
+  readonly results: readonly { readonly id: string; readonly outcome: string }[]
+  /** Where to go on; absent when nothing is left to look at. */
   readonly next?: string
 }
 

@@ -6,10 +6,13 @@
  * payloads are opaque bytes; every write about a running attempt is fenced by `(id, epoch, worker)`, and one that is stale
  * or another worker's is the result `lost`, never an exception.
  */
+import type { JobFilter } from '../../core/filter/job-filter.ts'
 import type { ExchangeRequest, ExchangeResult, ExtendResult, JobReport, Lease, ReportResult } from './attempt.ts'
 import type {
+  ChangeRequest,
+  ChangeResult,
+  CountResult,
   EdgeRow,
-  JobFilter,
   JobRow,
   ListRequest,
   ListResult,
@@ -122,10 +125,29 @@ export interface JobsFacet {
   /** The rows of those ids that have ended, in any order. For callers that wait for results. */
   finished(ids: readonly string[]): Promise<readonly JobRow[]>
 
+  /**
+   * A page of jobs by id, which is by creation for ids as clients make them: the one order that an index gives over live and
+   * ended jobs alike.
+   *
+   * The rule for every filter: a call looks at no more rows than a bound (`SCAN_ROWS`, 5,000, of the live and of the ended
+   * each), whatever it finds. Where an index serves the filter (none; ids; an id's beginning; every live state, `failed` or
+   * `cancelled` alone) that gives whole pages; any other filter may give a page with fewer rows than `limit`, even none, and a
+   * `next`. A job that changes while its page is read stands in it once at most.
+   */
   list(request: ListRequest): Promise<ListResult>
 
-  /** How many match, counted no further than `cap`. */
-  count(filter: JobFilter, cap: number): Promise<{ readonly count: number; readonly capped: boolean }>
+  /**
+   * How many match, counted no further than `cap`. It looks at no more rows than `list` does; where that is not to the end,
+   * `next` is the cursor to count on from.
+   */
+  count(filter: JobFilter, cap: number, cursor?: string): Promise<CountResult>
+
+  /**
+   * Changes the next jobs that match, by id from the oldest, in one transaction, as the operations by ids do; a job that does
+   * not match any more when it is locked is left alone and not told of. To go over a whole filter, call it with each `next`, and
+   * bound it by `createdBefore`, so that jobs which are made meanwhile do not come in. Looks at no more rows than `list`.
+   */
+  changeWhere(request: ChangeRequest): Promise<ChangeResult>
 
   /** Log lines in the order they were written, after `afterSeq`. */
   logs(id: string, afterSeq: number, limit: number): Promise<readonly LogLine[]>

@@ -1,8 +1,18 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. */
-import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/index.ts'
+import { writeCursor } from '../../core/filter/cursor.ts'
+import type {
+  CancelResult,
+  ChangeRequest,
+  ChangeResult,
+  RemoveResult,
+  Retention,
+  RetryResult,
+  UpdateResult,
+} from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { holderOf } from './insert.ts'
 import { isEnded, type Job } from './job.ts'
+import { matching } from './read.ts'
 import { keyName, type Tables } from './tables.ts'
 
 /** Ids are remembered this long at least, so that a repeated insert is recognised. */
@@ -70,6 +80,36 @@ export function remove(tables: Tables, id: string, now: number): RemoveResult {
   dropKey(tables, job)
   tables.delete(job)
   return 'removed'
+}
+
+/** Changes the next jobs that match, as the operations by ids do. */
+export function changeWhere(tables: Tables, request: ChangeRequest, now: number): ChangeResult {
+  const { filter, change, limit, cursor } = request
+  const ids: string[] = []
+  let more = false
+  for (const { id } of matching(tables, filter, 'oldest', cursor)) {
+    more = ids.length === limit
+    if (more) break
+    ids.push(id)
+  }
+  const results = ids.map((id) => ({ id, outcome: changeOne(tables, id, change, now) }))
+  const last = ids.at(-1)
+  return more && last !== undefined ? { results, next: writeCursor('oldest', last) } : { results }
+}
+
+function changeOne(tables: Tables, id: string, change: ChangeRequest['change'], now: number): string {
+  switch (change.kind) {
+    case 'cancel':
+      return cancel(tables, id, now)
+    case 'retry':
+      return retry(tables, id, now)
+    case 'remove':
+      return remove(tables, id, now)
+    case 'update':
+      return update(tables, id, change.change, now)
+    default:
+      return change satisfies never
+  }
 }
 
 /** Deletes ended jobs beyond their retention and keys beyond their window. A job whose key is still held by its window stays. */

@@ -1,5 +1,7 @@
 /** Reads: one job, pages of jobs, counts, logs, edges. */
-import type { EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
+import { readCursor, writeCursor } from '../../core/filter/cursor.ts'
+import { matcherOf } from '../../core/filter/match.ts'
+import type { CountResult, EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
 import { isEnded, type Job, toRow } from './job.ts'
 import { byText } from './sorted-set.ts'
 import type { Tables } from './tables.ts'
@@ -18,35 +20,41 @@ export function finished(tables: Tables, ids: readonly string[]): readonly JobRo
   })
 }
 
-/** One page. Cost: O(jobs) in memory, as every filter looks at each job. */
+/** One page. Cost: O(jobs) in memory, as every filter looks at each job; so a page is always full while there are more. */
 export function list(tables: Tables, { filter, limit, cursor, oldestFirst }: ListRequest): ListResult {
-  const from = cursor === undefined ? null : Buffer.from(cursor, 'base64url').toString()
-  const matches = matcher(filter)
+  const order = oldestFirst === true ? 'oldest' : 'newest'
   const rows: JobRow[] = []
-  for (const job of oldestFirst === true ? tables.byId : tables.byId.reversed()) {
-    const isBefore = from !== null && (oldestFirst === true ? job.id <= from : job.id >= from)
-    if (isBefore || !matches(job)) continue
+  for (const job of matching(tables, filter, order, cursor)) {
     const last = rows.at(-1)
-    if (rows.length === limit && last !== undefined) return { rows, next: Buffer.from(last.id).toString('base64url') }
+    if (rows.length === limit && last !== undefined) return { rows, next: writeCursor(order, last.id) }
     rows.push(toRow(job))
   }
   return { rows }
 }
 
 /** How many match, counted no further than the cap. */
-export function count(
-  tables: Tables,
-  filter: JobFilter,
-  cap: number,
-): { readonly count: number; readonly capped: boolean } {
-  const matches = matcher(filter)
+export function count(tables: Tables, filter: JobFilter, cap: number, cursor?: string): CountResult {
   let found = 0
-  for (const job of tables.jobs.values()) {
-    if (!matches(job)) continue
+  for (const _ of matching(tables, filter, 'oldest', cursor)) {
     if (found === cap) return { count: cap, capped: true }
     found++
   }
   return { count: found, capped: false }
+}
+
+/** The jobs of a filter in order, after the cursor. */
+export function* matching(
+  tables: Tables,
+  filter: JobFilter,
+  order: 'newest' | 'oldest',
+  cursor: string | undefined,
+): Generator<Job, void> {
+  const from = cursor === undefined ? null : readCursor(order, cursor)
+  const matches = matcherOf(filter)
+  for (const job of order === 'oldest' ? tables.byId : tables.byId.reversed()) {
+    const isBefore = from !== null && (order === 'oldest' ? byText(job.id, from) <= 0 : byText(job.id, from) >= 0)
+    if (!isBefore && matches(job)) yield job
+  }
 }
 
 /** Log lines after a number, in order. */
@@ -64,15 +72,4 @@ export function edges(tables: Tables, id: string): readonly EdgeRow[] {
   }
   for (const [childId, policy] of tables.children.get(id) ?? []) rows.push({ parentId: id, childId, policy })
   return rows.sort((a, b) => byText(a.parentId, b.parentId) || byText(a.childId, b.childId))
-}
-
-function matcher(filter: JobFilter): (job: Job) => boolean {
-  const { states, queues, names, tag, createdAfter, createdBefore } = filter
-  return (job) =>
-    (states === undefined || states.includes(job.state)) &&
-    (queues === undefined || queues.includes(job.queue)) &&
-    (names === undefined || names.includes(job.name)) &&
-    (tag === undefined || job.tags.includes(tag)) &&
-    (createdAfter === undefined || job.createdAt > createdAfter) &&
-    (createdBefore === undefined || job.createdAt < createdBefore)
 }

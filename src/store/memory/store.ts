@@ -10,7 +10,7 @@ import { SteadyTime } from '../../base/steady-time.ts'
 import { StoreError } from '../../core/errors.ts'
 import type { JobsFacet, MigrationStep, QueuesFacet, Store } from '../contract/index.ts'
 import { claim } from './claim.ts'
-import { cancel, prune, remove, retry, update } from './control.ts'
+import { cancel, changeWhere, prune, remove, retry, update } from './control.ts'
 import { expire, nextDue, promote, reclaim, unblock } from './due.ts'
 import { insertJob } from './insert.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats } from './queues.ts'
@@ -149,7 +149,8 @@ function jobsFacet(tables: Tables, run: Run): JobsFacet {
     get: (id) => run(() => get(tables, id)),
     finished: (ids) => run(() => finished(tables, ids)),
     list: (request) => run(() => list(tables, request)),
-    count: (filter, cap) => run(() => count(tables, filter, cap)),
+    count: (filter, cap, cursor) => run(() => count(tables, filter, cap, cursor)),
+    changeWhere: (request) => run((now) => changeWhere(tables, request, now), true),
     logs: (id, afterSeq, limit) => run(() => logs(tables, id, afterSeq, limit)),
     edges: (id) => run(() => edges(tables, id)),
     reseal: async (cursor, limit, visit) => run(() => reseal(tables, cursor, limit, visit)),

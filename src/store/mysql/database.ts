@@ -2,9 +2,9 @@
 import type { Clock } from '../../base/clock.ts'
 import { Pool } from '../sql/pool.ts'
 import { type Columns, int } from '../sql/rows.ts'
-import { type Database, Restart, type Session, type SqlValue, type Transaction } from '../sql/session.ts'
+import { type Database, type QuerySession, Restart, type SqlValue, type Transaction } from '../sql/session.ts'
 import { Connection, type Runner } from './connection.ts'
-import { filled, MysqlDialect } from './dialect.ts'
+import { filled, MysqlDialect, scalar } from './dialect.ts'
 import { isConflict, isLost, translateError } from './errors.ts'
 import { describeTarget, type MysqlSettings } from './options.ts'
 import { keepingReady } from './ready.ts'
@@ -66,7 +66,7 @@ export class MysqlDatabase implements Database {
   }
 
   /** A connection that ended while nobody used it costs another try, not an error. */
-  async read<T>(fn: (session: Session) => Promise<T>): Promise<T> {
+  async read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
     const first = await this.pool.use(async (connection) => {
       try {
         return { value: await fn(this.sessionOn(connection)) }
@@ -146,17 +146,21 @@ export class MysqlDatabase implements Database {
     return this.#lastNow
   }
 
-  sessionOn(runner: Runner): Session {
-    const session: Session = keepingReady((statement, params) => {
-      // MySQL does not prepare these; they are constant.
-      if (typeof statement === 'string' && UNPREPARED.test(statement)) {
-        return runner.run(statement).then(() => ({ rows: [], changes: 0 }))
-      }
-      const stepwise = typeof statement === 'string' ? STEPWISE.get(statement) : undefined
-      if (stepwise !== undefined) return stepwise(session, params)
-      const { text, values } = filled(this.dialect.template(statement), params)
-      return runner.execute(text, values)
-    })
+  sessionOn(runner: Runner): QuerySession {
+    const select: QuerySession['select'] = async (text, values) => (await runner.execute(text, values.map(scalar))).rows
+    const session: QuerySession = {
+      ...keepingReady((statement, params) => {
+        // MySQL does not prepare these; they are constant.
+        if (typeof statement === 'string' && UNPREPARED.test(statement)) {
+          return runner.run(statement).then(() => ({ rows: [], changes: 0 }))
+        }
+        const stepwise = typeof statement === 'string' ? STEPWISE.get(statement) : undefined
+        if (stepwise !== undefined) return stepwise(session, params)
+        const { text, values } = filled(this.dialect.template(statement), params)
+        return runner.execute(text, values)
+      }),
+      select,
+    }
     return session
   }
 }

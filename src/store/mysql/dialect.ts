@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import type { QueryWords } from '../sql/query/words.ts'
 import type { ColumnTypes, Dialect, RowsStatement, SqlValue, Statement } from '../sql/session.ts'
 import type { Bound } from './connection.ts'
 import { OVERRIDES } from './overrides.ts'
@@ -47,8 +48,21 @@ const INDEX_OF: Readonly<Record<string, string>> = {
 /** Columns that are compared with keys of tables. */
 const KEYS: ReadonlySet<string> = new Set(['id', 'job_id', 'parent_id', 'child_id', 'key_hash'])
 
+/** The tags of a job are a table made of its JSON; an index is named, so that no other one is read. */
+const WORDS: QueryWords = {
+  compiler: ({ MysqlQueryCompiler }) => new MysqlQueryCompiler(),
+  table: (name) => [`millrace_${name}`],
+  along: { id: 'force index (PRIMARY)', state: 'force index (archive_state)' },
+  masked: { queue: 'a.queue', state: 'a.state' },
+  uniqueKey: 'cast(a.unique_key as binary)',
+  tags: "json_table(a.tags, '$[*]' columns (tag longtext character set utf8mb4 path '$')) as t",
+  tag: 'cast(t.tag as binary)',
+  position: { name: 'locate', first: 'value' },
+}
+
 /** Templates of statements, each made once. */
 export class MysqlDialect implements Dialect {
+  readonly words = WORDS
   readonly #texts = new Map<string, Template>()
   readonly #rows = new Map<RowsStatement, Template>()
 
@@ -57,14 +71,6 @@ export class MysqlDialect implements Dialect {
     return this.template(statement)
       .parts.map((part) => (typeof part === 'string' ? part : part.kind === 'limit' ? '1' : '?'))
       .join('')
-  }
-
-  hasTag(param: string): string {
-    return (
-      "EXISTS (SELECT 1 FROM JSON_TABLE(tags, '$[*]' COLUMNS (tag LONGTEXT CHARACTER SET utf8mb4 PATH '$')) AS t " +
-      // allow sql: the name of a parameter
-      `WHERE CAST(t.tag AS BINARY) = CAST(${param} AS BINARY))`
-    )
   }
 
   template(statement: Statement): Template {
@@ -134,7 +140,8 @@ function listOf(value: SqlValue, values: Bound[], map: (one: string | number) =>
   return `IN (?${',?'.repeat(length - 1)})`
 }
 
-function scalar(value: SqlValue): Bound {
+/** A value that is bound as it is: no list. */
+export function scalar(value: SqlValue): Bound {
   if (Array.isArray(value)) throw new TypeError('a list goes where the statement says LIST')
   // Not a list, as was checked.
   return value as Bound
@@ -180,9 +187,7 @@ function hinted(text: string): string {
     .replace(/^DELETE FROM millrace_(\w+) (?=WHERE \w+ IN LIST)/, 'DELETE millrace_$1 FROM millrace_$1 ')
     .replace(/(?<=^UPDATE millrace_)(\w+)(?= SET .* WHERE (\w+) IN LIST)/, forced)
     .replace(/(?<=FROM millrace_)(\w+)(?= WHERE (\w+) IN LIST)/g, forced)
-  return said
-    .replace(/\) v JOIN millrace_job j ON/, ') v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON')
-    .replace(/(?<=FROM millrace_archive)(?= WHERE id [<>] \$\d+ AND state = )/, ' FORCE INDEX (archive_state)')
+  return said.replace(/\) v JOIN millrace_job j ON/, ') v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON')
 }
 
 function forced(all: string, table: string, column: string): string {

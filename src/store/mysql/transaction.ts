@@ -4,9 +4,9 @@ import { ConfigError, MillraceError } from '../../core/errors.ts'
 import { handleOf, type StatementTransaction } from '../contract/index.ts'
 import { int } from '../sql/rows.ts'
 import {
+  type QuerySession,
   Restart,
   type RowsStatement,
-  type Session,
   type SqlResult,
   type SqlValue,
   type Statement,
@@ -95,8 +95,9 @@ function libraryRunner(handle: StatementTransaction): Runner {
  * what is there now, and to keep it. The driver's usual setting counts a row that was left as a row that was written, so an
  * insert that would leave a row fails instead, and is tried again by whoever asked.
  */
-function seeingAll(session: Session): Session {
+function seeingAll(session: QuerySession): QuerySession {
   return {
+    select: session.select,
     async query(statement: Statement, params?: readonly SqlValue[]): Promise<SqlResult> {
       if (typeof statement === 'string') return session.query(sharing(statement), params)
       if (statement.write !== 'insert' || statement.onTaken !== 'skip') return session.query(statement, params)

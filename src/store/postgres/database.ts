@@ -4,8 +4,8 @@ import { Pool } from '../sql/pool.ts'
 import { int } from '../sql/rows.ts'
 import {
   type Database,
+  type QuerySession,
   Restart,
-  type Session,
   type SqlValue,
   type Statement,
   type Transaction,
@@ -74,7 +74,7 @@ export class PostgresDatabase implements Database {
     return this.saw(int(rows[0]?.[0]))
   }
 
-  read<T>(fn: (session: Session) => Promise<T>): Promise<T> {
+  read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
     return this.pool.use((connection) => fn(this.sessionOn(connection)))
   }
 
@@ -151,10 +151,11 @@ export class PostgresDatabase implements Database {
     return now
   }
 
-  sessionOn(connection: Pick<Connection, 'query'>): Session {
+  sessionOn(connection: Pick<Connection, 'query'>): QuerySession {
     return {
       query: (statement: Statement, params?: readonly SqlValue[]) =>
         connection.query(this.dialect.compile(statement), params),
+      select: async (text, values) => (await connection.query(text, values)).rows,
     }
   }
 }

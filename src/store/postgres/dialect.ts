@@ -1,4 +1,5 @@
 /** How the shared statements are said to PostgreSQL: qualified names, arrays for lists, JSON for rows. */
+import type { QueryWords } from '../sql/query/words.ts'
 import type { ColumnTypes, Dialect, RowsStatement, Statement } from '../sql/session.ts'
 
 const TYPES = { text: 'text', int: 'bigint', real: 'double precision', bytes: 'text' } as const
@@ -12,12 +13,14 @@ export function ident(name: string): string {
 
 /** PostgreSQL's way to say what store/sql says. */
 export class PostgresDialect implements Dialect {
+  readonly words: QueryWords
   readonly #schema: string
   readonly #texts = new Map<string, string>()
   readonly #rows = new Map<RowsStatement, string>()
 
   constructor(schema: string) {
     this.#schema = ident(schema)
+    this.words = wordsOf(schema)
   }
 
   compile(statement: Statement): string {
@@ -36,10 +39,6 @@ export class PostgresDialect implements Dialect {
     return text
   }
 
-  hasTag(param: string): string {
-    return `tags::jsonb ? ${param}`
-  }
-
   #qualified(text: string): string {
     return text
       .replace(/(?<!")\bmillrace_(\w+)/g, (_, table: string) => `${this.#schema}.${ident(table)}`)
@@ -50,6 +49,20 @@ export class PostgresDialect implements Dialect {
       .replace(/\bROWS\(\$(\d+): ([^)]*)\)/g, (_, n: string, columns: string) => rowsFrom(Number(n), parsed(columns)))
       .replace(/(json_to_recordset\(\$\d+::json\)) AS v\(([^)]*)\) v\b/g, '$1 AS v($2)')
       .replace(/\bBYTES\(([\w.]+)\)/g, "decode($1, 'hex')")
+  }
+}
+
+/** Expressions instead of columns keep the planner from other indexes than that of the order: see `query/ways.ts`. */
+function wordsOf(schema: string): QueryWords {
+  return {
+    compiler: ({ PostgresQueryCompiler }) => new PostgresQueryCompiler(),
+    table: (name) => [schema, name],
+    along: { id: '', state: '' },
+    masked: { queue: "(a.queue || '')", state: '(a.state + 0)' },
+    uniqueKey: 'a.unique_key',
+    tags: 'jsonb_array_elements_text(a.tags::jsonb) as t(tag)',
+    tag: 't.tag',
+    position: { name: 'strpos', first: 'text' },
   }
 }
 

@@ -41,13 +41,21 @@ const ID_MEMORY_MS = 120_000
 /** The statements of this file, for the tests of their plans. */
 export const CONTROL_STATEMENTS = { TOO_OLD, OLD_KEYS, ARCHIVED_QUEUES } as const
 
+/** Which of some ids an operation goes on with, asked when their jobs are locked; the others count as missing. */
+export type Guard = (ids: readonly string[]) => Promise<ReadonlySet<string>>
+
 /** Cancels waiting jobs at once; asks running ones to stop. */
-export async function cancel(tx: Transaction, ids: readonly string[]): Promise<readonly CancelResult[]> {
+export async function cancel(
+  tx: Transaction,
+  ids: readonly string[],
+  guard: Guard = everyOne,
+): Promise<readonly CancelResult[]> {
   const ledger = new Ledger(tx)
   await ledger.lock(ids, 'end')
   await ledger.readStates(ids)
+  const wanted = await guard(ids)
   const results = ids.map((id): CancelResult => {
-    const state = ledger.stateOf(id)
+    const state = wanted.has(id) ? ledger.stateOf(id) : null
     const job = ledger.live(id)
     if (state === null) return 'missing'
     if (isFinalState(state) || job === undefined) return 'final'
@@ -64,7 +72,11 @@ export async function cancel(tx: Transaction, ids: readonly string[]): Promise<r
 }
 
 /** Puts ended jobs back; waiting ones become pending at once. */
-export async function retry(tx: Transaction, ids: readonly string[]): Promise<readonly RetryResult[]> {
+export async function retry(
+  tx: Transaction,
+  ids: readonly string[],
+  guard: Guard = everyOne,
+): Promise<readonly RetryResult[]> {
   const ledger = new Ledger(tx)
   await ledger.lock(ids, 'touch')
   const archived = await lockArchived(tx, ids)
@@ -72,8 +84,9 @@ export async function retry(tx: Transaction, ids: readonly string[]): Promise<re
   const keys = [...archived.values()].flatMap(keyOf)
   await ledger.keys.lock(keys)
   await ledger.readStates([...ids, ...ledger.keys.holders()])
+  const wanted = await guard(ids)
   const results = ids.map((id): RetryResult => {
-    const state = ledger.stateOf(id)
+    const state = wanted.has(id) ? ledger.stateOf(id) : null
     if (state === null) return 'missing'
     const job = ledger.live(id)
     const row = archived.get(id)
@@ -109,12 +122,14 @@ export async function update(
   tx: Transaction,
   ids: readonly string[],
   change: { readonly priority?: number; readonly queue?: string; readonly runAt?: number },
+  guard: Guard = everyOne,
 ): Promise<readonly UpdateResult[]> {
   const ledger = new Ledger(tx)
   await ledger.lock(ids, 'touch')
   await ledger.readStates(ids)
+  const wanted = await guard(ids)
   const results = ids.map((id): UpdateResult => {
-    const state = ledger.stateOf(id)
+    const state = wanted.has(id) ? ledger.stateOf(id) : null
     const job = ledger.live(id)
     if (state === null) return 'missing'
     if (state === 'processing') return 'processing'
@@ -140,12 +155,15 @@ export async function remove(
   tx: Transaction,
   ids: readonly string[],
   states?: ReadonlySet<JobState>,
+  guard: Guard = everyOne,
 ): Promise<readonly RemoveResult[]> {
   const ledger = new Ledger(tx)
   await ledger.lock(ids, 'end')
   const archived = await lockArchived(tx, ids)
   await ledger.readStates(ids)
-  const wanted = new Set(ids.filter((id) => states === undefined || states.has(ledger.stateOf(id) ?? 'completed')))
+  const allowed = await guard(ids)
+  const isWanted = (id: string) => states === undefined || states.has(ledger.stateOf(id) ?? 'completed')
+  const wanted = new Set(ids.filter((id) => allowed.has(id) && isWanted(id)))
   const results = ids.map((id): RemoveResult => {
     const state = ledger.removed.has(id) || !wanted.has(id) ? null : ledger.stateOf(id)
     if (state === null) return 'missing'
@@ -184,6 +202,10 @@ export async function prune(tx: Transaction, retention: Retention, limit: number
   const keys = (await tx.query(OLD_KEYS, [tx.now, limit])).rows.map((row) => text(row[0]))
   if (keys.length > 0) await tx.query(DROP_KEYS, [keys])
   return ids.length
+}
+
+async function everyOne(ids: readonly string[]): Promise<ReadonlySet<string>> {
+  return new Set(ids)
 }
 
 async function lockArchived(tx: Transaction, ids: readonly string[]): Promise<ReadonlyMap<string, Columns>> {

@@ -1,7 +1,18 @@
 /** Reads: one job, pages of jobs, counts, logs, edges. They take no lock. */
-import type { AttemptRecord, EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
-import { ARCHIVE_COLUMNS, type Columns, int, LIVE_COLUMNS, STATE, text, toJobRow } from './rows.ts'
-import type { Dialect, Session, SqlValue } from './session.ts'
+import type {
+  AttemptRecord,
+  CountResult,
+  EdgeRow,
+  JobFilter,
+  JobRow,
+  ListRequest,
+  ListResult,
+  LogLine,
+} from '../contract/index.ts'
+import type { Search } from './query/search.ts'
+import type { QueryWords } from './query/words.ts'
+import { ARCHIVE_COLUMNS, type Columns, int, LIVE_COLUMNS, text, toJobRow } from './rows.ts'
+import type { QuerySession, Session } from './session.ts'
 
 const LIVE_BY_ID = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id IN LIST($1 text)`
 const ARCHIVED_BY_ID = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id IN LIST($1 text)`
@@ -14,9 +25,6 @@ const LOGS =
 const EDGES =
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE parent_id = $1 UNION ALL ' +
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE child_id = $2 ORDER BY 1, 2'
-
-/** An id above every UUID, where a list from the newest begins. */
-const ABOVE_ALL = '~'
 
 /** See `JobsFacet.get`. */
 export async function jobById(session: Session, id: string): Promise<JobRow | null> {
@@ -34,57 +42,28 @@ export async function finishedJobs(session: Session, ids: readonly string[]): Pr
 }
 
 /** See `JobsFacet.list`. */
-export async function listJobs(session: Session, dialect: Dialect, request: ListRequest): Promise<ListResult> {
-  const up = request.oldestFirst === true
-  const from = request.cursor === undefined ? (up ? '' : ABOVE_ALL) : readCursor(request.cursor)
-  const order = up ? 'ORDER BY id' : 'ORDER BY id DESC'
-  const wanted = request.filter.states
-  const page = (columns: string, table: string, more: string) => {
-    const params: SqlValue[] = [from, request.limit + 1]
-    const where = [
-      `id ${up ? '>' : '<'} $1`,
-      ...(more === '' ? [] : [more]),
-      ...conditions(dialect, request.filter, params),
-    ]
-    // allow sql: every part is a constant of this file or a condition of `conditions`
-    return session.query(`SELECT ${columns} FROM ${table} WHERE ${where.join(' AND ')} ${order} LIMIT $2`, params)
-  }
-  const pages: ReturnType<typeof page>[] = []
-  if (wanted === undefined || wanted.some((state) => STATE[state] <= 4)) {
-    pages.push(page(LIVE_COLUMNS, 'millrace_job', ''))
-  }
-  if (wanted === undefined || wanted.includes('completed')) pages.push(page(ARCHIVE_COLUMNS, 'millrace_archive', ''))
-  else {
-    // The rare states have an index of their own: the newest failed job among a million completed is one step away.
-    if (wanted.includes('failed')) pages.push(page(ARCHIVE_COLUMNS, 'millrace_archive', 'state = 6'))
-    if (wanted.includes('cancelled')) pages.push(page(ARCHIVE_COLUMNS, 'millrace_archive', 'state = 7'))
-  }
-  const found = (await Promise.all(pages)).flatMap(({ rows }) => rows)
-  const sorted = found.toSorted((a, b) => (text(a[0]) < text(b[0]) ? -1 : 1) * (up ? 1 : -1))
-  const rows = await toJobRows(session, sorted.slice(0, request.limit))
-  const last = rows.at(-1)
-  return found.length > request.limit && last !== undefined ? { rows, next: writeCursor(last.id) } : { rows }
+export async function listJobs(session: QuerySession, words: QueryWords, request: ListRequest): Promise<ListResult> {
+  const { search } = await import('./query/index.ts')
+  const asked = searchOf(request)
+  const { rows, ...end } = await search((text, values) => session.select(text, values), words, 'rows', asked)
+  return { rows: await toJobRows(session, rows), ...end }
 }
 
 /** See `JobsFacet.count`. */
 export async function countJobs(
-  session: Session,
-  dialect: Dialect,
+  session: QuerySession,
+  words: QueryWords,
   filter: JobFilter,
   cap: number,
-): Promise<{ readonly count: number; readonly capped: boolean }> {
-  let count = 0
-  for (const table of ['millrace_job', 'millrace_archive']) {
-    if (count > cap) break
-    const params: SqlValue[] = [cap + 1 - count]
-    const where = conditions(dialect, filter, params)
-    // allow sql: conditions of `conditions`
-    const all = where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`
-    // allow sql: the two tables above, and conditions
-    const sql = `SELECT count(*) FROM (SELECT 1 FROM ${table}${all} LIMIT $1) AS matching`
-    count += int((await session.query(sql, params)).rows[0]?.[0])
-  }
-  return { count: Math.min(count, cap), capped: count > cap }
+  cursor: string | undefined,
+): Promise<CountResult> {
+  const { countMatching } = await import('./query/index.ts')
+  return countMatching((text, values) => session.select(text, values), words, filter, cap, cursor)
+}
+
+/** What a page asks for. */
+export function searchOf({ filter, limit, cursor, oldestFirst }: ListRequest): Search {
+  return { filter, limit, cursor, order: oldestFirst === true ? 'oldest' : 'newest' }
 }
 
 /** See `JobsFacet.logs`. */
@@ -169,25 +148,4 @@ async function attemptsOf(session: Session, ids: readonly string[]): Promise<Rea
     past.set(id, records)
   }
   return past
-}
-
-/** The conditions of a filter, their values added to `params`. */
-function conditions(dialect: Dialect, filter: JobFilter, params: SqlValue[]): readonly string[] {
-  const where: string[] = []
-  const bind = (value: SqlValue) => `$${params.push(value)}`
-  if (filter.states !== undefined) where.push(`state IN LIST(${bind(filter.states.map((state) => STATE[state]))} int)`)
-  if (filter.queues !== undefined) where.push(`queue IN LIST(${bind(filter.queues)} text)`)
-  if (filter.names !== undefined) where.push(`name IN LIST(${bind(filter.names)} text)`)
-  if (filter.tag !== undefined) where.push(dialect.hasTag(bind(filter.tag)))
-  if (filter.createdAfter !== undefined) where.push(`created_at > ${bind(Math.floor(filter.createdAfter))}`)
-  if (filter.createdBefore !== undefined) where.push(`created_at < ${bind(Math.ceil(filter.createdBefore))}`)
-  return where
-}
-
-function writeCursor(id: string): string {
-  return Buffer.from(id).toString('base64url')
-}
-
-function readCursor(cursor: string): string {
-  return Buffer.from(cursor, 'base64url').toString()
 }

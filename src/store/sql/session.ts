@@ -6,6 +6,7 @@
  * `x IN LIST($1 text)` for one list parameter, `ROWS($1: id text, at int) v` for a table made of one parameter (`rowsJson`),
  * and `BYTES(v.data)` for bytes that came in such a table. What no text can say in both worlds is a `RowsStatement`.
  */
+import type { QueryWords } from './query/words.ts'
 import type { Columns } from './rows.ts'
 
 /** A bound value. A list goes where the statement says LIST. */
@@ -45,8 +46,14 @@ export interface Session {
   query(statement: Statement, params?: readonly SqlValue[]): Promise<SqlResult>
 }
 
+/** A session that runs queries by filter too. */
+export interface QuerySession extends Session {
+  /** Runs a SELECT that was compiled for this very database (`query/`): its text and values go as they are. */
+  select(text: string, values: readonly SqlValue[]): Promise<readonly Columns[]>
+}
+
 /** A session inside a transaction. */
-export interface Transaction extends Session {
+export interface Transaction extends QuerySession {
   /** The store's time of this transaction, milliseconds since the epoch. */
   readonly now: number
   /** Jobs that an earlier try of this transaction found it has to lock; `Restart` after adding to it. */
@@ -62,15 +69,15 @@ export class Restart extends Error {}
 export interface Dialect {
   /** The statement as the database takes it. Numbers of parameters may come in any order in its text. Cheap when asked again. */
   compile(statement: Statement): string
-  /** A condition on a column of tags (JSON text) that holds one tag, a parameter: `hasTag('$3')`. */
-  hasTag(param: string): string
+  /** How queries by filter are said. */
+  readonly words: QueryWords
 }
 
 /** One store's database: connections, transactions, time. */
 export interface Database {
   readonly dialect: Dialect
   /** Runs what only reads, on one connection, outside of a transaction. */
-  read<T>(fn: (session: Session) => Promise<T>): Promise<T>
+  read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T>
   /** Runs `fn` in one transaction, again when it throws `Restart` or meets a deadlock. `urgent`: ahead of those who wait for a connection. */
   transact<T>(fn: (tx: Transaction) => Promise<T>, urgent?: boolean): Promise<T>
   /** The store's time: the server's clock, kept from going back. */

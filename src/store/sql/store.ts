@@ -2,6 +2,7 @@
 import type { ExchangeRequest, ExchangeResult, InsertResult, JobsFacet, NewJob } from '../contract/index.ts'
 import type { ClusterFacet, QueuesFacet, StateFacet } from '../contract/store.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
+import { changeWhere } from './control-where.ts'
 import { expire, nextDue, promote, unblock } from './due.ts'
 import { extend, reclaim, report, start } from './lease.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
@@ -64,8 +65,9 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
     prune: (retention, limit) => db.transact((tx) => prune(tx, retention, limit)),
     get: (id) => db.read((s) => jobById(s, id)),
     finished: (ids) => db.read((s) => finishedJobs(s, ids)),
-    list: (request) => db.read((s) => listJobs(s, db.dialect, request)),
-    count: (filter, cap) => db.read((s) => countJobs(s, db.dialect, filter, cap)),
+    list: (request) => db.read((s) => listJobs(s, db.dialect.words, request)),
+    count: (filter, cap, cursor) => db.read((s) => countJobs(s, db.dialect.words, filter, cap, cursor)),
+    changeWhere: (request) => changeWhere(db, request),
     logs: (id, afterSeq, limit) => db.read((s) => logLines(s, id, afterSeq, limit)),
     edges: (id) => db.read((s) => edgesOf(s, id)),
     reseal: (cursor, limit, visit) => reseal(db, cursor, limit, visit),

@@ -1,35 +1,34 @@
 /** Reads: one job, pages of jobs, counts, logs, edges. They take no lock. */
-import type { EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
-import { ARCHIVE_COLUMNS, type Columns, int, LIVE_COLUMNS, STATE, text, toJobRow } from '../sql/rows.ts'
+import type { SQLInputValue } from 'node:sqlite'
+import type { CountResult, EdgeRow, JobFilter, JobRow, ListRequest, ListResult, LogLine } from '../contract/index.ts'
+import type { RunQuery } from '../sql/query/search.ts'
+import type { QueryWords } from '../sql/query/words.ts'
+import { searchOf } from '../sql/read.ts'
+import { ARCHIVE_COLUMNS, type Columns, int, LIVE_COLUMNS, text, toJobRow } from '../sql/rows.ts'
+import type { SqlValue } from '../sql/session.ts'
 import { attemptsOf } from './attempts.ts'
 import { READ_BYTES } from './claim.ts'
 import type { Connection } from './connection.ts'
 
 const LIVE_BY_ID = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id = ?`
 const ARCHIVED_BY_ID = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id = ?`
-// One filter for both tables; a NULL parameter matches everything. Lists arrive as JSON.
-const MATCHES =
-  '(?1 IS NULL OR state IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR queue IN (SELECT value FROM json_each(?2))) ' +
-  'AND (?3 IS NULL OR name IN (SELECT value FROM json_each(?3))) ' +
-  'AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tags) THEN tags END) WHERE value = ?4)) ' +
-  'AND (?5 IS NULL OR created_at > ?5) AND (?6 IS NULL OR created_at < ?6)'
-const LIST_LIVE_DOWN = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8 + 0`
-const LIST_LIVE_UP = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8 + 0`
-const LIST_ARCHIVE_DOWN = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id < ?7 AND ${MATCHES} ORDER BY id DESC LIMIT ?8 + 0`
-const LIST_ARCHIVE_UP = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id > ?7 AND ${MATCHES} ORDER BY id LIMIT ?8 + 0`
-// The rare states have an index of their own: the newest failed job among a million completed is one step away.
-const BAD_DOWN = LIST_ARCHIVE_DOWN.replace('WHERE', 'WHERE state = ?9 AND state IN (6, 7) AND')
-const BAD_UP = LIST_ARCHIVE_UP.replace('WHERE', 'WHERE state = ?9 AND state IN (6, 7) AND')
-const COUNT_LIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_job WHERE ${MATCHES} LIMIT ?7 + 0)`
-const COUNT_ARCHIVE = `SELECT count(*) FROM (SELECT 1 FROM millrace_archive WHERE ${MATCHES} LIMIT ?7 + 0)`
 const LOGS =
   'SELECT attempt, seq, at, level, message FROM millrace_log WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ? + 0'
 const EDGES =
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE parent_id = ?1 UNION ALL ' +
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE child_id = ?1 ORDER BY 1, 2'
 
-/** An id above every UUID, where a list from the newest begins. */
-const ABOVE_ALL = '~'
+/** How queries by filter are said to SQLite. A sign before a column keeps its indexes out: see `sql/query/ways.ts`. */
+export const WORDS: QueryWords = {
+  compiler: ({ SqliteQueryCompiler }) => new SqliteQueryCompiler(),
+  table: (name) => [`millrace_${name}`],
+  along: { id: '', state: '' },
+  masked: { queue: '+a.queue', state: '+a.state' },
+  uniqueKey: 'a.unique_key',
+  tags: 'json_each(case when json_valid(a.tags) then a.tags end) as t',
+  tag: 't.value',
+  position: { name: 'instr', first: 'text' },
+}
 
 /** See `JobsFacet.get`. */
 export function jobById(c: Connection, id: string): JobRow | null {
@@ -46,40 +45,32 @@ export function finishedJobs(c: Connection, ids: readonly string[]): readonly Jo
 }
 
 /** See `JobsFacet.list`. */
-export function listJobs(c: Connection, request: ListRequest): ListResult {
-  const up = request.oldestFirst === true
-  const from = request.cursor === undefined ? (up ? '' : ABOVE_ALL) : readCursor(request.cursor)
-  const take = request.limit + 1
-  const filter = filterParams(request.filter)
-  const wanted = request.filter.states
-  const rows: JobRow[] = []
-  if (wanted === undefined || wanted.some((state) => STATE[state] <= 4)) {
-    rows.push(...pages(c, up ? LIST_LIVE_UP : LIST_LIVE_DOWN, [...filter, from, take]))
-  }
-  const bad = wanted?.filter((state) => state === 'failed' || state === 'cancelled')
-  if (wanted === undefined || wanted.includes('completed')) {
-    rows.push(...pages(c, up ? LIST_ARCHIVE_UP : LIST_ARCHIVE_DOWN, [...filter, from, take]))
-  } else {
-    for (const state of bad ?? []) rows.push(...pages(c, up ? BAD_UP : BAD_DOWN, [...filter, from, take, STATE[state]]))
-  }
-  rows.sort((a, b) => (a.id < b.id ? -1 : 1) * (up ? 1 : -1))
-  const page = rows.slice(0, request.limit)
-  const last = page.at(-1)
-  return rows.length > request.limit && last !== undefined ? { rows: page, next: writeCursor(last.id) } : { rows: page }
+export async function listJobs(c: Connection, request: ListRequest): Promise<ListResult> {
+  const { search } = await import('../sql/query/index.ts')
+  const { rows, ...end } = await search(runOn(c), WORDS, 'rows', searchOf(request))
+  return { rows: c.read(() => rows.map((row) => rowToJob(c, row))), ...end }
 }
 
 /** See `JobsFacet.count`. */
-export function countJobs(
+export async function countJobs(
   c: Connection,
   filter: JobFilter,
   cap: number,
-): { readonly count: number; readonly capped: boolean } {
-  const params = filterParams(filter)
-  let count = 0
-  for (const sql of [COUNT_LIVE, COUNT_ARCHIVE]) {
-    if (count <= cap) count += int(c.first(sql, ...params, cap + 1 - count))
-  }
-  return { count: Math.min(count, cap), capped: count > cap }
+  cursor: string | undefined,
+): Promise<CountResult> {
+  const { countMatching } = await import('../sql/query/index.ts')
+  return countMatching(runOn(c), WORDS, filter, cap, cursor)
+}
+
+/** Runs compiled queries here: each at once when it is asked for, so that those asked for together see the same. */
+export function runOn(c: Connection): RunQuery {
+  return async (text, values) => c.read(() => rowsOf(c, text, values))
+}
+
+/** The rows of a compiled query. */
+export function rowsOf(c: Connection, text: string, values: readonly SqlValue[]): readonly Columns[] {
+  // Lists go as values one by one: none of the queries binds a list.
+  return c.all(text, ...(values as readonly SQLInputValue[]))
 }
 
 /** See `JobsFacet.logs`. */
@@ -101,10 +92,6 @@ export function edgesOf(c: Connection, id: string): readonly EdgeRow[] {
     .map((row) => ({ parentId: text(row[0]), childId: text(row[1]), policy: text(row[2]) as EdgeRow['policy'] }))
 }
 
-function pages(c: Connection, sql: string, params: readonly (string | number | null)[]): readonly JobRow[] {
-  return c.all(sql, ...params).map((row) => rowToJob(c, row))
-}
-
 function rowToJob(c: Connection, row: Columns): JobRow {
   return toJobRow(
     row,
@@ -117,24 +104,4 @@ function rowToJob(c: Connection, row: Columns): JobRow {
 export function bytesOf(c: Connection, id: string, field: number): Uint8Array | null {
   const data = c.first(READ_BYTES, id, field)
   return data instanceof Uint8Array ? data : null
-}
-
-function filterParams(filter: JobFilter): readonly (string | number | null)[] {
-  const json = (list: readonly unknown[] | undefined) => (list === undefined ? null : JSON.stringify(list))
-  return [
-    json(filter.states?.map((state) => STATE[state])),
-    json(filter.queues),
-    json(filter.names),
-    filter.tag ?? null,
-    filter.createdAfter ?? null,
-    filter.createdBefore ?? null,
-  ]
-}
-
-function writeCursor(id: string): string {
-  return Buffer.from(id).toString('base64url')
-}
-
-function readCursor(cursor: string): string {
-  return Buffer.from(cursor, 'base64url').toString()
 }

@@ -19,6 +19,7 @@ import type {
 import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { Connection } from './connection.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
+import { changeWhere } from './control-where.ts'
 import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock } from './due.ts'
 import { exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
@@ -151,8 +152,9 @@ function jobsFacet(c: Connection): JobsFacet {
     prune: (retention, limit) => c.write(() => prune(c, retention, limit)),
     get: async (id) => c.read(() => jobById(c, id)),
     finished: async (ids) => c.read(() => finishedJobs(c, ids)),
-    list: async (request) => c.read(() => listJobs(c, request)),
-    count: async (filter, cap) => c.read(() => countJobs(c, filter, cap)),
+    list: (request) => listJobs(c, request),
+    count: (filter, cap, cursor) => countJobs(c, filter, cap, cursor),
+    changeWhere: (request) => changeWhere(c, request),
     logs: async (id, afterSeq, limit) => c.read(() => logLines(c, id, afterSeq, limit)),
     edges: async (id) => c.read(() => edgesOf(c, id)),
     reseal: (cursor, limit, visit) => reseal(c, cursor, limit, visit),
