@@ -1,4 +1,5 @@
 /** `millrace test NAME --inline`: a handler run in this process, its input checked as in a worker, its error with its stack. */
+import { ConfigError } from '../core/errors.ts'
 import type { JobContext } from '../job/context.ts'
 import { Snooze } from '../job/control-flow.ts'
 import type { BoundHandler } from '../job/handle.ts'
@@ -26,6 +27,11 @@ export async function runInline(context: Context, handler: BoundHandler, data: u
     signal: timeout,
     progress: (fraction, note) => say(context.output, `${Math.round(fraction * 100)} % ${clean(note ?? '')}`),
     log: (message, level = 'info') => say(context.output, `${level}: ${clean(message)}`),
+    completeIn: async () => {
+      throw new ConfigError('CONFIG_INVALID', 'a job that runs inline has no row to complete', {
+        hint: 'Let your transaction be rolled back; with a worker its completion commits with it.',
+      })
+    },
     snooze: (delay) => {
       throw new Snooze(delay)
     },

@@ -198,7 +198,7 @@ export class Client implements Service {
     try {
       this.#checkOpen()
       const row = newJob(this.codec, definition, input, options)
-      if (options?.tx !== undefined) return this.#enqueueWithin(definition, row, options.tx)
+      if (options?.tx !== undefined) return this.#enqueueWithin(definition, row, options)
       const result = row instanceof Promise ? row.then((job) => this.#coalescer.add(job)) : this.#coalescer.add(row)
       return result.then((r) => this.#handle(definition, r))
     } catch (error) {
@@ -207,8 +207,12 @@ export class Client implements Service {
   }
 
   /** With a synchronous driver the row stands in the caller's transaction before this returns. */
-  #enqueueWithin(definition: JobDefinition, row: NewJob | Promise<NewJob>, tx: unknown): Promise<JobHandle> {
-    const results = this.store.jobs.insertWithin(tx, [rowWithin(this.store, definition, row)])
+  #enqueueWithin(
+    definition: JobDefinition,
+    row: NewJob | Promise<NewJob>,
+    { tx, notify }: EnqueueOptions,
+  ): Promise<JobHandle> {
+    const results = this.store.jobs.insertWithin(tx, [rowWithin(this.store, definition, row)], notify)
     const one = (all: readonly InsertResult[]) => {
       const [result] = all
       if (result === undefined) throw new MillraceError('INTERNAL', 'the store answered no result for a job')

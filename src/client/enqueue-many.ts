@@ -47,7 +47,7 @@ export async function enqueueBatch(
     if (options?.tx !== undefined) rows.push(rowWithin(store, definition, row))
     else rows.push(row instanceof Promise ? await row : row)
   }
-  if (options?.tx !== undefined) return insertAllWithin(store, options.tx, rows)
+  if (options?.tx !== undefined) return insertAllWithin(store, options, rows)
   const results: InsertResult[] = []
   for (let rest = rows; rest.length > 0; ) {
     const count = takeBatch(rest, (job) => job.payload.byteLength)
@@ -65,12 +65,16 @@ export async function enqueueBatch(
 }
 
 /** Batch after batch without a turn of the event loop between them, when the driver has none: the caller's transaction is open. */
-async function insertAllWithin(store: Store, tx: unknown, rows: readonly NewJob[]): Promise<readonly Accepted[]> {
+async function insertAllWithin(
+  store: Store,
+  { tx, notify }: EnqueueOptions,
+  rows: readonly NewJob[],
+): Promise<readonly Accepted[]> {
   const results: InsertResult[] = []
   for (let rest = rows; rest.length > 0; ) {
     const count = takeBatch(rest, (job) => job.payload.byteLength)
     try {
-      const answer = store.jobs.insertWithin(tx, rest.slice(0, count))
+      const answer = store.jobs.insertWithin(tx, rest.slice(0, count), notify)
       results.push(...(answer instanceof Promise ? await answer : answer))
     } catch (error) {
       if (results.length === 0) throw error

@@ -41,6 +41,8 @@ export interface EnqueueOptions {
   readonly timeout?: Duration
   /** The caller's own open transaction on the same database: the job exists when it commits. */
   readonly tx?: unknown
+  /** With `tx`: wake waiting workers by its commit, where the database can (PostgreSQL). Default false: they find the job within a poll. */
+  readonly notify?: boolean
 }
 
 /** Every option of `enqueue`, by name. */
@@ -57,6 +59,7 @@ export const ENQUEUE_OPTIONS: readonly string[] = [
   'retry',
   'timeout',
   'tx',
+  'notify',
 ]
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
@@ -131,6 +134,7 @@ function rowWith(definition: JobDefinition, options: EnqueueOptions, codec: Code
       hint: 'Give one of them.',
     })
   }
+  if (options.notify !== undefined) checkNotify(options)
   const queue = options.queue ?? definition.queue
   if (options.queue !== undefined) checkQueue(queue)
   if (options.tags !== undefined) checkTags(options.tags)
@@ -157,6 +161,13 @@ function rowWith(definition: JobDefinition, options: EnqueueOptions, codec: Code
       },
     }),
   }
+}
+
+function checkNotify({ notify, tx }: EnqueueOptions): void {
+  if (typeof notify !== 'boolean')
+    throw invalid('notify', notify, 'it is not true or false', 'Give true, or leave it out.')
+  if (tx !== undefined) return
+  throw invalid('notify', notify, 'there is no `tx`', 'Leave it out: without a transaction workers are always told.')
 }
 
 function timeoutOf(timeout: Duration): number {

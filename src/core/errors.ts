@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'DISCARDED'
   | 'RETRY_AFTER'
   | 'SNOOZED'
+  | 'LEASE_LOST'
   | 'KEY_UNKNOWN'
   | 'KEY_INVALID'
   | 'JOB_NOT_FOUND'

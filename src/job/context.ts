@@ -2,8 +2,8 @@
 import type { Duration } from '../core/duration.ts'
 import type { LogLevel } from '../core/job/log-level.ts'
 
-/** The running attempt, as its handler sees it. */
-export interface JobContext {
+/** The running attempt, as its handler sees it. `Result` is what the definition's output takes. */
+export interface JobContext<Result = unknown> {
   readonly id: string
   readonly name: string
   readonly queue: string
@@ -21,12 +21,23 @@ export interface JobContext {
   progress(fraction: number, note?: string): void
   /** Adds a line to the job's log. The newest 1,000 of a job are kept. */
   log(message: string, level?: LogLevel): void
+  /**
+   * Completes this attempt inside your own open transaction on the store's database: what you wrote and the completion commit
+   * together, or neither does. `tx` is what `enqueue` takes. Resolves when it is written; it is final at your commit, and what
+   * the handler returns or throws after that changes nothing. Rolled back, the attempt is settled by how the handler ends.
+   * Rejects with `LEASE_LOST` when the job is another attempt's by now, and with `RESULT_INVALID`: let your transaction be
+   * rolled back.
+   */
+  completeIn(tx: unknown, ...result: undefined extends Result ? [result?: Result] : [result: Result]): Promise<void>
   /** Ends this attempt and runs the job again after `delay`; no attempt is spent. Never returns: it throws. */
   snooze(delay: Duration): never
 }
 
 /** Does the work of one kind of job. May be asynchronous or not. */
-export type Handler<Input, Result> = (input: Input, job: JobContext) => Promise<Result> | Result
+export type Handler<Input, Result, Completed = unknown> = (
+  input: Input,
+  job: JobContext<Completed>,
+) => Promise<Result> | Result
 
 /** Runs around every handler; `next` goes on inwards and resolves with the result. */
 export type Middleware = (job: JobContext, next: () => Promise<unknown>) => Promise<unknown>

@@ -69,7 +69,7 @@ export function defineJob<I extends Schema, O extends Schema>(
   options: JobOptions & {
     readonly input: I
     readonly output: O
-    readonly run?: Handler<SchemaOutput<I>, SchemaInput<O>>
+    readonly run?: Handler<SchemaOutput<I>, SchemaInput<O>, SchemaInput<O>>
   },
 ): JobDefinition<SchemaInput<I>, SchemaOutput<I>, SchemaOutput<O>>
 /** Defines a kind of job whose input is checked; the result is what `run` returns. */
@@ -78,7 +78,11 @@ export function defineJob<I extends Schema, R = unknown>(
 ): JobDefinition<SchemaInput<I>, SchemaOutput<I>, Awaited<R>>
 /** Defines a kind of job whose result is checked; the input is what `run` takes. */
 export function defineJob<O extends Schema, P = undefined>(
-  options: JobOptions & { readonly input?: undefined; readonly output: O; readonly run?: Handler<P, SchemaInput<O>> },
+  options: JobOptions & {
+    readonly input?: undefined
+    readonly output: O
+    readonly run?: Handler<P, SchemaInput<O>, SchemaInput<O>>
+  },
 ): JobDefinition<P, P, SchemaOutput<O>>
 /** Defines a kind of job from what `run` takes and returns; nothing is checked at run time. */
 export function defineJob<P = undefined, R = unknown>(

@@ -12,7 +12,7 @@ export interface BoundHandler {
 /** Binds `run` to a definition: `export default handle(resize, async (input, job) => { … })`. */
 export function handle<Input, Parsed, Result>(
   definition: JobDefinition<Input, Parsed, Result>,
-  run: Handler<Parsed, NoInfer<Result>>,
+  run: Handler<Parsed, NoInfer<Result>, NoInfer<Result>>,
 ): BoundHandler {
   // The worker gives `run` what the definition's schema gave back: a Parsed.
   return { definition: definition as JobDefinition, run: run as BoundHandler['run'] }

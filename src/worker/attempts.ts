@@ -10,12 +10,13 @@ import type { Clock } from '../base/clock.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Registry } from '../job/registry.ts'
 import type { ClaimedJob, Store } from '../store/contract/index.ts'
+import { Completer } from './completer.ts'
 import { type Ended, type Executor, RELEASED, type Steps } from './executor.ts'
 import { type Fetched, type Fetcher, needsStartRecord } from './fetcher.ts'
 import { Leases } from './leases.ts'
 import type { WorkerSettings } from './options.ts'
 import type { Reporter } from './reporter.ts'
-import { RunningJob } from './running-job.ts'
+import { type Outlet, RunningJob } from './running-job.ts'
 import { settlementOf } from './settlement.ts'
 import type { Settler } from './settler.ts'
 import type { Slots } from './slots.ts'
@@ -39,6 +40,8 @@ export interface AttemptsParts {
   readonly settler: Settler
   /** A slot is free, or an outcome waits. */
   readonly onChange: () => void
+  /** Jobs may have become claimable that no exchange of this worker released. */
+  readonly onReleased: () => void
   readonly onStoreFailed: (operation: string, error: unknown) => void
 }
 
@@ -47,6 +50,8 @@ export class Attempts {
   readonly #parts: AttemptsParts
   readonly #maxUnsettled: number
   readonly leases: Leases
+  readonly #completer: Completer
+  readonly #outlet: Outlet
   readonly #steps: Steps = {
     onPrepare: (job) => this.#prepares(job),
     onStart: (job) => this.#began(job),
@@ -64,6 +69,22 @@ export class Attempts {
     const { settings, workerId, store, clock, slots } = parts
     this.#parts = parts
     this.#maxUnsettled = settings.maxPrefetch + settings.concurrency
+    this.#completer = new Completer({
+      ...parts,
+      leaseMs: settings.leaseMs,
+      onHeld: (job, result, sentAt) => this.leases.heard(job, result, sentAt),
+      onRolledBack: (job, ended, runMs) => {
+        this.#settle(job, ended, runMs)
+        parts.onChange()
+      },
+      onOver: parts.onReleased,
+    })
+    const { reporter } = parts
+    this.#outlet = {
+      progress: (job, fraction, note) => reporter.progress(job, fraction, note),
+      log: (job, message, level) => reporter.log(job, message, level),
+      completeIn: (job, tx, result) => this.#completer.completeIn(job, tx, result),
+    }
     this.leases = new Leases({
       workerId,
       store,
@@ -74,6 +95,16 @@ export class Attempts {
       onIgnored: (job) => this.giveUp(job),
       onLost: (job) => parts.telemetry.emit('lease.lost', { jobId: job.id, name: job.name, queue: job.queue }),
     })
+  }
+
+  /** Attempts that are over, with a completion of their own whose fate is not known yet. */
+  get unsure(): number {
+    return this.#completer.waiting
+  }
+
+  /** Asks after completions of jobs that still run. */
+  async checkCompletions(): Promise<void> {
+    await this.#completer.check(this.#parts.slots.running)
   }
 
   /** Starts fetched jobs in a new turn of the event loop: see `#startMore`. */
@@ -124,7 +155,7 @@ export class Attempts {
     if (this.#isStarting) return
     const { slots, settler, fetcher } = this.#parts
     this.#isStarting = true
-    while (slots.free > 0 && settler.waiting < this.#maxUnsettled && this.#now < this.#turnEnd) {
+    while (slots.free > 0 && settler.waiting + this.unsure < this.#maxUnsettled && this.#now < this.#turnEnd) {
       const fetched = fetcher.next()
       if (fetched === undefined) break
       if (fetched.leaseEnd > this.#now) this.#start(fetched)
@@ -138,20 +169,20 @@ export class Attempts {
   }
 
   #giveOneBack(job: ClaimedJob): void {
-    const { registry, reporter, settler } = this.#parts
+    const { registry, settler } = this.#parts
     const handler = registry.get(job.name)
     if (handler === undefined) return
-    const running = new RunningJob(job, handler, 0, reporter)
+    const running = new RunningJob(job, handler, 0, this.#outlet)
     running.isOver = true
     settler.add({ job: running, settlement: { id: job.id, epoch: job.epoch, runMs: 0, to: 'pending' } })
   }
 
   #start({ job: claimed, leaseEnd }: Fetched): void {
-    const { registry, telemetry, settings, reporter, slots } = this.#parts
+    const { registry, telemetry, settings, slots } = this.#parts
     const handler = registry.get(claimed.name)
     // Only handled names are claimed; a registry does not shrink.
     if (handler === undefined) return
-    const job = new RunningJob(claimed, handler, leaseEnd, reporter, settings.maxTimeoutMs)
+    const job = new RunningJob(claimed, handler, leaseEnd, this.#outlet, settings.maxTimeoutMs)
     slots.take(job)
     if (telemetry.has('job.claimed'))
       telemetry.emit('job.claimed', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
@@ -196,7 +227,7 @@ export class Attempts {
   #ran(job: RunningJob, ended: Ended): void {
     if (job.isOver) return
     const { reporter } = this.#parts
-    if (reporter.has(job)) {
+    if (job.completion === 'none' && reporter.has(job)) {
       // It has ended in time, however long the store takes for its news.
       job.deadline = Number.POSITIVE_INFINITY
       void reporter.flush().then(() => {
@@ -206,16 +237,25 @@ export class Attempts {
   }
 
   #end(job: RunningJob, ended: Ended): void {
-    const { clock, random, fetcher, settler } = this.#parts
+    const { clock, fetcher } = this.#parts
     this.#now = clock.monotonic()
     const runMs = job.startedAt === 0 ? 0 : this.#now - job.startedAt
     if (job.startedAt !== 0) fetcher.sawRun(runMs)
-    if (job.aborted !== 'lease-lost') {
-      const settlement = settlementOf(job, ended, runMs, random())
-      settler.add(ended.errorLine === undefined ? { job, settlement } : { job, settlement, errorLine: ended.errorLine })
+    if (job.completion === 'none') this.#settle(job, ended, runMs)
+    else {
       this.done++
+      this.#completer.ended(job, ended, runMs)
     }
     this.#leave(job)
+  }
+
+  #settle(job: RunningJob, ended: Ended, runMs: number): void {
+    if (job.aborted === 'lease-lost') return
+    const { random, settler } = this.#parts
+    const settlement = settlementOf(job, ended, runMs, random())
+    settler.add(ended.errorLine === undefined ? { job, settlement } : { job, settlement, errorLine: ended.errorLine })
+    // One that was asked after has been counted.
+    if (job.completions === 0) this.done++
   }
 
   #leave(job: RunningJob): void {

@@ -153,6 +153,20 @@ export class Executor {
     }
   }
 
+  /** A result checked and sealed as if the handler had returned it. Throws `RESULT_INVALID`. */
+  sealResult(job: RunningJob, value: unknown): Uint8Array | null | Promise<Uint8Array | null> {
+    const { definition } = job.handler
+    const checked = validate(definition.output, value, 'RESULT_INVALID', definition.name)
+    const sealed = () => {
+      if (value === undefined) return null
+      return this.#codec.encode(
+        { jobId: job.id, jobName: job.name, field: 'result', epoch: job.claimed.epoch } as const,
+        value,
+      )
+    }
+    return checked instanceof Promise ? checked.then(sealed) : sealed()
+  }
+
   #sealed(job: RunningJob, value: unknown): Ended | Promise<Ended> {
     if (value === undefined) return NOTHING_RETURNED
     const field = { jobId: job.id, jobName: job.name, field: 'result', epoch: job.claimed.epoch } as const

@@ -59,16 +59,18 @@ export class Leases {
   /** Extends every running job. Rejects when the store does. */
   async heartbeat(): Promise<void> {
     const { workerId, store, clock, slots, leaseMs } = this.#options
-    const running = [...slots.running].filter((job) => !job.isOver)
+    const running = [...slots.running].filter((job) => !job.isOver && job.completion === 'none')
     if (running.length === 0) return
     const sentAt = clock.monotonic()
+    const tries = running.map((job) => job.completions)
     const results = await store.jobs.extend(
       workerId,
       running.map((job) => job.claimed),
       leaseMs,
     )
     running.forEach((job, i) => {
-      this.#heard(job, results[i] ?? 'lost', sentAt)
+      // One that completes itself meanwhile made the answer wait, or changed it: that is asked after elsewhere.
+      if (job.completions === tries[i]) this.heard(job, results[i] ?? 'lost', sentAt)
     })
   }
 
@@ -78,7 +80,8 @@ export class Leases {
     this.#armedFor = Number.POSITIVE_INFINITY
   }
 
-  #heard(job: RunningJob, result: ExtendResult, sentAt: number): void {
+  /** Takes in what the store said of a lease that was to be extended at `sentAt`. */
+  heard(job: RunningJob, result: ExtendResult, sentAt: number): void {
     if (job.isOver) return
     if (result === 'lost') {
       // Its own clock may have said so already.
@@ -115,11 +118,13 @@ export class Leases {
     // Not begun: its start is being written down.
     if (job.deadline === 0) return Number.POSITIVE_INFINITY
     if (job.aborted === undefined) {
-      if (now >= job.leaseEnd) {
+      // One that completes in a transaction of its own is guarded by that, or done: see completer.ts.
+      const leaseEnd = job.completion === 'none' ? job.leaseEnd : Number.POSITIVE_INFINITY
+      if (now >= leaseEnd) {
         job.abort('lease-lost', now)
         this.#options.onLost(job)
       } else if (now >= job.deadline) job.abort('timeout', now)
-      else return Math.min(job.deadline, job.leaseEnd)
+      else return Math.min(job.deadline, leaseEnd)
     }
     const end = job.abortedAt + this.#options.graceMs
     if (now < end) return end

@@ -6,7 +6,7 @@ import { redactText } from '../codec/redact.ts'
 import { takeBatch } from '../core/batch.ts'
 import type { LogLevel } from '../core/job/log-level.ts'
 import type { JobReport, Store } from '../store/contract/index.ts'
-import type { Outlet, RunningJob } from './running-job.ts'
+import type { RunningJob } from './running-job.ts'
 
 interface News {
   progress: number | undefined
@@ -21,7 +21,7 @@ const LINES_PER_ATTEMPT = 100_000
 const MOST_LINES = 1000
 
 /** Progress and log lines on their way to the store. */
-export class Reporter implements Outlet {
+export class Reporter {
   readonly #workerId: string
   readonly #store: Store
   readonly #codec: Codec
@@ -63,6 +63,17 @@ export class Reporter implements Outlet {
     return this.#news.has(job) || this.#leaving.has(job)
   }
 
+  /** What waits of a job's news, to be written by its completion; it waits on, for the case that this is rolled back. */
+  async newsOf(job: RunningJob): Promise<JobReport | undefined> {
+    const news = this.#news.get(job)
+    return news === undefined ? undefined : this.#seal(job, news)
+  }
+
+  /** Forgets what waits of a job's news: they are written. */
+  drop(job: RunningJob): void {
+    this.#news.delete(job)
+  }
+
   /** Writes everything gathered so far. A store that is away loses progress and lines, never a job. */
   flush(): Promise<void> {
     this.#cancelTimer?.()
@@ -72,8 +83,9 @@ export class Reporter implements Outlet {
   }
 
   async #write(): Promise<void> {
-    const all = [...this.#news]
-    this.#news.clear()
+    // Those of a job whose row a transaction of its handler may hold wait for that.
+    const all = [...this.#news].filter(([job]) => job.completion === 'none')
+    for (const [job] of all) this.#news.delete(job)
     if (all.length === 0) return
     this.#leaving = new Set(all.map(([job]) => job))
     // News that cannot be sealed (their key was withdrawn meanwhile) are lost; those of other jobs are not.

@@ -13,6 +13,7 @@ export type AbortWhy = 'timeout' | 'cancelled' | 'lease-lost' | 'stopping'
 export interface Outlet {
   progress(job: RunningJob, fraction: number, note: string | undefined): void
   log(job: RunningJob, message: string, level: LogLevel): void
+  completeIn(job: RunningJob, tx: unknown, result: unknown): Promise<void>
 }
 
 /** One attempt at work: what its handler sees, and what stops it. */
@@ -33,6 +34,12 @@ export class RunningJob implements JobContext {
   abortedAt = 0
   /** Settled or given up: whatever the handler still does is no longer this job's. */
   isOver = false
+  /** What is known of a completion in a transaction of the handler's own. */
+  completion: 'none' | 'unknown' | 'committed' = 'none'
+  /** How often one was written. */
+  completions = 0
+  /** One is being written now. */
+  isCompleting = false
 
   constructor(
     claimed: ClaimedJob,
@@ -100,6 +107,10 @@ export class RunningJob implements JobContext {
 
   log(message: string, level: LogLevel = 'info'): void {
     if (!this.isOver) this.#outlet.log(this, message, level)
+  }
+
+  completeIn(tx: unknown, result?: unknown): Promise<void> {
+    return this.#outlet.completeIn(this, tx, result)
   }
 
   snooze(delay: Duration): never {

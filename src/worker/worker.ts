@@ -81,6 +81,7 @@ export class Worker implements Service {
       fetcher: this.#fetcher,
       settler: this.#settler,
       onChange: () => this.#schedule(),
+      onReleased: () => this.wake(),
       onStoreFailed: (operation, error) => this.#contact.failed(operation, error),
     })
   }
@@ -100,9 +101,9 @@ export class Worker implements Service {
 
   /** Ends with nothing running, nothing fetched and nothing unsettled. */
   get isIdle(): boolean {
-    return (
-      this.#slots.running.size === 0 && this.#fetcher.waiting === 0 && this.#settler.waiting === 0 && !this.#isInFlight
-    )
+    const { running } = this.#slots
+    const isSettled = this.#settler.waiting === 0 && this.#attempts.unsure === 0
+    return running.size === 0 && this.#fetcher.waiting === 0 && isSettled && !this.#isInFlight
   }
 
   start(): void {
@@ -136,6 +137,7 @@ export class Worker implements Service {
     if (now - this.#lastBeatAt > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
     this.#lastBeatAt = now
     this.#attempts.giveBack(now + leaseMs / 2)
+    void this.#attempts.checkCompletions()
     try {
       const hasRunning = this.#slots.running.size > 0
       await answeredWithin(clock, leaseMs, 'heartbeat', this.#attempts.leases.heartbeat())

@@ -63,7 +63,17 @@ export function errorCases(test: Case): void {
     test('an insert within a foreign thing is refused', async (f) => {
       const attempt = async () => f.jobs.insertWithin({ not: 'a transaction' }, [newJob()])
 
+      const settling = async () =>
+        f.jobs.settleWithin({ not: 'a transaction' }, 'w', {
+          id: 'x',
+          epoch: 1,
+          runMs: 0,
+          to: 'completed',
+          result: null,
+        })
+
       await expect(attempt()).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+      await expect(settling()).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
     })
   })
 }

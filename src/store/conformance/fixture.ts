@@ -21,6 +21,14 @@ export interface OpenOptions {
   readonly clock?: Clock
 }
 
+/** A transaction on a connection of its own to the same database, as a user of the driver begins one. */
+export interface UserTransaction {
+  /** What `insertWithin` takes. */
+  readonly tx: unknown
+  /** Ends it, and its connection. */
+  end(how: 'commit' | 'rollback'): Promise<void>
+}
+
 /** A fresh, empty store, opened but not migrated. */
 export interface OpenedStore {
   readonly store: Store
@@ -30,6 +38,8 @@ export interface OpenedStore {
   readonly manualClock?: ManualClock
   /** Closes the store and deletes its data. */
   close(): Promise<void>
+  /** Begins a transaction. Needed where the store has the capability `transactions`. */
+  begin?(): Promise<UserTransaction>
   /** Where the data is, for other processes. */
   readonly url?: string
 }
@@ -82,6 +92,21 @@ export class Fixture {
 
   get jobs() {
     return this.store.jobs
+  }
+
+  /** Runs `fn` in a transaction of a user's own, and ends that. */
+  async within(fn: (tx: unknown) => unknown, how: 'commit' | 'rollback' = 'commit'): Promise<void> {
+    if (this.#opened.begin === undefined) {
+      throw new Error('a driver with the capability `transactions` gives the suite `begin` beside its store')
+    }
+    const user = await this.#opened.begin()
+    let ending: 'commit' | 'rollback' = 'rollback'
+    try {
+      await fn(user.tx)
+      ending = how
+    } finally {
+      await user.end(ending)
+    }
   }
 
   /** Another connection to the same data, closed at the end of the case. */

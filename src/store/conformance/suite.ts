@@ -33,6 +33,7 @@ import { settleCases } from './settle.ts'
 import { stateCases } from './state.ts'
 import { strangerCases } from './strangers.ts'
 import { uniqueCases } from './unique.ts'
+import { withinCases } from './within.ts'
 
 /** Declares the whole suite for one driver. `open` makes a fresh, empty store for each case. */
 export function describeStore(name: string, open: OpenStore): void {
@@ -61,6 +62,7 @@ export function describeStore(name: string, open: OpenStore): void {
     clusterCases(test)
     hostileCases(test)
     errorCases(test)
+    withinCases(test)
     raceCases(test)
     modelCases(open)
   })

@@ -24,6 +24,9 @@ export type Settlement = Lease & { readonly runMs: number } & (
     | { readonly to: 'blocked'; readonly reason: 'key'; readonly on: string }
   )
 
+/** How an attempt ends well. */
+export type Completion = Extract<Settlement, { readonly to: 'completed' }>
+
 /**
  * `settled`: the job is what the settlement says. `cancelled`: the settlement would have let it run again, but its cancel had
  * been asked for: it has ended as `cancelled`, reason `requested`. `lost`: the lease is another's or gone; nothing was written.

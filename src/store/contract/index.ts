@@ -9,6 +9,7 @@ export type {
 export type {
   ClaimedJob,
   ClaimRequest,
+  Completion,
   ExchangeRequest,
   ExchangeResult,
   ExtendResult,

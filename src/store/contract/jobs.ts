@@ -7,7 +7,16 @@
  * or another worker's is the result `lost`, never an exception.
  */
 import type { JobFilter } from '../../core/filter/job-filter.ts'
-import type { ExchangeRequest, ExchangeResult, ExtendResult, JobReport, Lease, ReportResult } from './attempt.ts'
+import type {
+  Completion,
+  ExchangeRequest,
+  ExchangeResult,
+  ExtendResult,
+  JobReport,
+  Lease,
+  ReportResult,
+  SettleResult,
+} from './attempt.ts'
 import type {
   ChangeRequest,
   ChangeResult,
@@ -61,9 +70,26 @@ export interface JobsFacet {
 
   /**
    * The same inside the caller's own open transaction on the same database; nothing is visible before its commit.
-   * Drivers with a synchronous connection finish before they return. Capability `transactions`.
+   * Drivers with a synchronous connection finish before they return. Capability `transactions`. With `notify` the commit
+   * itself calls whoever subscribed to `wake`, where the database can; elsewhere they look within their poll, as without it.
    */
-  insertWithin(tx: unknown, jobs: readonly NewJob[]): readonly InsertResult[] | Promise<readonly InsertResult[]>
+  insertWithin(
+    tx: unknown,
+    jobs: readonly NewJob[],
+    notify?: boolean,
+  ): readonly InsertResult[] | Promise<readonly InsertResult[]>
+
+  /**
+   * Completes a running attempt inside the caller's own open transaction on the same database: result, archive, unique key,
+   * dependents and the last news of the attempt are written by its commit, or not at all. `lost` when the lease is another's
+   * or gone, also because it was completed in this transaction before. A failure leaves the transaction as it was.
+   */
+  settleWithin(
+    tx: unknown,
+    workerId: string,
+    completion: Completion,
+    news?: JobReport,
+  ): SettleResult | Promise<SettleResult>
 
   /**
    * Settles outcomes, then claims. The worker's one hot operation. A settled parent releases or ends its dependents, and

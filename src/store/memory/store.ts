@@ -122,6 +122,11 @@ function jobsFacet(tables: Tables, run: Run): JobsFacet {
         hint: 'Use a SQLite, PostgreSQL or MySQL store.',
       })
     },
+    settleWithin: () => {
+      throw new StoreError('constraint', 'CONFIG_INVALID', 'the store in memory has no transactions to insert within', {
+        hint: 'Use a SQLite, PostgreSQL or MySQL store.',
+      })
+    },
     exchange: (request) =>
       run(
         (now) => ({

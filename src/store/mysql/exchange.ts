@@ -58,6 +58,11 @@ export class Exchange {
     return result
   }
 
+  /** Lets go of what is remembered of a job that is settled elsewhere; whoever still holds it takes the slow road. */
+  forget(id: string): void {
+    this.#bound.delete(id)
+  }
+
   async #run(request: ExchangeRequest): Promise<ExchangeResult> {
     const wanted = request.claim !== undefined && request.claim.limit > 0 && request.claim.names.length > 0
     if (request.settle.length === 0 && !wanted) {

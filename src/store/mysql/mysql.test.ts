@@ -1,3 +1,4 @@
+import { createConnection } from 'mysql2/promise'
 import { describeOn } from '../../../test/support/servers.ts'
 import { describeStore } from '../conformance/index.ts'
 import { createMysqlStore } from './store.ts'
@@ -22,6 +23,15 @@ await describeOn('mysql', (server) => {
       await store.close()
       await server.giveBack(url)
     }
-    return { store, reopen: open, close, url: roles.worker }
+    const begin = async () => {
+      const tx = await createConnection(roles.worker)
+      await tx.beginTransaction()
+      const end = async (how: 'commit' | 'rollback') => {
+        await tx[how]()
+        await tx.end()
+      }
+      return { tx, end }
+    }
+    return { store, begin, reopen: open, close, url: roles.worker }
   })
 })

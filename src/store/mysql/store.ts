@@ -16,6 +16,7 @@ import type {
   WakeFacet,
 } from '../contract/store.ts'
 import { type Migration, refuseNewer } from '../sql/migrations.ts'
+import { settleInside } from '../sql/settle.ts'
 import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
 import { loadMysql } from './connection.ts'
 import { MysqlDatabase } from './database.ts'
@@ -70,7 +71,12 @@ class MysqlStore implements Store {
     this.description = db.pool.where
     this.jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),
+      // `notify` changes nothing: to count up the signal row would hold up everybody's hints until the caller commits.
       insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(inner, jobs)),
+      settleWithin(tx, workerId, completion, news) {
+        exchange.forget(completion.id)
+        return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))
+      },
       exchange: (request) => exchange.run(request),
     })
     this.queues = queuesFacet(db)

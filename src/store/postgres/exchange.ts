@@ -72,6 +72,11 @@ export class Exchange {
     return result
   }
 
+  /** Lets go of what is remembered of a job that is settled elsewhere; whoever still holds it takes the slow road. */
+  forget(id: string): void {
+    this.#bound.delete(id)
+  }
+
   async #run(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
     if (!this.#isPlain(request)) return this.#slowly(request, claim)
     const [first, ...rest] = claim === undefined ? [] : roundsOf(claim)

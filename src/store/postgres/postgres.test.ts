@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { describeOn } from '../../../test/support/servers.ts'
 import { describeStore } from '../conformance/index.ts'
 import { createPostgresStore } from './store.ts'
@@ -24,6 +25,16 @@ await describeOn('postgres', (server) => {
       await store.close()
       await server.giveBack(url)
     }
-    return { store, reopen: open, close, url: roles.worker }
+    const begin = async () => {
+      const tx = new pg.Client({ connectionString: roles.worker })
+      await tx.connect()
+      await tx.query('BEGIN')
+      const end = async (how: 'commit' | 'rollback') => {
+        await tx.query(how)
+        await tx.end()
+      }
+      return { tx, end }
+    }
+    return { store, begin, reopen: open, close, url: roles.worker }
   })
 })

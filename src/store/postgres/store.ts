@@ -16,6 +16,7 @@ import type {
   WakeFacet,
 } from '../contract/store.ts'
 import { type Migration, refuseNewer } from '../sql/migrations.ts'
+import { settleInside } from '../sql/settle.ts'
 import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
 import { loadPg } from './connection.ts'
 import { PostgresDatabase } from './database.ts'
@@ -72,7 +73,16 @@ class PostgresStore implements Store {
     }
     this.jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),
-      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner, isOwn) => insertInside(db, inner, jobs, isOwn)),
+      insertWithin: (tx, jobs, notify = false) =>
+        withinTransaction(db, tx, async (inner, isOwn) => {
+          const results = await insertInside(db, inner, jobs, isOwn)
+          if (notify) await wake.hintWithin(inner)
+          return results
+        }),
+      settleWithin(tx, workerId, completion, news) {
+        exchange.forget(completion.id)
+        return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))
+      },
       exchange: (request) => exchange.run(request),
     })
     this.queues = queuesFacet(db)

@@ -3,7 +3,7 @@ import { ConfigError, MillraceError } from '../../core/errors.ts'
 import { handleOf } from '../contract/index.ts'
 import type { Columns } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
-import { type StatementRunner, statementRunner, unusable } from '../sql/statements.ts'
+import { inLine, type StatementRunner, statementRunner, unusable } from '../sql/statements.ts'
 import { parserOf } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
@@ -63,13 +63,12 @@ function clientRunner(client: unknown, library: string | undefined): StatementRu
       hint: 'Pass the client on which your transaction is open: a Client, what pool.connect() gave, or what an adapter of millrace/tx makes of a transaction on pg.',
     })
   }
-  return {
-    async query(text, values = []) {
-      const result = await client.query({ text, values, rowMode: 'array', types: { getTypeParser: parserOf } })
-      // Rows are arrays of what the parsers give.
-      return { rows: result.rows as readonly unknown[] as readonly Columns[], changes: result.rowCount ?? 0 }
-    },
-  }
+  // A client that does not pipeline is going to refuse a statement while another one runs.
+  return inLine(async (text, values) => {
+    const result = await client.query({ text, values, rowMode: 'array', types: { getTypeParser: parserOf } })
+    // Rows are arrays of what the parsers give.
+    return { rows: result.rows as readonly unknown[] as readonly Columns[], changes: result.rowCount ?? 0 }
+  })
 }
 
 /** A savepoint needs a transaction block, which is the one way to ask for one that every version of the driver has. */

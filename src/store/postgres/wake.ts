@@ -7,6 +7,7 @@
  * back to us and are dropped by the sender's mark. Whoever subscribes also polls; the connection is made again when it ends.
  */
 import { newId } from '../../base/id.ts'
+import type { Session } from '../sql/session.ts'
 import { Connection } from './connection.ts'
 import type { PostgresSettings } from './options.ts'
 
@@ -15,6 +16,9 @@ const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 const CONNECT_MS = 10_000
 const NOTIFY = 'SELECT pg_notify($1, $2)'
+/** Sent by a caller's commit: nobody's mark, since our own workers have not heard of it either. Text, which libraries can read. */
+const NOTIFY_WITHIN = `${NOTIFY}::text AS sent`
+const NO_MARK = 'commit'
 const MAX_CHANNEL_BYTES = 63
 
 /** Sends and hears hints. */
@@ -66,6 +70,11 @@ export class Wake {
       if (this.#isDue) this.hint()
     }, PAUSE_MS).unref()
     void this.#send()
+  }
+
+  /** Tells everybody when the caller's transaction commits. */
+  async hintWithin(tx: Session): Promise<void> {
+    await tx.query(NOTIFY_WITHIN, [this.#channel, NO_MARK])
   }
 
   /** Calls `onWake` after hints of other connections until the returned function is called. */

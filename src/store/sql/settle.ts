@@ -1,6 +1,7 @@
 /** Settling on the slow road: whatever does not complete plainly. */
-import type { Settlement, SettleResult } from '../contract/index.ts'
+import type { Completion, JobReport, Settlement, SettleResult } from '../contract/index.ts'
 import { finish } from './finish.ts'
+import { report } from './lease.ts'
 import { Ledger } from './ledger.ts'
 import { dropLease, type LiveJob, waitUntil } from './live-job.ts'
 import { STATE } from './rows.ts'
@@ -22,6 +23,26 @@ export async function settleAll(
   const results = settlements.map((s) => settleOne(ledger, workerId, s))
   await writeLedger(ledger)
   return results
+}
+
+/** Completes one attempt inside somebody's transaction, which stays as it was when that fails. See `JobsFacet.settleWithin`. */
+export async function settleInside(
+  tx: Transaction,
+  workerId: string,
+  completion: Completion,
+  news: JobReport | undefined,
+): Promise<SettleResult> {
+  await tx.query('SAVEPOINT row_guard')
+  try {
+    if (news !== undefined) await report(tx, workerId, [news])
+    const [result = 'lost'] = await settleAll(tx, workerId, [completion])
+    await tx.query('RELEASE SAVEPOINT row_guard')
+    return result
+  } catch (error) {
+    // After a deadlock there may be no savepoint any more: what went wrong first is what is told.
+    await tx.query('ROLLBACK TO SAVEPOINT row_guard').catch(() => undefined)
+    throw error
+  }
 }
 
 function settleOne(ledger: Ledger, workerId: string, s: Settlement): SettleResult {

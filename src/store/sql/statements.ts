@@ -25,13 +25,17 @@ export interface StatementRunner {
 
 /** A runner over a library's transaction. `isText` says of a column whether bytes in it are text in UTF-8. */
 export function statementRunner(tx: StatementTransaction, isText: (column: string) => boolean): StatementRunner {
-  let line: Promise<unknown> = Promise.resolve()
-  const run = async (text: string, params: readonly SqlValue[]): Promise<SqlResult> => {
+  return inLine(async (text, params) => {
     const values = params.map(bindable)
     if (!GIVES_ROWS.test(text)) return { rows: [], changes: await tx.execute(text, values) }
     const rows = (await tx.query(text, values)).map((row) => columnsIn(row, isText))
     return { rows, changes: rows.length }
-  }
+  })
+}
+
+/** A runner whose statements wait for each other, whatever their answers. */
+export function inLine(run: (text: string, params: readonly SqlValue[]) => Promise<SqlResult>): StatementRunner {
+  let line: Promise<unknown> = Promise.resolve()
   return {
     query(text, params = []) {
       const answer = line.then(() => run(text, params))

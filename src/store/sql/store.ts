@@ -1,5 +1,5 @@
 /** The facets of a SQL store: the slow road's operations over a `Database`, the hot ones as the driver gives them. */
-import type { ExchangeRequest, ExchangeResult, InsertResult, JobsFacet, NewJob } from '../contract/index.ts'
+import type { ExchangeRequest, ExchangeResult, JobsFacet } from '../contract/index.ts'
 import type { ClusterFacet, QueuesFacet, StateFacet } from '../contract/store.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
@@ -12,9 +12,7 @@ import type { Database } from './session.ts'
 import { beat, getState, listState, nodes, putState, removeNode } from './shared.ts'
 
 /** What each driver writes itself. */
-export interface HotPath {
-  insert(jobs: readonly NewJob[]): Promise<readonly InsertResult[]>
-  insertWithin(tx: unknown, jobs: readonly NewJob[]): Promise<readonly InsertResult[]>
+export interface HotPath extends Pick<JobsFacet, 'insert' | 'insertWithin' | 'settleWithin'> {
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
 }
 
@@ -32,6 +30,7 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
   return {
     insert: hot.insert,
     insertWithin: hot.insertWithin,
+    settleWithin: hot.settleWithin,
     exchange: hot.exchange,
     extend: (workerId, leases, leaseMs) =>
       leases.length === 0 ? db.read(async () => []) : db.transact((tx) => extend(tx, workerId, leases, leaseMs), true),

@@ -6,13 +6,22 @@
  * into JavaScript first: 5.2 µs; both by one json_each: 2.9 µs, but then a stale lease costs a second pass.) Everything
  * else takes the slow road through `finishLive`.
  */
-import type { ExchangeRequest, ExchangeResult, Lease, Settlement, SettleResult } from '../contract/index.ts'
+import type {
+  Completion,
+  ExchangeRequest,
+  ExchangeResult,
+  JobReport,
+  Lease,
+  Settlement,
+  SettleResult,
+} from '../contract/index.ts'
 import { INLINE_BYTES, int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import { type Claimed, claim, hasClaimable } from './claim.ts'
 import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
 import { DELETE_JOB, finishLive } from './finish.ts'
+import { report } from './lease.ts'
 
 const COMPLETE_PLAIN =
   'INSERT INTO millrace_archive (id, name, version, queue, priority, state, reason, created_at, run_at, attempts, ' +
@@ -47,6 +56,26 @@ export function idleExchange(c: Connection, request: ExchangeRequest): ExchangeR
   if (request.settle.length > 0) return null
   if (request.claim !== undefined && hasClaimable(c, request.claim)) return null
   return { settled: NOTHING, ...NOTHING_CLAIMED, cancelling: cancelling(c, request.workerId), now: c.now() }
+}
+
+/** Completes one attempt inside somebody's transaction, which stays as it was when that fails. See `JobsFacet.settleWithin`. */
+export function completeInside(
+  c: Connection,
+  workerId: string,
+  completion: Completion,
+  news: JobReport | undefined,
+): SettleResult {
+  c.db.exec('SAVEPOINT row_guard')
+  try {
+    if (news !== undefined) report(c, workerId, [news])
+    const result = settleOne(c, workerId, completion, c.now())
+    c.db.exec('RELEASE row_guard')
+    return result
+  } catch (error) {
+    // SQLite ends the whole transaction after some failures: then there is no savepoint to go back to.
+    if (c.db.isTransaction) c.db.exec('ROLLBACK TO row_guard; RELEASE row_guard')
+    throw error
+  }
 }
 
 function settleOne(c: Connection, workerId: string, settlement: Settlement, now: number): SettleResult {

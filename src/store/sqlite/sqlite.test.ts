@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite'
 import { tempStorePath } from '../../../test/support/temp-store.ts'
 import { describeStore } from '../conformance/index.ts'
 import { createSqliteStore } from './store.ts'
@@ -10,5 +11,14 @@ describeStore('sqlite', async (options) => {
     return store
   }
   const store = await open()
-  return { store, reopen: open, close: () => store.close(), url: `sqlite:${path}` }
+  const begin = async () => {
+    const tx = new DatabaseSync(path)
+    tx.exec('BEGIN IMMEDIATE')
+    const end = async (how: 'commit' | 'rollback') => {
+      tx.exec(how)
+      tx.close()
+    }
+    return { tx, end }
+  }
+  return { store, begin, reopen: open, close: () => store.close(), url: `sqlite:${path}` }
 })

@@ -21,7 +21,7 @@ import { Connection } from './connection.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
 import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock } from './due.ts'
-import { exchange, idleExchange } from './exchange.ts'
+import { completeInside, exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
 import { extend, reclaim, report, start } from './lease.ts'
 import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
@@ -132,7 +132,10 @@ function jobsFacet(c: Connection): JobsFacet {
     ids.length === 0 ? Promise.resolve([]) : c.write(() => ids.map(fn))
   return {
     insert: (jobs) => c.write(() => insertJobs(c, jobs)),
+    // Whoever watches the file sees the commit by itself: `notify` asks for no more.
     insertWithin: (tx, jobs: readonly NewJob[]) => withinTransaction(c, tx, (inner) => insertJobs(inner, jobs)),
+    settleWithin: (tx, workerId, completion, news) =>
+      withinTransaction(c, tx, (inner) => completeInside(inner, workerId, completion, news)),
     async exchange(request) {
       return c.read(() => idleExchange(c, request)) ?? c.write(() => exchange(c, request))
     },
