@@ -28,7 +28,7 @@ export const EXIT_CODES = `  0    done
   3    the store or the configuration cannot be used
   4    timed out, or nothing happened
   5    not found
-  6    refused: it needs a confirmation
+  6    refused: it needs a confirmation, or would harm what is there
   7    a check failed (doctor, migrate status)
   130  stopped by Ctrl-C; an orderly stop of \`work\` is 0
   143  a second SIGTERM stopped \`work\` at once`
@@ -61,6 +61,7 @@ function exitCodeOf(error: unknown): ExitCode {
     case 'WAIT_TIMEOUT':
       return EXIT.timeout
     case 'CONFIRMATION_NEEDED':
+    case 'COPY_REFUSED':
       return EXIT.refused
     case 'CONFIG_INVALID':
     // Unknown flags are USAGE: an unknown option stands in the configuration.

@@ -23,6 +23,7 @@ async function commands(word: string | undefined): Promise<readonly CommandSpec[
     import('./commands/doctor.ts'),
     import('./commands/migrate.ts'),
     import('./commands/rekey.ts'),
+    import('./commands/store.ts'),
   ])
   return modules.flatMap((module) => module.COMMANDS)
 }

@@ -37,6 +37,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   job: 'look at jobs and change them',
   queue: 'look at queues, pause and clear them',
   dead: 'dead letters: jobs that failed for good',
+  store: 'move a store',
 }
 
 /** Runs the command line and gives its exit code. */

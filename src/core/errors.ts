@@ -43,6 +43,8 @@ export type ErrorCode =
   | 'STORE_UNSAFE'
   | 'CLOSED'
   | 'BULK_PARTIAL'
+  | 'COPY_REFUSED'
+  | 'COPY_DIFFERS'
   | 'CONFIRMATION_NEEDED'
   | 'USAGE'
   | 'INTERNAL'

@@ -6,7 +6,7 @@ import type { Store } from '../../src/store/contract/index.ts'
 import { type Child, startChild } from '../support/child.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { databaseOf } from '../support/schema-of.ts'
-import { describeOn, type TestServer } from '../support/servers.ts'
+import { describeOn, freshStoreUrl } from '../support/servers.ts'
 import { tempStoreUrl } from '../support/temp-store.ts'
 import { laterStore } from './later.ts'
 
@@ -25,7 +25,7 @@ describe('sqlite', () => {
 })
 
 for (const kind of ['postgres', 'mysql'] as const) {
-  await describeOn(kind, (server) => describe(kind, () => cases(() => urlOn(server))))
+  await describeOn(kind, (server) => cases(() => freshStoreUrl(server)))
 }
 
 function cases(freshUrl: FreshUrl): void {
@@ -92,13 +92,6 @@ function cases(freshUrl: FreshUrl): void {
     expect(await store.schemaVersion()).toEqual({ current: 2, latest: 2, oldest: 1 })
     expect(await runner.describe(byHand)).toEqual(await runner.describe(byUs))
   })
-}
-
-async function urlOn(server: TestServer): Promise<string> {
-  const url = server.freshUrl()
-  await server.create(url)
-  onTestFinished(() => server.drop(url))
-  return url
 }
 
 /** A store at a URL as a program that knows so many later steps has it. */

@@ -1,5 +1,5 @@
 /** The three roles as docs/postgresql.md and docs/mysql.md make them. That a worker may all it needs, the suite of each driver shows. */
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { createStore } from '../../src/runtime/store-url.ts'
 import type { Store } from '../../src/store/contract/index.ts'
@@ -9,7 +9,7 @@ const LEASE_MS = 60_000
 const FORBIDDEN = { kind: 'schema', code: 'STORE_READ_ONLY' }
 
 for (const kind of ['postgres', 'mysql'] as const) {
-  await describeOn(kind, (server) => describe(kind, () => cases(server)))
+  await describeOn(kind, cases)
 }
 
 function cases(server: TestServer): void {

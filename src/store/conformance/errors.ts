@@ -43,6 +43,8 @@ export function errorCases(test: Case): void {
         () => state.put('k', 'v', null),
         () => state.list('', 1),
         () => cluster.nodes(1),
+        () => f.store.copy.read('live', null, 1),
+        () => f.store.copy.write('queues', [{ name: 'q', pausedAt: 1, pausedBy: 'a', pauseReason: 'b' }]),
         () => cluster.remove('n'),
         () => f.store.ping(),
         () => f.store.time(),

@@ -11,6 +11,7 @@ import { changeWhereCases } from './change-where.ts'
 import { claimCases } from './claim.ts'
 import { clusterCases } from './cluster.ts'
 import { controlCases } from './control.ts'
+import { copyCases } from './copy.ts'
 import { dependencyCases } from './dependencies.ts'
 import { errorCases } from './errors.ts'
 import { expireCases } from './expire.ts'
@@ -60,6 +61,7 @@ export function describeStore(name: string, open: OpenStore): void {
     resealCases(test)
     stateCases(test)
     clusterCases(test)
+    copyCases(test)
     hostileCases(test)
     errorCases(test)
     withinCases(test)

@@ -21,6 +21,17 @@ export type {
   SettleResult,
 } from './attempt.ts'
 export type {
+  CopiedJob,
+  CopiedKey,
+  CopiedLine,
+  CopiedQueue,
+  CopiedValue,
+  CopyFacet,
+  CopyPage,
+  CopyPart,
+  CopyParts,
+} from './copy.ts'
+export type {
   AttemptRecord,
   ChangeRequest,
   ChangeResult,

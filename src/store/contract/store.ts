@@ -7,6 +7,7 @@
  * (9) Capabilities are data. (10) An error has a kind (`StoreError`).
  */
 import type { JobState } from '../../core/job/state.ts'
+import type { CopyFacet } from './copy.ts'
 import type { JobsFacet } from './jobs.ts'
 
 /** What a driver can do beyond the laws. A skipped test names one of these. */
@@ -151,4 +152,5 @@ export interface Store {
   readonly state: StateFacet
   readonly cluster: ClusterFacet
   readonly wake: WakeFacet
+  readonly copy: CopyFacet
 }

@@ -8,9 +8,10 @@
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { SteadyTime } from '../../base/steady-time.ts'
 import { StoreError } from '../../core/errors.ts'
-import type { JobsFacet, MigrationStep, QueuesFacet, Store } from '../contract/index.ts'
+import type { CopyFacet, JobsFacet, MigrationStep, QueuesFacet, Store } from '../contract/index.ts'
 import { claim } from './claim.ts'
 import { cancel, changeWhere, prune, remove, retry, update } from './control.ts'
+import { readPart, writePart } from './copy.ts'
 import { expire, nextDue, promote, reclaim, unblock } from './due.ts'
 import { insertJob } from './insert.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats } from './queues.ts'
@@ -46,6 +47,7 @@ class MemoryStore implements Store {
   readonly queues: QueuesFacet
   readonly state
   readonly cluster
+  readonly copy: CopyFacet
   readonly wake = { subscribe: (onWake: () => void) => this.#subscribe(onWake) }
   readonly #time: SteadyTime
   readonly #listeners = new Set<() => void>()
@@ -60,6 +62,10 @@ class MemoryStore implements Store {
     this.queues = queuesFacet(tables, run)
     this.state = stateFacet(tables, run)
     this.cluster = clusterFacet(tables, run)
+    this.copy = {
+      read: (part, cursor, limit) => run(() => readPart(tables, part, cursor, limit)),
+      write: (part, items) => run(() => writePart(tables, part, items), true),
+    }
   }
 
   async open(): Promise<void> {

@@ -5,7 +5,7 @@
  * beside this one.
  */
 import type { Clock } from '../../base/clock.ts'
-import type { JobsFacet } from '../contract/index.ts'
+import type { CopyFacet, JobsFacet } from '../contract/index.ts'
 import type {
   Capabilities,
   ClusterFacet,
@@ -15,6 +15,7 @@ import type {
   Store,
   WakeFacet,
 } from '../contract/store.ts'
+import { copyFacet } from '../sql/copy.ts'
 import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { settleInside } from '../sql/settle.ts'
 import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
@@ -57,6 +58,7 @@ class MysqlStore implements Store {
   readonly state: StateFacet
   readonly cluster: ClusterFacet
   readonly wake: WakeFacet
+  readonly copy: CopyFacet
   readonly #db: MysqlDatabase
   readonly #wake: Wake
   readonly #steps: readonly Migration[]
@@ -82,6 +84,7 @@ class MysqlStore implements Store {
     this.queues = queuesFacet(db)
     this.state = stateFacet(db)
     this.cluster = clusterFacet(db)
+    this.copy = copyFacet(db)
     this.wake = { subscribe: (onWake) => wake.subscribe(onWake) }
   }
 

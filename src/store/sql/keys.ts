@@ -36,7 +36,7 @@ const UPDATE: RowsStatement = {
 const DELETE: RowsStatement = { write: 'delete', table: 'unique', key: { key_hash: 'text' } }
 
 /** What a key is found by: scopes and keys may be longer than an index takes. */
-function keyHash(scope: string, key: string): string {
+export function keyHash(scope: string, key: string): string {
   return createHash('sha256').update(`${scope.length}:${scope}${key}`).digest('base64url')
 }
 

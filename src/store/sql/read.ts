@@ -129,7 +129,10 @@ async function toJobRows(session: Session, rows: readonly Columns[]): Promise<re
 }
 
 /** The recorded attempts of jobs, oldest first. */
-async function attemptsOf(session: Session, ids: readonly string[]): Promise<ReadonlyMap<string, AttemptRecord[]>> {
+export async function attemptsOf(
+  session: Session,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, AttemptRecord[]>> {
   const past = new Map<string, AttemptRecord[]>()
   if (ids.length === 0) return past
   for (const row of (await session.query(ATTEMPTS, [ids])).rows) {

@@ -176,7 +176,8 @@ function clamped(value: unknown): number {
   return Math.min(LAST_INSTANT, Math.max(-LAST_INSTANT, number))
 }
 
-function textOrNull(value: unknown): string | null {
+/** The column as text, null when it is. */
+export function textOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : String(value)
 }
 

@@ -6,7 +6,7 @@
  * `Connection.write`. Nothing here but the composition: the work is in the files beside this one.
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
-import type { JobsFacet, NewJob } from '../contract/index.ts'
+import type { CopyFacet, JobsFacet, NewJob } from '../contract/index.ts'
 import type {
   Capabilities,
   ClusterFacet,
@@ -20,6 +20,7 @@ import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { Connection } from './connection.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
+import { copyFacet } from './copy.ts'
 import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock } from './due.ts'
 import { completeInside, exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
@@ -73,6 +74,7 @@ class SqliteStore implements Store {
   readonly state: StateFacet
   readonly cluster: ClusterFacet
   readonly wake: WakeFacet
+  readonly copy: CopyFacet
   readonly #watch: WalWatch
   readonly #steps: readonly Migration[]
 
@@ -87,6 +89,7 @@ class SqliteStore implements Store {
     this.queues = queuesFacet(connection)
     this.state = stateFacet(connection)
     this.cluster = clusterFacet(connection)
+    this.copy = copyFacet(connection)
     this.wake = { subscribe: (onWake) => this.#watch.subscribe(onWake) }
   }
 

@@ -1,0 +1,108 @@
+/** `millrace store copy`: moves everything of one store into another. */
+import { access } from 'node:fs/promises'
+import { ConfigError, MillraceError } from '../../core/errors.ts'
+import { createStore } from '../../runtime/store-url.ts'
+import type { Store } from '../../store/contract/index.ts'
+import type { Context } from '../context.ts'
+import { type CopyReport, copyStore } from '../copy-store.ts'
+import { EXIT, type ExitCode } from '../failure.ts'
+import { printJson, say } from '../output.ts'
+import type { CommandSpec } from '../program.ts'
+import { progressBar } from '../progress.ts'
+
+/** The commands of this file. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    path: 'store copy',
+    aliases: ['store:copy'],
+    summary: 'copy every job, archive and queue setting into an empty store',
+    options: [
+      ['--from <url>', 'the store to read'],
+      ['--to <url>', 'the store to fill; its tables are made'],
+      ['--force', 'also while workers are alive or jobs run: those run again on the other side'],
+    ],
+    examples: [
+      'millrace store copy --from sqlite:./millrace.db --to postgres://app:secret@db/app',
+      'millrace store copy --from … --to …   # again, after it was stopped: goes on from there',
+    ],
+    run: (context, _, options) => copy(context, options),
+  },
+]
+
+async function copy(context: Context, { from, to, force }: Readonly<Record<string, unknown>>): Promise<ExitCode> {
+  if (typeof from !== 'string' || typeof to !== 'string') {
+    throw new MillraceError('USAGE', 'store copy needs --from and --to', {
+      hint: 'Write: millrace store copy --from sqlite:./millrace.db --to postgres://USER:PASSWORD@HOST/DATABASE',
+    })
+  }
+  const [source, target] = [await createStore(from), await createStore(to)]
+  await refuseMissing(source)
+  const stop = new AbortController()
+  const onInterrupt = () => stop.abort()
+  process.once('SIGINT', onInterrupt)
+  try {
+    await source.open()
+    await target.open()
+    await refuseOlder(source)
+    await target.migrate()
+    return await run(context, source, target, force === true, stop.signal)
+  } finally {
+    process.removeListener('SIGINT', onInterrupt)
+    await Promise.all([source.close(), target.close()])
+  }
+}
+
+async function run(
+  { output }: Context,
+  source: Store,
+  target: Store,
+  force: boolean,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { count, capped } = await source.jobs.count({}, 1_000_000)
+  const bar = await progressBar(output, 'Copying', capped ? undefined : count * 2)
+  try {
+    const report = await copyStore(source, target, { force, signal, onProgress: ({ done }) => bar.update(done) })
+    bar.stop()
+    if (output.json) printJson({ from: source.description, to: target.description, ...report })
+    else for (const line of linesOf(source, target, report)) say(output, line)
+    return report.isComplete ? EXIT.ok : EXIT.interrupted
+  } finally {
+    bar.stop()
+  }
+}
+
+function linesOf(source: Store, target: Store, report: CopyReport): readonly string[] {
+  if (!report.isComplete) return ['Stopped. Run it again to go on.']
+  const counts = report.parts.filter(({ count }) => count > 0).map(({ part, count }) => `${part} ${count}`)
+  const again = report.isResumed ? ', from where an earlier copy had stopped' : ''
+  return [
+    `✓ ${source.description} copied to ${target.description}${again}: ${counts.join(', ') || 'nothing was there'}.`,
+    'Counts and checksums are the same on both sides.',
+    ...(report.running > 0
+      ? [`! ${report.running} of its jobs were running: they run again when their leases end.`]
+      : []),
+  ]
+}
+
+/** Opening a file that is not there would make one. */
+async function refuseMissing(source: Store): Promise<void> {
+  const path = /^sqlite (.+)$/.exec(source.description)?.[1]
+  if (path === undefined || path === ':memory:') return
+  await access(path).catch((cause: unknown) => {
+    throw new ConfigError('STORE_URL', `${path} does not exist: there is nothing to copy`, {
+      fields: { path },
+      hint: 'Name the store that holds the jobs with --from.',
+      cause,
+    })
+  })
+}
+
+async function refuseOlder(source: Store): Promise<void> {
+  const { current, latest } = await source.schemaVersion()
+  if (current >= latest) return
+  throw new ConfigError('STORE_OLDER', `${source.description} has version ${current} of ${latest}`, {
+    fields: { current, latest },
+    hint: 'Run on it first: millrace migrate up',
+  })
+}
