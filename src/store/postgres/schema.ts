@@ -8,9 +8,14 @@
  * table of their own, so that moving a job to the archive never rewrites them, and stored as they are: the codec has
  * compressed them already. Text compares as bytes (collation C): keys differ by case, and indexes by no locale.
  *
- * The archive is one plain table, not partitions by day: each end (completed, failed, cancelled) has a retention of its own,
- * so a whole day is never old at once; a repeated id is looked up here at every insert, by one index instead of one for
- * each day; and no role needs the right to make tables while workers run. It is pruned in bounded chunks by age.
+ * The archive is one plain table, not partitions by day, though dropping a day is nearly free. Each end (completed, failed,
+ * cancelled) has a retention of its own, so partitions are by state, then by day: 41 with the defaults. A repeated id is
+ * looked up here at every insert, by one index instead of 41. With 1,000,000 rows on 2 EPYC cores that others used too
+ * (`node bench/archive.ts`): the look 44 µs an id here, 114 there, on the producers' way; taking away a day of 138,000 jobs
+ * with the vacuum after it 26 µs a job and 39 MB of WAL here, behind everybody's back, under 1 µs and 0.1 MB there; filling
+ * the same. So a job costs less in all with the plain table, no role needs the right to make and drop tables while workers
+ * run, nothing waits for the lock of a drop, and one index keeps an id unique. It is pruned in bounded chunks by age; since
+ * jobs end in the order of age, a chunk empties whole pages, which vacuum gives back without touching the others.
  *
  * States are stored as their position in JOB_STATES. Instants are milliseconds since the epoch.
  */
