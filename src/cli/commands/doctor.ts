@@ -8,6 +8,7 @@ import { formatSize } from '../../core/size.ts'
 import { bind } from '../../job/handle.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
 import { createStore } from '../../runtime/store-url.ts'
+import type { DiagnosisCode } from '../../store/contract/index.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { clean, paint, printJson } from '../output.ts'
@@ -16,6 +17,8 @@ import type { CommandSpec } from '../program.ts'
 interface Finding {
   readonly group: 'Runtime' | 'Configuration' | 'Store' | 'Workers' | 'Queues'
   readonly level: 'ok' | 'warning' | 'problem'
+  /** The store's own word for it; docs/doctor.md has a paragraph for each. */
+  readonly code?: DiagnosisCode
   readonly text: string
   /** What to do about it. */
   readonly fix?: string
@@ -107,6 +110,10 @@ async function checkStore(context: Context, findings: Finding[]): Promise<Millra
     const start = performance.now()
     await mill.store.ping()
     add('ok', `${store.description}, version ${current}, answers in ${(performance.now() - start).toFixed(1)} ms`)
+    for (const found of await mill.store.diagnose()) {
+      const { code, severity, message, fix } = found
+      findings.push({ group: 'Store', level: severity, code, text: clean(message), fix: clean(fix) })
+    }
     if (path !== undefined) await checkFile(path, add)
     return mill
   } catch (error) {
@@ -200,7 +207,8 @@ function tell(context: Context, findings: readonly Finding[]): void {
   for (const finding of findings) {
     if (finding.group !== group) console.log(paint(output, 'bold', finding.group))
     group = finding.group
-    console.log(`  ${signs[finding.level]} ${finding.text}`)
+    const code = finding.code === undefined ? '' : `  ${finding.code}`
+    console.log(`  ${signs[finding.level]} ${finding.text}${code}`)
     if (finding.fix !== undefined) console.log(`      → ${finding.fix}`)
   }
 }

@@ -50,6 +50,7 @@ export function errorCases(test: Case): void {
         () => f.store.time(),
         () => f.store.migrate(),
         () => f.store.plan(),
+        () => f.store.diagnose(),
         () => f.store.schemaVersion(),
       ]
       for (const call of calls) {

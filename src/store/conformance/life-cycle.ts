@@ -27,6 +27,24 @@ export function lifeCycleCases(test: Case): void {
       expect(applied.flat()).toEqual([])
     })
 
+    test('finds nothing wrong with itself but what its server is set to', async (f) => {
+      // The case's clock stands still at an instant of its own.
+      const found = await f.store.diagnose({ clockMs: Number.MAX_SAFE_INTEGER, connections: 1 })
+
+      const ofServer = ['NOT_DURABLE', 'NOT_STRICT', 'CANNOT_SEE', 'OLD_TRANSACTION', 'HISTORY_LONG']
+      expect(found.filter(({ code }) => !ofServer.includes(code))).toEqual([])
+    })
+
+    test('finds a clock that is not this machine’s', async (f) => {
+      // The memory store has no clock but the process's own.
+      if (!f.store.capabilities.persistent) return
+      const codes = async () => (await f.store.diagnose({ clockMs: 60_000 })).map(({ code }) => code)
+
+      expect(await codes()).toContain('CLOCK_OFFSET')
+      f.clock.advance(Date.now() - f.clock.now())
+      expect(await codes()).not.toContain('CLOCK_OFFSET')
+    })
+
     test('answers a ping', async (f) => {
       await f.store.ping()
     })

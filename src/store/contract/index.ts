@@ -31,6 +31,7 @@ export type {
   CopyPart,
   CopyParts,
 } from './copy.ts'
+export type { Diagnosis, DiagnosisCode, DiagnosisLimits } from './diagnosis.ts'
 export type {
   AttemptRecord,
   ChangeRequest,

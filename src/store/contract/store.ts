@@ -8,6 +8,7 @@
  */
 import type { JobState } from '../../core/job/state.ts'
 import type { CopyFacet } from './copy.ts'
+import type { Diagnosis, DiagnosisLimits } from './diagnosis.ts'
 import type { JobsFacet } from './jobs.ts'
 
 /** What a driver can do beyond the laws. A skipped test names one of these. */
@@ -147,6 +148,11 @@ export interface Store {
    */
   plan(): Promise<readonly MigrationStep[]>
   schemaVersion(): Promise<SchemaVersion>
+  /**
+   * Looks for what makes this store slow or less safe than it seems: old transactions, dead rows, missing indexes, settings, the
+   * clock. Empty when all is well. Only reads, statistics and catalogues; what the role may not see is left out, or said.
+   */
+  diagnose(limits?: Partial<DiagnosisLimits>): Promise<readonly Diagnosis[]>
   readonly jobs: JobsFacet
   readonly queues: QueuesFacet
   readonly state: StateFacet

@@ -8,7 +8,7 @@
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { SteadyTime } from '../../base/steady-time.ts'
 import { StoreError } from '../../core/errors.ts'
-import type { CopyFacet, JobsFacet, MigrationStep, QueuesFacet, Store } from '../contract/index.ts'
+import type { CopyFacet, Diagnosis, JobsFacet, MigrationStep, QueuesFacet, Store } from '../contract/index.ts'
 import { claim } from './claim.ts'
 import { cancel, changeWhere, prune, remove, retry, update } from './control.ts'
 import { readPart, writePart } from './copy.ts'
@@ -89,6 +89,11 @@ class MemoryStore implements Store {
   }
 
   plan(): Promise<readonly MigrationStep[]> {
+    return this.#run(() => [])
+  }
+
+  /** Nothing can be wrong here but the clock, which is the process's own. */
+  diagnose(): Promise<readonly Diagnosis[]> {
     return this.#run(() => [])
   }
 

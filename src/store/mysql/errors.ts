@@ -31,6 +31,11 @@ export function isDuplicate(error: unknown): boolean {
   return numberOf(error) === 1062
 }
 
+/** The user lacks a right. */
+export function isForbidden(error: unknown): boolean {
+  return FORBIDDEN.has(numberOf(error))
+}
+
 /** What a statement makes is there already (table, column, index), or what it takes away is gone. */
 export function isMade(error: unknown): boolean {
   return [1050, 1060, 1061, 1091].includes(numberOf(error))

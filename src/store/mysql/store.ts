@@ -5,7 +5,7 @@
  * beside this one.
  */
 import type { Clock } from '../../base/clock.ts'
-import type { CopyFacet, JobsFacet } from '../contract/index.ts'
+import type { CopyFacet, Diagnosis, DiagnosisLimits, JobsFacet } from '../contract/index.ts'
 import type {
   Capabilities,
   ClusterFacet,
@@ -21,6 +21,7 @@ import { settleInside } from '../sql/settle.ts'
 import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
 import { loadMysql } from './connection.ts'
 import { MysqlDatabase } from './database.ts'
+import { diagnose } from './diagnose.ts'
 import { Exchange } from './exchange.ts'
 import { insertInside, insertJobs } from './insert.ts'
 import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
@@ -118,6 +119,10 @@ class MysqlStore implements Store {
 
   migrate(): Promise<readonly number[]> {
     return migrate(this.#db, this.#steps)
+  }
+
+  diagnose(limits: Partial<DiagnosisLimits> = {}): Promise<readonly Diagnosis[]> {
+    return diagnose(this.#db, this.#steps, limits)
   }
 
   plan(): Promise<readonly MigrationStep[]> {

@@ -6,7 +6,7 @@
  * `Connection.write`. Nothing here but the composition: the work is in the files beside this one.
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
-import type { CopyFacet, JobsFacet, NewJob } from '../contract/index.ts'
+import type { CopyFacet, Diagnosis, DiagnosisLimits, JobsFacet, NewJob } from '../contract/index.ts'
 import type {
   Capabilities,
   ClusterFacet,
@@ -16,11 +16,13 @@ import type {
   Store,
   WakeFacet,
 } from '../contract/store.ts'
+import { clockOffset, limitsOf } from '../sql/diagnose.ts'
 import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { Connection } from './connection.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
 import { copyFacet } from './copy.ts'
+import { diagnose } from './diagnose.ts'
 import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock } from './due.ts'
 import { completeInside, exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
@@ -123,6 +125,13 @@ class SqliteStore implements Store {
 
   async migrate(): Promise<readonly number[]> {
     return migrate(this.connection, this.#steps)
+  }
+
+  async diagnose(limits: Partial<DiagnosisLimits> = {}): Promise<readonly Diagnosis[]> {
+    return [
+      ...this.connection.read(() => diagnose(this.connection, this.#steps)),
+      ...(await clockOffset(() => this.time(), limitsOf(limits))),
+    ]
   }
 
   async plan(): Promise<readonly MigrationStep[]> {

@@ -1,0 +1,103 @@
+/** What can be wrong with a store on MySQL or MariaDB. Reads the server's own tables only, some of which need the right PROCESS. */
+import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
+import {
+  clockOffset,
+  connectionsNear,
+  limitsOf,
+  missingIndex,
+  notDurable,
+  oldTransaction,
+  warning,
+} from '../sql/diagnose.ts'
+import type { Migration } from '../sql/migrations.ts'
+import { int, text } from '../sql/rows.ts'
+import type { Connection } from './connection.ts'
+import type { MysqlDatabase } from './database.ts'
+import { isForbidden } from './errors.ts'
+
+const TRANSACTIONS =
+  'SELECT t.trx_mysql_thread_id, p.user, p.host, timestampdiff(SECOND, t.trx_started, now()) ' +
+  'FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id ' +
+  'WHERE p.id <> connection_id() AND timestampdiff(MICROSECOND, t.trx_started, now()) > ? * 1000 ORDER BY 4 DESC LIMIT 5'
+const HISTORY = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'trx_rseg_history_len'"
+const INDEXES =
+  'SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema = database()'
+const SETTINGS =
+  'SELECT @@GLOBAL.sql_mode, @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.max_connections, @@GLOBAL.innodb_doublewrite'
+const CONNECTED = "SHOW GLOBAL STATUS LIKE 'Threads_connected'"
+
+/** See `Store.diagnose`. */
+export async function diagnose(
+  db: MysqlDatabase,
+  steps: readonly Migration[],
+  given: Partial<DiagnosisLimits>,
+): Promise<readonly Diagnosis[]> {
+  const limits = limitsOf(given)
+  const found = await db.pool.use(async (connection) => [
+    ...(await transactions(connection, limits)),
+    ...(await indexes(connection, steps)),
+    ...(await settings(connection, limits)),
+  ])
+  return [...found, ...(await clockOffset(() => db.time(), limits))]
+}
+
+async function transactions(connection: Connection, limits: DiagnosisLimits): Promise<readonly Diagnosis[]> {
+  try {
+    const { rows } = await connection.execute(TRANSACTIONS, [limits.transactionMs])
+    const old = rows.map((row) =>
+      oldTransaction(
+        `connection ${int(row[0])} (user ${text(row[1])} from ${text(row[2])})`,
+        int(row[3]),
+        'it holds its locks, and the server keeps every change since',
+        `End it there, or: KILL ${int(row[0])};`,
+      ),
+    )
+    const history = int((await connection.execute(HISTORY, [])).rows[0]?.[0])
+    if (history <= limits.history) return old
+    const message = `the server keeps ${history} old changes (history list): reads of busy tables become slower`
+    return [...old, warning('HISTORY_LONG', message, 'End long transactions, and see to it that purging keeps up.')]
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    const message = 'this user may not see transactions of others: old ones and a long history list stay unseen'
+    return [warning('CANNOT_SEE', message, 'GRANT PROCESS ON *.* TO this user, or run doctor as one who has it.')]
+  }
+}
+
+async function indexes(connection: Connection, steps: readonly Migration[]): Promise<readonly Diagnosis[]> {
+  const { rows } = await connection.execute(INDEXES, [])
+  const known = new Set(rows.map((row) => `${text(row[0])}.${text(row[1])}`))
+  const wanted = steps
+    .flatMap(({ statements }) => statements)
+    .flatMap((statement) => {
+      const table = /^CREATE TABLE IF NOT EXISTS (\w+)/.exec(statement)?.[1]
+      return [...statement.matchAll(/^ {2}KEY (\w+) (\(.*\)),?$/gm)].map(([, name = '', columns = '']) => ({
+        table: table ?? '',
+        name,
+        columns,
+      }))
+    })
+  return (
+    wanted
+      .filter(({ table, name }) => !known.has(`${table}.${name}`))
+      // allow sql: names from the constants of the schema, shown and not run
+      .map(({ table, name, columns }) => missingIndex(name, `CREATE INDEX ${name} ON ${table} ${columns}`))
+  )
+}
+
+async function settings(connection: Connection, limits: DiagnosisLimits): Promise<readonly Diagnosis[]> {
+  const [row = []] = (await connection.execute(SETTINGS, [])).rows
+  const found: Diagnosis[] = []
+  if (!/STRICT_(TRANS|ALL)_TABLES/.test(text(row[0]))) {
+    const message =
+      "the server's sql_mode is not strict: Millrace sets it for itself, but refuses connections of your own as `tx`"
+    found.push(warning('NOT_STRICT', message, "SET GLOBAL sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES');"))
+  }
+  if (int(row[1]) !== 1) {
+    const loss = 'jobs that were acknowledged in the last second before a crash are lost'
+    const setting = `innodb_flush_log_at_trx_commit is ${int(row[1])}`
+    found.push(notDurable(setting, 'warning', loss, 'SET GLOBAL innodb_flush_log_at_trx_commit = 1;'))
+  }
+  // The server tells its status as text.
+  const used = Number((await connection.execute(CONNECTED, [])).rows[0]?.[1])
+  return [...found, ...connectionsNear(used, int(row[2]), limits)]
+}
