@@ -15,7 +15,7 @@ import {
 import { statementRunner, unusable } from '../sql/statements.ts'
 import { executeOn, isTextColumn, type Runner, runOn } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
-import { isDuplicate, numberOf, translateError } from './errors.ts'
+import { isConflict, isDuplicate, numberOf, translateError } from './errors.ts'
 
 const HAS_TABLE =
   'SELECT count(*), @@SESSION.sql_mode FROM information_schema.tables WHERE table_schema = ? AND table_schema = database() ' +
@@ -29,10 +29,11 @@ export async function withinTransaction<T>(
 ): Promise<T> {
   const handle = handleOf(tx)
   try {
-    const runner =
+    const runner = stoppingAtConflict(
       handle?.kind === 'statements'
         ? libraryRunner(handle)
-        : connectionRunner(handle === null ? tx : await handle.connection(), handle?.library)
+        : connectionRunner(handle === null ? tx : await handle.connection(), handle?.library),
+    )
     await begunOrRefused(runner)
     const { rows } = await runner.execute(HAS_TABLE, [db.settings.target.database, 'millrace_job'])
     if (int(rows[0]?.[0]) === 0) {
@@ -63,6 +64,29 @@ export async function withinTransaction<T>(
     const isOurs = error instanceof MillraceError || numberOf(error) > 0 || error instanceof Restart
     if (handle !== null && !isOurs) throw unusable(handle.library, 'MySQL or MariaDB', error)
     throw translateError(error, db.pool.where)
+  }
+}
+
+/**
+ * A deadlock ends the caller's transaction at once, and what is sent behind the statement that met it would commit itself. So
+ * each statement waits for the one before it, and after such an error none is sent any more.
+ */
+export function stoppingAtConflict(runner: Runner): Runner {
+  let last: Promise<unknown> = Promise.resolve()
+  let conflict: { readonly error: unknown } | undefined
+  const inTurn = <T>(send: () => Promise<T>): Promise<T> => {
+    const answer = last.then(() => {
+      if (conflict !== undefined) throw conflict.error
+      return send()
+    })
+    last = answer.catch((error: unknown) => {
+      if (isConflict(error)) conflict ??= { error }
+    })
+    return answer
+  }
+  return {
+    execute: (text, values) => inTurn(() => runner.execute(text, values)),
+    run: (text) => inTurn(() => runner.run(text)),
   }
 }
 
