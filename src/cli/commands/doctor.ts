@@ -42,8 +42,8 @@ async function doctor(context: Context): Promise<ExitCode> {
   const mill = await checkStore(context, findings)
   if (mill !== undefined) {
     try {
-      await checkWorkers(mill, names, findings)
-      await checkQueues(mill, findings)
+      await told('Workers', findings, checkWorkers(mill, names, findings))
+      await told('Queues', findings, checkQueues(mill, findings))
     } finally {
       await mill.close()
     }
@@ -141,6 +141,16 @@ async function checkFile(
   const nfs = 0x6969
   if (disk.type === nfs)
     add('problem', 'it is on a network file system, where locks do not hold', 'Put the file on a local disk.')
+}
+
+/** A check that fails is a finding, so that the others are made. */
+async function told(group: Finding['group'], findings: Finding[], check: Promise<void>): Promise<void> {
+  try {
+    await check
+  } catch (error) {
+    const fix = error instanceof MillraceError ? error.hint : undefined
+    findings.push({ group, level: 'problem', text: messageOf(error), ...(fix !== undefined && { fix }) })
+  }
 }
 
 async function checkWorkers(mill: Millrace, configured: readonly string[], findings: Finding[]): Promise<void> {
