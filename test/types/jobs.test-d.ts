@@ -103,3 +103,16 @@ drizzle(drizzleDb)
 knex(knexDb)
 // @ts-expect-error a client of Prisma is no transaction
 prisma(prismaDb)
+
+// What completes an attempt is what its output takes; without one it may be left out.
+handle(resize, async (_, job) => {
+  await job.completeIn(knexTrx, { bytes: 1 })
+  // @ts-expect-error the result is missing
+  await job.completeIn(knexTrx)
+  // @ts-expect-error the result has the wrong type
+  await job.completeIn(knexTrx, { bytes: '1' })
+  return { bytes: 1 }
+})
+handle(nothing, async (_, job) => {
+  await job.completeIn(knexTrx)
+})
