@@ -109,6 +109,11 @@ export class Context {
     return isYes
   }
 
+  /** Whether `confirm` would ask somebody. */
+  get isAsking(): boolean {
+    return !this.isYes && process.stdin.isTTY === true && process.stderr.isTTY === true
+  }
+
   /** Whether every question is answered with yes. */
   get isYes(): boolean {
     return this.#options.yes === true

@@ -76,6 +76,8 @@ function exitCodeOf(error: unknown): ExitCode {
     case 'DURATION_INVALID':
     case 'SIZE_INVALID':
     case 'NAME_INVALID':
+    case 'FILTER_INVALID':
+    case 'CURSOR_INVALID':
     case 'PAYLOAD_INVALID':
     case 'PAYLOAD_NOT_JSON':
     case 'PAYLOAD_TOO_LARGE':

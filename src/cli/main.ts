@@ -16,6 +16,7 @@ async function commands(word: string | undefined): Promise<readonly CommandSpec[
     import('./commands/init.ts'),
     import('./commands/work.ts'),
     import('./commands/test.ts'),
+    import('./commands/job-list.ts'),
     import('./commands/job.ts'),
     import('./commands/job-change.ts'),
     import('./commands/queue.ts'),

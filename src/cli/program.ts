@@ -59,7 +59,7 @@ export async function runProgram(specs: readonly CommandSpec[], args: readonly s
   for (const spec of specs) addCommand(program, spec, finish)
   refuseUnknown(program)
   try {
-    await program.parseAsync(withTopic(program, args), { from: 'user' })
+    await program.parseAsync(withTopic(program, withFilter(args)), { from: 'user' })
     return exit
   } catch (error) {
     const isJson = args.includes('--json')
@@ -68,6 +68,14 @@ export async function runProgram(specs: readonly CommandSpec[], args: readonly s
     tellFailure(usage(error, specs, args), isJson)
     return EXIT.usage
   }
+}
+
+/** A filter may begin with a minus, which would be read as the flags of its letters: `--where -queue:bulk` as `-q -u …`. */
+function withFilter(args: readonly string[]): readonly string[] {
+  return args.flatMap((arg, i) => {
+    if (args[i - 1] === '--where') return []
+    return arg === '--where' && i + 1 < args.length ? [`--where=${args[i + 1]}`] : [arg]
+  })
 }
 
 /** `help queue list` as `queue list --help`; commander would answer a topic that is none with its own help alone. */

@@ -4,11 +4,13 @@ import type { Service } from '../base/service.ts'
 import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
 import { MillraceError } from '../core/errors.ts'
-import type { Priority } from '../core/job/priority.ts'
+import { checkQueue } from '../core/job/limits.ts'
+import { type Priority, parsePriority } from '../core/job/priority.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import type {
   CancelResult,
   InsertResult,
+  JobChange,
   NewJob,
   NodeRow,
   RemoveResult,
@@ -27,6 +29,15 @@ import {
   rescheduleJobs,
   retryJobs,
 } from './control.ts'
+import {
+  changeAllWhere,
+  type OnChunk,
+  type Preview,
+  previewWhere,
+  type Where,
+  type WhereOptions,
+  type WhereResult,
+} from './control-where.ts'
 import { type EnqueueOptions, newJob, rowWithin } from './enqueue.ts'
 import { enqueueBatch, refusal } from './enqueue-many.ts'
 import { checkEventName } from './event-names.ts'
@@ -34,7 +45,6 @@ import {
   countJobs,
   getJob,
   type JobPage,
-  type JobQuery,
   type ListOptions,
   type LogEntry,
   type LogOptions,
@@ -43,6 +53,7 @@ import {
 } from './inspect.ts'
 import { type HandleContext, JobHandle, type ResultOptions, resultOf, waitMs } from './job-handle.ts'
 import type { JobInfo } from './job-view.ts'
+import type { JobQuery } from './query.ts'
 import { Queues } from './queues.ts'
 import { ResultWaiter } from './waiter.ts'
 import { ALIVE_WITHIN_MS, type Why, whyNotRunning } from './why.ts'
@@ -125,7 +136,7 @@ export class Client implements Service {
 
   /** How many jobs match, counted no further than `cap` (default 10,000); `capped` says that there are more. */
   count(query: JobQuery = {}, cap?: number): Promise<{ readonly count: number; readonly capped: boolean }> {
-    return countJobs(this.store, query, cap)
+    return countJobs(this.store, this.codec, query, cap)
   }
 
   /** The job's log lines in the order they were written; at most 1,000 are kept. Empty for an unknown id. */
@@ -174,6 +185,48 @@ export class Client implements Service {
   /** Sets when waiting jobs may run; an instant in the past makes them pending. */
   reschedule(ids: Ids, runAt: Date): Promise<Outcomes<UpdateResult>> {
     return rescheduleJobs(this.store, ids, runAt).finally(this.#wake)
+  }
+
+  /** What a change by filter would meet: how many jobs, counted no further than 10,000, and the newest five. */
+  preview(where: Where): Promise<Preview> {
+    return previewWhere(this.store, this.codec, where)
+  }
+
+  /**
+   * Cancels every job that matches, as `cancel` does. So do the others named `…Where`: 500 jobs a transaction, from the oldest,
+   * only jobs that were made before the call. An empty filter is refused. When a later step fails, or `signal` is aborted, it
+   * rejects with `BULK_PARTIAL`, whose fields say what is done and where to go on.
+   */
+  async cancelWhere(where: Where, options: WhereOptions = {}): Promise<WhereResult> {
+    return await this.#changeWhere(where, { kind: 'cancel' }, options, (results) => {
+      for (const { id, outcome } of results)
+        if (outcome === 'cancelled') this.telemetry.emit('job.cancelled', { jobId: id })
+    })
+  }
+
+  /** Puts back every job that matches, as `retry` does. */
+  async retryWhere(where: Where, options: WhereOptions = {}): Promise<WhereResult> {
+    return await this.#changeWhere(where, { kind: 'retry' }, options)
+  }
+
+  /** Deletes every job that matches, as `remove` does. */
+  async removeWhere(where: Where, options: WhereOptions = {}): Promise<WhereResult> {
+    return await this.#changeWhere(where, { kind: 'remove' }, options)
+  }
+
+  /** Changes the priority of every waiting job that matches. */
+  async reprioritiseWhere(where: Where, priority: Priority, options: WhereOptions = {}): Promise<WhereResult> {
+    return await this.#changeWhere(where, { kind: 'update', change: { priority: parsePriority(priority) } }, options)
+  }
+
+  /** Moves every waiting job that matches to another queue. */
+  async moveWhere(where: Where, queue: string, options: WhereOptions = {}): Promise<WhereResult> {
+    checkQueue(queue)
+    return await this.#changeWhere(where, { kind: 'update', change: { queue } }, options)
+  }
+
+  #changeWhere(where: Where, change: JobChange, options: WhereOptions, onChunk?: OnChunk): Promise<WhereResult> {
+    return changeAllWhere(this.store, this.codec, where, change, options, onChunk).finally(this.#wake)
   }
 
   /** Workers that reported themselves within the last 30 seconds. */

@@ -1,21 +1,12 @@
 /** Looking at jobs: one, pages, counts, logs, and why one is not running. */
 import type { Codec } from '../codec/codec.ts'
+import { writeCursor } from '../core/filter/cursor.ts'
 import { LOG_LEVELS, type LogLevel } from '../core/job/log-level.ts'
-import { JOB_STATES, type JobState } from '../core/job/state.ts'
 import { checkOptions } from '../core/options.ts'
-import type { JobFilter, Store } from '../store/contract/index.ts'
-import { instantOf, invalid, oneOf, wholeOf, wordsOf } from './arguments.ts'
+import type { Store } from '../store/contract/index.ts'
+import { invalid, oneOf, wholeOf } from './arguments.ts'
 import { type JobInfo, viewJob } from './job-view.ts'
-
-/** Which jobs. A single value or several; absent parts match everything. */
-export interface JobQuery {
-  readonly state?: JobState | readonly JobState[]
-  readonly queue?: string | readonly string[]
-  readonly name?: string | readonly string[]
-  readonly tag?: string
-  readonly createdAfter?: Date
-  readonly createdBefore?: Date
-}
+import { type JobQuery, openMatching, QUERY_OPTIONS, readyQuery } from './query.ts'
 
 /** Which page of which jobs. */
 export interface ListOptions extends JobQuery {
@@ -37,8 +28,9 @@ export interface LogOptions {
 
 /** A page of jobs. */
 export interface JobPage {
+  /** Fewer than `limit`, even none, do not mean that there are no more: see `next`. */
   readonly jobs: readonly JobInfo[]
-  /** Absent on the last page. */
+  /** The cursor of the next page; absent when nothing is left to look at. */
   readonly next?: string
 }
 
@@ -51,8 +43,11 @@ export interface LogEntry {
   readonly message: string
 }
 
-const QUERY = ['state', 'queue', 'name', 'tag', 'createdAfter', 'createdBefore']
-const LIST = [...QUERY, 'limit', 'cursor', 'order']
+const LIST = [...QUERY_OPTIONS, 'limit', 'cursor', 'order']
+/** One page asks the store so often at most, when few of the rows that it looks at match. */
+const MAX_CALLS = 20
+/** Rows that are opened at once to look into their errors. */
+const OPENED = 200
 
 /** The job as it stands, or null. */
 export async function getJob(store: Store, codec: Codec, id: string): Promise<JobInfo | null> {
@@ -67,24 +62,54 @@ export async function listJobs(store: Store, codec: Codec, options: ListOptions)
   const order = oneOf(options.order ?? 'newest', 'order', ['newest', 'oldest'])
   if (options.cursor !== undefined && typeof options.cursor !== 'string')
     throw invalid('cursor', options.cursor, 'it is not text', 'Pass the `next` of the page before.')
-  const { rows, next } = await store.jobs.list({
-    filter: filterOf(options),
-    limit,
-    ...(options.cursor !== undefined && { cursor: options.cursor }),
-    oldestFirst: order === 'oldest',
-  })
-  const jobs = await Promise.all(rows.map((row) => viewJob(codec, row)))
-  return next === undefined ? { jobs } : { jobs, next }
+  const { filter, errors } = await readyQuery(store, options)
+  const jobs: JobInfo[] = []
+  let cursor = options.cursor
+  for (let calls = 1; ; calls++) {
+    const page = await store.jobs.list({
+      filter,
+      limit: errors.length > 0 ? OPENED : limit - jobs.length,
+      ...(cursor !== undefined && { cursor }),
+      oldestFirst: order === 'oldest',
+    })
+    jobs.push(...(await openMatching(codec, page.rows, errors)))
+    const last = jobs[limit - 1]
+    // More were opened than the page takes: the next one begins behind the last that it took.
+    if (jobs.length > limit && last !== undefined) {
+      return { jobs: jobs.slice(0, limit), next: writeCursor(order, last.id) }
+    }
+    cursor = page.next
+    if (cursor === undefined) return { jobs }
+    if (jobs.length === limit || calls === MAX_CALLS) return { jobs, next: cursor }
+  }
 }
 
 /** How many match; counted no further than `cap` (default 10,000). */
 export async function countJobs(
   store: Store,
+  codec: Codec,
   query: JobQuery,
   cap = 10_000,
 ): Promise<{ readonly count: number; readonly capped: boolean }> {
-  checkOptions(query, QUERY, 'count')
-  return store.jobs.count(filterOf(query), wholeOf(cap, 'cap', 1, 1_000_000_000))
+  checkOptions(query, QUERY_OPTIONS, 'count')
+  const most = wholeOf(cap, 'cap', 1, 1_000_000_000)
+  const { filter, errors } = await readyQuery(store, query)
+  let count = 0
+  for (let cursor: string | undefined; ; ) {
+    const at = cursor === undefined ? {} : { cursor }
+    if (errors.length === 0) {
+      const part = await store.jobs.count(filter, most - count, cursor)
+      count += part.count
+      if (part.capped) return { count, capped: true }
+      cursor = part.next
+    } else {
+      const page = await store.jobs.list({ filter, limit: OPENED, oldestFirst: true, ...at })
+      count += (await openMatching(codec, page.rows, errors)).length
+      if (count > most) return { count: most, capped: true }
+      cursor = page.next
+    }
+    if (cursor === undefined) return { count, capped: false }
+  }
 }
 
 /** Lines of a job's log, opened; none for an unknown id. */
@@ -108,17 +133,4 @@ export async function readLogs(
     entries.push({ seq: line.seq, attempt: line.attempt, at: new Date(line.at), level, message: String(message) })
   }
   return entries
-}
-
-function filterOf(query: JobQuery): JobFilter {
-  const { state, queue, name, tag, createdAfter, createdBefore } = query
-  if (tag !== undefined && typeof tag !== 'string') throw invalid('tag', tag, 'it is not text', 'Pass one tag.')
-  return {
-    ...(state !== undefined && { states: wordsOf(state, 'state').map((word) => oneOf(word, 'state', JOB_STATES)) }),
-    ...(queue !== undefined && { queues: wordsOf(queue, 'queue') }),
-    ...(name !== undefined && { names: wordsOf(name, 'name') }),
-    ...(tag !== undefined && { tag }),
-    ...(createdAfter !== undefined && { createdAfter: instantOf(createdAfter, 'createdAfter') }),
-    ...(createdBefore !== undefined && { createdBefore: instantOf(createdBefore, 'createdBefore') }),
-  }
 }

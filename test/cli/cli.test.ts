@@ -227,7 +227,10 @@ describe('millrace dead', () => {
 
     expect((await run('millrace queue:failed')).stdout.split('\n').filter(Boolean)).toHaveLength(3)
     expect(await run('millrace dead retry')).toMatchObject({ code: 2 })
-    expect(await run('millrace dead delete --all --yes --json')).toMatchObject({ code: 0, stdout: '{"done":3}\n' })
+    expect(await run('millrace dead delete --all --yes --json')).toMatchObject({
+      code: 0,
+      stdout: '{"done":3,"matched":3,"outcomes":{"removed":3}}\n',
+    })
     expect((await run('millrace dead list')).stdout).toBe('')
   })
 })

@@ -10,7 +10,20 @@ const COMMAND_LINE = read('docs/command-line.md')
 const ERRORS = read('docs/errors.md')
 
 async function commands() {
-  const names = ['init', 'work', 'test', 'job', 'job-change', 'queue', 'dead', 'doctor', 'migrate', 'rekey', 'store']
+  const names = [
+    'init',
+    'work',
+    'test',
+    'job',
+    'job-list',
+    'job-change',
+    'queue',
+    'dead',
+    'doctor',
+    'migrate',
+    'rekey',
+    'store',
+  ]
   const modules = await Promise.all(names.map((name) => import(`../../src/cli/commands/${name}.ts`)))
   return modules.flatMap((module) => module.COMMANDS) as { path: string; aliases?: string[]; options?: string[][] }[]
 }

@@ -1,14 +1,14 @@
 /** `millrace dead list | show | retry | delete`: dead letters are the jobs that failed for good. */
+import type { JobQuery } from '../../client/query.ts'
 import { MillraceError } from '../../core/errors.ts'
-import type { Millrace } from '../../runtime/millrace.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
-import { printJson, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
-import { progressBar } from '../progress.ts'
 import { numberOf } from '../values.ts'
-import { COMMANDS as JOB_COMMANDS, printJobs } from './job.ts'
+import { COMMANDS as JOB_COMMANDS } from './job.ts'
 import { type Change, change, DELETE, RETRY } from './job-change.ts'
+import { printJobs, wholePage } from './job-list.ts'
+import { changeWhere, WHERE } from './job-where.ts'
 
 const ALL = ['--all', 'every dead letter'] as const
 const QUEUE = ['--queue <queue>', 'only of this queue'] as const
@@ -21,6 +21,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'jobs that failed for good, newest first',
     options: [
       QUEUE,
+      WHERE,
       ['--limit <n>', 'rows of one page, 1–200 (default 50)'],
       ['--cursor <cursor>', 'the `next` of the page before'],
     ],
@@ -40,14 +41,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     path: 'dead retry',
     args: '[id...]',
     summary: 'put dead letters back with a fresh retry budget',
-    options: [ALL, QUEUE],
+    options: [ALL, QUEUE, WHERE],
     run: (context, ids, options) => each(context, ids, options, RETRY),
   },
   {
     path: 'dead delete',
     args: '[id...]',
     summary: 'delete dead letters; this cannot be undone',
-    options: [ALL, QUEUE],
+    options: [ALL, QUEUE, WHERE],
     run: (context, ids, options) => each(context, ids, options, DELETE),
   },
   {
@@ -65,13 +66,7 @@ async function list(
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
   const limit = numberOf(options.limit, '--limit', 200)
-  const page = await context.withMill((mill) =>
-    mill.list({
-      ...failed(options),
-      ...(limit !== undefined && { limit }),
-      ...(typeof options.cursor === 'string' && { cursor: options.cursor }),
-    }),
-  )
+  const page = await context.withMill((mill) => wholePage(mill, failed(options), limit, options.cursor))
   await printJobs(context, page.jobs, page.next, 'dead letters')
   return EXIT.ok
 }
@@ -84,68 +79,18 @@ async function each(
 ): Promise<ExitCode> {
   if (ids.length > 0) return await change(context, ids, how)
   const verb = how.verb.toLowerCase()
-  if (options.all !== true) {
-    throw new MillraceError('USAGE', `dead ${verb} needs ids, or --all`, { hint: 'List them with: millrace dead list' })
-  }
-  return await context.withMill(async (mill) => {
-    const { count, capped } = await mill.count(failed(options))
-    if (count === 0) {
-      if (context.output.json) printJson({ done: 0 })
-      else say(context.output, 'No dead letters.')
-      return EXIT.ok
-    }
-    const warning = how.isFinal === true ? 'This cannot be undone.' : ''
-    if (!(await context.confirm(`${how.verb} ${lettersOf(count, capped)}`, warning))) return EXIT.refused
-    const done = await all(context, mill, options, how, capped ? undefined : count)
-    if (context.output.json) printJson({ done })
-    else say(context.output, `${lettersOf(done, false)} ${how.good[0] ?? ''}.`)
-    return EXIT.ok
-  })
-}
-
-/** In pages, oldest first. */
-async function all(
-  context: Context,
-  mill: Millrace,
-  options: Readonly<Record<string, unknown>>,
-  { verb, call, good }: Change,
-  total: number | undefined,
-): Promise<number> {
-  const bar = await progressBar(context.output, verb, total)
-  let done = 0
-  try {
-    for (let cursor: string | undefined; ; ) {
-      const page = await mill.list({
-        ...failed(options),
-        limit: 200,
-        order: 'oldest',
-        ...(cursor !== undefined && { cursor }),
-      })
-      const ids = page.jobs.map(({ id }) => id)
-      if (ids.length > 0) {
-        done += (await call(mill, ids)).filter(({ outcome }) => good.includes(outcome)).length
-        bar.update(done)
-      }
-      cursor = page.next
-      if (cursor === undefined) return done
-    }
-  } catch (error) {
-    if (done === 0) throw error
-    const why = error instanceof Error ? `: ${error.message}` : ''
-    throw new MillraceError('BULK_PARTIAL', `stopped after ${lettersOf(done, false)} ${good[0] ?? ''}${why}`, {
-      fields: { done },
-      hint: 'Run it again to go on with the others.',
-      cause: error,
+  if (options.all !== true && typeof options.where !== 'string') {
+    throw new MillraceError('USAGE', `dead ${verb} needs ids, --all or --where`, {
+      hint: 'List them with: millrace dead list',
     })
-  } finally {
-    bar.stop()
   }
+  return await changeWhere(context, failed(options), how, ['dead letter', 'dead letters'])
 }
 
-function lettersOf(count: number, capped: boolean): string {
-  return `${count.toLocaleString('en')}${capped ? '+' : ''} dead ${count === 1 ? 'letter' : 'letters'}`
-}
-
-function failed(options: Readonly<Record<string, unknown>>) {
-  return { state: 'failed' as const, ...(typeof options.queue === 'string' && { queue: options.queue }) }
+function failed(options: Readonly<Record<string, unknown>>): JobQuery {
+  return {
+    state: 'failed',
+    ...(typeof options.queue === 'string' && { queue: options.queue }),
+    ...(typeof options.where === 'string' && { where: options.where }),
+  }
 }

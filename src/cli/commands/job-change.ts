@@ -1,4 +1,4 @@
-/** `millrace job retry | cancel | delete | move | priority`: changes jobs by id and says for each what became of it. */
+/** `millrace job retry | cancel | delete | move | priority`: changes jobs by id, saying for each what became of it, or by filter. */
 import type { Outcomes } from '../../client/control.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
@@ -8,73 +8,116 @@ import { printJson, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 import { printRows } from '../table.ts'
 import { priorityOf } from '../values.ts'
+import { changeWhere, WHERE, type WhereChange } from './job-where.ts'
 
 /** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'job retry',
     aliases: ['job:retry', 'queue:retry'],
-    args: '<id...>',
+    args: '[id...]',
     summary: 'put ended jobs back with a fresh retry budget; make waiting ones due now',
-    run: (context, ids) => change(context, ids, RETRY),
+    options: [WHERE],
+    examples: ["millrace job retry --where 'state:failed error:timeout created>1h'"],
+    run: (context, ids, options) => changeEither(context, ids, options, RETRY),
   },
   {
     path: 'job cancel',
     aliases: ['job:cancel'],
-    args: '<id...>',
+    args: '[id...]',
     summary: 'cancel waiting jobs; ask running ones to stop, wherever they run',
-    run: (context, ids) =>
-      change(context, ids, { verb: 'Cancel', call: (mill) => mill.cancel(ids), good: ['cancelled', 'cancelling'] }),
+    options: [WHERE],
+    examples: ["millrace job cancel --where 'queue:reports state:pending,scheduled'"],
+    run: (context, ids, options) => changeEither(context, ids, options, CANCEL),
   },
   {
     path: 'job delete',
     aliases: ['job:delete', 'queue:forget'],
-    args: '<id...>',
+    args: '[id...]',
     summary: 'delete jobs that are not running; this cannot be undone',
-    run: (context, ids) => change(context, ids, DELETE),
+    options: [WHERE],
+    examples: ["millrace job delete --where 'state:completed finished<7d'"],
+    run: (context, ids, options) => changeEither(context, ids, options, DELETE),
   },
   {
     path: 'job move',
     aliases: ['job:move'],
-    args: '<queue> <id...>',
+    args: '<queue> [id...]',
     summary: 'move waiting jobs to another queue',
-    examples: ['millrace job move bulk 0199f2a0-…'],
-    run: (context, [queue = '', ...ids]) =>
-      change(context, ids, { verb: 'Move', call: (mill) => mill.move(ids, queue), good: ['updated'] }),
+    options: [WHERE],
+    examples: [
+      'millrace job move bulk 0199f2a0-…',
+      "millrace job move bulk --where 'queue:default name:report state:pending'",
+    ],
+    run: (context, [queue = '', ...ids], options) =>
+      changeEither(context, ids, options, {
+        verb: 'Move',
+        call: (mill) => mill.move(ids, queue),
+        callWhere: (mill, query, how) => mill.moveWhere(query, queue, how),
+        good: ['updated'],
+      }),
   },
   {
     path: 'job priority',
     aliases: ['job:priority'],
-    args: '<priority> <id...>',
+    args: '<priority> [id...]',
     summary: 'change the priority of waiting jobs: low, normal, high, urgent or 0–100',
-    examples: ['millrace job priority urgent 0199f2a0-…'],
-    run: (context, [priority = '', ...ids]) => {
+    options: [WHERE],
+    examples: [
+      'millrace job priority urgent 0199f2a0-…',
+      "millrace job priority low --where 'tag:nightly state:pending'",
+    ],
+    run: (context, [priority = '', ...ids], options) => {
       const parsed = priorityOf(priority)
-      const call = (mill: Millrace) => mill.reprioritise(ids, parsed)
-      return change(context, ids, { verb: 'Reprioritise', call, good: ['updated'] })
+      return changeEither(context, ids, options, {
+        verb: 'Reprioritise',
+        call: (mill) => mill.reprioritise(ids, parsed),
+        callWhere: (mill, query, how) => mill.reprioritiseWhere(query, parsed, how),
+        good: ['updated'],
+      })
     },
   },
 ]
 
-/** A change of some jobs. */
-export interface Change {
-  /** As it is asked about: "Delete 3 jobs?" */
-  readonly verb: string
+/** A change of some jobs, by ids or by filter. What cannot be undone is asked about for a single job too. */
+export interface Change extends WhereChange {
   readonly call: (mill: Millrace, ids: readonly string[]) => Promise<Outcomes<string>>
-  /** The outcomes that are what was asked for. */
-  readonly good: readonly string[]
-  /** It cannot be undone, so it is asked about for a single job too. */
-  readonly isFinal?: boolean
 }
 
 /** Puts ended jobs back. */
-export const RETRY: Change = { verb: 'Retry', call: (mill, ids) => mill.retry(ids), good: ['retried'] }
+export const RETRY: Change = {
+  verb: 'Retry',
+  call: (mill, ids) => mill.retry(ids),
+  callWhere: (mill, query, how) => mill.retryWhere(query, how),
+  good: ['retried'],
+}
+const CANCEL: Change = {
+  verb: 'Cancel',
+  call: (mill, ids) => mill.cancel(ids),
+  callWhere: (mill, query, how) => mill.cancelWhere(query, how),
+  good: ['cancelled', 'cancelling'],
+}
 /** Deletes jobs for good. */
 export const DELETE: Change = {
   verb: 'Delete',
   call: (mill, ids) => mill.remove(ids),
+  callWhere: (mill, query, how) => mill.removeWhere(query, how),
   good: ['removed'],
   isFinal: true,
+}
+
+/** By ids, or by `--where`; one of the two is needed. */
+async function changeEither(
+  context: Context,
+  ids: readonly string[],
+  { where }: Readonly<Record<string, unknown>>,
+  how: Change,
+): Promise<ExitCode> {
+  if (typeof where !== 'string' && ids.length > 0) return await change(context, ids, how)
+  if (typeof where === 'string' && ids.length === 0) return await changeWhere(context, { where }, how)
+  const verb = how.verb.toLowerCase()
+  const fault = ids.length === 0 ? `nothing says which jobs to ${verb}` : 'ids and --where do not go together'
+  throw new MillraceError('USAGE', fault, { hint: "Name ids, or give a filter: --where 'state:failed age>1h'" })
 }
 
 /**

@@ -1,37 +1,20 @@
-/** `millrace job list | show | add | wait`. */
+/** `millrace job show | add | wait`. */
 
 import type { JobInfo } from '../../client/job-view.ts'
 import { formatDuration } from '../../core/duration.ts'
 import { MillraceError } from '../../core/errors.ts'
-import { JOB_STATES, type JobState } from '../../core/job/state.ts'
 import { nearest } from '../../core/suggest.ts'
 import { defineJob, type JobDefinition } from '../../job/define-job.ts'
 import { bind } from '../../job/handle.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
-import { clean, hanging, type Output, paint, printJson, say, stateText, timeText } from '../output.ts'
+import { clean, hanging, paint, printJson, say, stateText, timeText } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
-import { type Column, printRows } from '../table.ts'
-import { jsonOf, numberOf, priorityOf, wordsOf } from '../values.ts'
+import { jsonOf, priorityOf, wordsOf } from '../values.ts'
 
 /** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
-  {
-    path: 'job list',
-    aliases: ['job:list'],
-    summary: 'jobs, newest first',
-    options: [
-      ['--state <states>', `${JOB_STATES.join(', ')}`],
-      ['--queue <queues>', 'only these queues'],
-      ['--name <names>', 'only jobs of these names'],
-      ['--tag <tag>', 'only jobs with this tag'],
-      ['--limit <n>', 'rows of one page, 1–200 (default 50)'],
-      ['--cursor <cursor>', 'the `next` of the page before'],
-    ],
-    examples: ['millrace job list --state failed,retrying --queue media', 'millrace job list --json'],
-    run: list,
-  },
   { path: 'job show', aliases: ['job:show'], args: '<id>', summary: 'everything about one job', run: show },
   {
     path: 'job add',
@@ -58,73 +41,6 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [['--timeout <duration>', 'how long (default: for ever)']],
     run: wait,
   },
-]
-
-async function list(
-  context: Context,
-  _: readonly string[],
-  options: Readonly<Record<string, unknown>>,
-): Promise<ExitCode> {
-  const limit = numberOf(options.limit, '--limit', 200)
-  const page = await context.withMill((mill) =>
-    mill.list({
-      ...(options.state !== undefined && { state: statesOf(options.state) }),
-      ...(options.queue !== undefined && { queue: wordsOf(options.queue) }),
-      ...(options.name !== undefined && { name: wordsOf(options.name) }),
-      ...(typeof options.tag === 'string' && { tag: options.tag }),
-      ...(limit !== undefined && { limit }),
-      ...(typeof options.cursor === 'string' && { cursor: options.cursor }),
-    }),
-  )
-  await printJobs(context, page.jobs, page.next)
-  return EXIT.ok
-}
-
-/** Prints a page of jobs in the form that was asked for; for dead letters the error comes first, as it is what one looks for. */
-export async function printJobs(
-  context: Context,
-  jobs: readonly JobInfo[],
-  next: string | undefined,
-  kind: 'jobs' | 'dead letters' = 'jobs',
-): Promise<void> {
-  const { output } = context
-  if (output.json) return printJson({ data: jobs, ...(next !== undefined && { next }) })
-  if (jobs.length === 0) say(output, `No ${kind}.`)
-  else {
-    const isDead = kind === 'dead letters' && output.isTerminal
-    const columns = isDead ? DEAD_COLUMNS : COLUMNS
-    await printRows(
-      output,
-      columns.map(([column]) => column),
-      jobs.map((job) => columns.map(([, cell]) => cell(output, job))),
-    )
-  }
-  if (next !== undefined) say(output, `More: --cursor ${next}`)
-}
-
-type Cell = readonly [column: Column, cell: (output: Output, job: JobInfo) => string]
-
-const ID: Cell = [{ head: 'id' }, (_, job) => job.id]
-const NAME: Cell = [{ head: 'name', shrinkTo: 16 }, (_, job) => job.name]
-const QUEUE: Cell = [{ head: 'queue', shrinkTo: 7, drop: 2 }, (_, job) => job.queue]
-const STATE: Cell = [{ head: 'state' }, (output, job) => stateText(output, job.state)]
-const REASON: Cell = [{ head: 'reason', drop: 3 }, (_, job) => job.reason ?? '']
-const ATTEMPTS: Cell = [{ head: 'tries', drop: 4, isNumber: true }, (_, job) => String(job.attempts)]
-const CREATED: Cell = [{ head: 'created', drop: 1 }, (output, job) => timeText(output, job.createdAt)]
-const FAILED: Cell = [{ head: 'failed', drop: 1 }, (output, job) => timeText(output, job.finishedAt)]
-const ERROR: Cell = [
-  { head: 'error', shrinkTo: 16, drop: 5 },
-  (_, job) => (job.error === null ? '' : `${job.error.name}: ${job.error.message}`),
-]
-/** In this order for programs, too. */
-const COLUMNS: readonly Cell[] = [ID, NAME, QUEUE, STATE, REASON, ATTEMPTS, CREATED, ERROR]
-const DEAD_COLUMNS: readonly Cell[] = [
-  ID,
-  NAME,
-  QUEUE,
-  [{ head: 'why', shrinkTo: 20 }, (output, job) => ERROR[1](output, job) || (job.reason ?? '')],
-  ATTEMPTS,
-  FAILED,
 ]
 
 async function show(context: Context, [id = '']: readonly string[]): Promise<ExitCode> {
@@ -250,17 +166,6 @@ async function wait(
         printJson({ id, state: error.code === 'JOB_FAILED' ? 'failed' : 'cancelled', error: error.fields.error })
       return EXIT.failed
     }
-  })
-}
-
-function statesOf(value: unknown): readonly JobState[] {
-  return wordsOf(value).map((word) => {
-    const state = JOB_STATES.find((each) => each === word)
-    if (state !== undefined) return state
-    const near = nearest(word, JOB_STATES)
-    throw new MillraceError('USAGE', `no state is called ${JSON.stringify(word)}`, {
-      hint: near === undefined ? `The states are ${JOB_STATES.join(', ')}.` : `Did you mean ${near}?`,
-    })
   })
 }
 
