@@ -155,7 +155,7 @@ export class Attempts {
     if (this.#isStarting) return
     const { slots, settler, fetcher } = this.#parts
     this.#isStarting = true
-    while (slots.free > 0 && settler.waiting + this.unsure < this.#maxUnsettled && this.#now < this.#turnEnd) {
+    while (slots.free > 0 && settler.unsettled + this.unsure < this.#maxUnsettled && this.#now < this.#turnEnd) {
       const fetched = fetcher.next()
       if (fetched === undefined) break
       if (fetched.leaseEnd > this.#now) this.#start(fetched)

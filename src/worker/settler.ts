@@ -14,14 +14,24 @@ export interface Outcome {
   readonly errorLine?: string
 }
 
+/** Not the list of those that wait: what is added while an empty batch travels is no part of it. */
+const NOTHING: readonly Outcome[] = []
+
 /** Outcomes on their way to the store. */
 export class Settler {
   #waiting: Outcome[] = []
   #maxRows = MAX_BATCH_ROWS
   #isProbing = false
+  /** Taken out, and not answered yet. */
+  #underWay = 0
 
   get waiting(): number {
     return this.#waiting.length
+  }
+
+  /** Outcomes that the store has not taken yet, as far as is known. */
+  get unsettled(): number {
+    return this.#waiting.length + this.#underWay
   }
 
   /** A batch was refused: outcomes travel without a claim until one is taken, so that no fault of a claim is laid at their door. */
@@ -35,8 +45,9 @@ export class Settler {
 
   /** Takes the next batch out, oldest first. */
   take(): readonly Outcome[] {
-    if (this.#waiting.length === 0) return this.#waiting
+    if (this.#waiting.length === 0) return NOTHING
     const rows = takeBatch(this.#waiting, (o) => bytesOf(o.settlement), this.#maxRows)
+    this.#underWay += rows
     if (rows === this.#waiting.length) {
       const all = this.#waiting
       this.#waiting = []
@@ -47,6 +58,7 @@ export class Settler {
 
   /** Puts a batch back at the head: the store did not take it. */
   putBack(batch: readonly Outcome[]): void {
+    this.#underWay -= batch.length
     this.#waiting = [...batch, ...this.#waiting]
   }
 
@@ -66,14 +78,18 @@ export class Settler {
     const { settlement } = only
     const isStripped = settlement.to === 'failed' && settlement.error === null
     // Even stripped it was refused: its lease will end and the store decides.
-    if (isStripped) return only
+    if (isStripped) {
+      this.#underWay--
+      return only
+    }
     const { id, epoch, runMs } = settlement
     this.putBack([{ ...only, settlement: { id, epoch, runMs, to: 'failed', reason: 'unreadable', error: null } }])
     return only
   }
 
-  /** The store took a batch: batches may be large again. True when claims had been held back for it. */
-  accepted(): boolean {
+  /** The store took a batch of so many rows: batches may be large again. True when claims had been held back for it. */
+  accepted(rows: number): boolean {
+    this.#underWay -= rows
     const hadProbed = this.#isProbing
     this.#isProbing = false
     this.#maxRows = MAX_BATCH_ROWS

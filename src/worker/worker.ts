@@ -2,28 +2,25 @@
  * A worker: claims jobs, runs them in slots, settles their outcomes.
  *
  * The loop is `#pump`. Whatever happens (a job ends, jobs arrive, a hint, the poll) asks for a pump in the next turn of the
- * event loop; a pump starts what has a slot and sends at most one exchange, which carries every outcome that has gathered
- * and a claim for the room there is. Where the store works in a process of its own, the next exchange is sent before what the
- * last one brought is started: the database settles and claims one half while the other half runs. While one exchange is in flight, more outcomes gather for the next: batches grow with
- * the load and are single when there is none. A slot is refilled at once, its outcome still on the way: at most
- * `maxPrefetch` plus the slots are unsettled, and a crash runs exactly those again.
+ * event loop; a pump starts what has a slot and sends what there is to settle and to claim (`exchanges.ts`). A slot is refilled
+ * at once, its outcome still on the way: at most `maxPrefetch` plus the slots are unsettled, and a crash runs exactly those
+ * again.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
-import { StoreError } from '../core/errors.ts'
 import type { Registry } from '../job/registry.ts'
-import type { ExchangeResult, Lease, Store } from '../store/contract/index.ts'
+import type { Store } from '../store/contract/index.ts'
 import { Attempts } from './attempts.ts'
 import { answeredWithin, Contact, unanswered } from './contact.ts'
+import { Exchanges } from './exchanges.ts'
 import { Executor } from './executor.ts'
 import { Fetcher } from './fetcher.ts'
 import type { WorkerSettings } from './options.ts'
 import { Reporter } from './reporter.ts'
-import { answers, type Outcome, Settler } from './settler.ts'
+import { Settler } from './settler.ts'
 import { Slots } from './slots.ts'
-import { tellSettled } from './tell.ts'
 
 /** What a worker is made of. */
 export interface WorkerParts {
@@ -49,21 +46,13 @@ export class Worker implements Service {
   readonly #reporter: Reporter
   readonly #attempts: Attempts
   readonly #contact: Contact
+  readonly #exchanges: Exchanges
   #isScheduled = false
-  #isInFlight = false
-  /** When the exchange in flight was sent. */
-  #sentAt = 0
   #lastBeatAt: number
-  /** The last claim left something, or a hint came since: there may be more. */
-  #mayHaveMore = true
-  #isClaiming = false
-  #isStopped = false
   #cancelPoll: (() => void) | undefined
   #unsubscribe: (() => void) | undefined
   #idleWaiters: (() => void)[] = []
   #drainWaiters: (() => void)[] = []
-  /** The last claim found nothing at all. */
-  #foundNothing = false
   constructor(parts: WorkerParts) {
     const { settings, store, clock, codec, telemetry } = parts
     this.#parts = parts
@@ -84,6 +73,17 @@ export class Worker implements Service {
       onReleased: () => this.wake(),
       onStoreFailed: (operation, error) => this.#contact.failed(operation, error),
     })
+    this.#exchanges = new Exchanges({
+      ...parts,
+      workerId: parts.id,
+      slots: this.#slots,
+      fetcher: this.#fetcher,
+      settler: this.#settler,
+      attempts: this.#attempts,
+      contact: this.#contact,
+      onAnswer: () => this.#answered(),
+      onRetry: () => this.wake(),
+    })
   }
 
   /** Attempts that ended here, whatever became of them. */
@@ -96,36 +96,36 @@ export class Worker implements Service {
   }
 
   get isClaiming(): boolean {
-    return this.#isClaiming
+    return this.#exchanges.isClaiming
   }
 
   /** Ends with nothing running, nothing fetched and nothing unsettled. */
   get isIdle(): boolean {
     const { running } = this.#slots
     const isSettled = this.#settler.waiting === 0 && this.#attempts.unsure === 0
-    return running.size === 0 && this.#fetcher.waiting === 0 && isSettled && !this.#isInFlight
+    return running.size === 0 && this.#fetcher.waiting === 0 && isSettled && !this.#exchanges.isInFlight
   }
 
   start(): void {
-    this.#isClaiming = true
+    this.#exchanges.isClaiming = true
     this.#schedule()
   }
 
   /** Something may have become claimable, or a running job may have been cancelled. */
   wake(): void {
-    this.#mayHaveMore = true
+    this.#exchanges.mayHaveMore = true
     this.#schedule()
   }
 
   pause(): void {
-    this.#isClaiming = false
+    this.#exchanges.isClaiming = false
     this.#attempts.giveBack(Number.POSITIVE_INFINITY)
     this.#schedule()
   }
 
   resume(): void {
-    if (this.#isStopped) return
-    this.#isClaiming = true
+    if (this.#exchanges.isStopped) return
+    this.#exchanges.isClaiming = true
     this.wake()
   }
 
@@ -145,9 +145,9 @@ export class Worker implements Service {
     } catch (error) {
       this.#contact.failed('heartbeat', error)
     }
-    const openMs = this.#isInFlight ? clock.monotonic() - this.#sentAt : 0
+    const openMs = this.#exchanges.openMs(clock.monotonic())
     if (openMs > leaseMs) this.#contact.failed('exchange', unanswered('exchange', openMs))
-    if (this.#contact.isLost && !this.#isStopped) {
+    if (this.#contact.isLost && !this.#exchanges.isStopped) {
       for (const job of this.#slots.running) this.#attempts.leases.abort(job, 'lease-lost')
       this.#parts.onFatal(this.#contact.lostError(this.#parts.store.description))
     }
@@ -176,8 +176,8 @@ export class Worker implements Service {
 
   /** Ends for good. What is unsettled stays in the store under its lease. */
   async stop(): Promise<void> {
-    this.#isClaiming = false
-    this.#isStopped = true
+    this.#exchanges.isClaiming = false
+    this.#exchanges.isStopped = true
     this.#cancelPoll?.()
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
@@ -187,99 +187,27 @@ export class Worker implements Service {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isStopped) return
+    if (this.#isScheduled || this.#exchanges.isStopped) return
     this.#isScheduled = true
     setImmediate(this.#pump)
   }
 
   readonly #pump = (): void => {
     this.#isScheduled = false
-    if (this.#isStopped) return
+    if (this.#exchanges.isStopped) return
     this.#attempts.startReady()
-    if (!this.#isInFlight && this.#contact.mayTry && !this.#send(this.#mayHaveMore)) this.#rest()
+    if (!this.#exchanges.send()) this.#rest()
   }
 
-  /** Sends what has gathered and a claim for the room there is. False when there is neither, unless it is only to look. */
-  #send(isLook: boolean): boolean {
-    const settle = this.#settler.take()
-    const mayClaim = this.#isClaiming && !this.#settler.isProbing && (this.#mayHaveMore || settle.length > 0)
-    const claim = mayClaim ? this.#fetcher.request() : undefined
-    if (settle.length === 0 && claim === undefined && !isLook) return false
-    void this.#exchange(settle, claim)
-    return true
-  }
-
-  async #exchange(batch: readonly Outcome[], claim: ReturnType<Fetcher['request']>): Promise<void> {
-    const { store, clock, id } = this.#parts
-    this.#isInFlight = true
-    // A hint that comes from now on is about what this exchange may not see.
-    this.#mayHaveMore = false
-    const sentAt = clock.monotonic()
-    this.#sentAt = sentAt
-    try {
-      const settle = batch.map((outcome) => outcome.settlement)
-      const result = await store.jobs.exchange(
-        claim === undefined ? { workerId: id, settle } : { workerId: id, settle, claim },
-      )
-      this.#contact.succeeded('exchange')
-      this.#fetcher.sawRoundTrip(clock.monotonic() - sentAt)
-      if (this.#settler.accepted()) this.#mayHaveMore = true
-      this.#took(batch, result)
-      if (result.more) this.#mayHaveMore = true
-      if (claim !== undefined) this.#foundNothing = result.claimed.length === 0 && !result.more
-      this.#fetcher.add(result.claimed, this.#attempts.leases.endOf(sentAt))
-      this.#heard(result.cancelling)
-      this.#isInFlight = false
-      if (store.capabilities.remote && this.#isClaiming && result.claimed.length > 0) this.#send(false)
-      // Paused while this claim was under way: what it brought goes back. Stopped for good: its leases end by themselves.
-      if (this.#isClaiming) this.#attempts.startReady()
-      else if (!this.#isStopped) this.#attempts.giveBack(Number.POSITIVE_INFINITY)
-    } catch (error) {
-      this.#isInFlight = false
-      this.#refused(batch, error)
-    }
+  #answered(): void {
     this.#rest()
-    if (this.#settler.waiting > 0 || this.#mayHaveMore) this.#schedule()
-  }
-
-  #took(batch: readonly Outcome[], result: ExchangeResult): void {
-    if (batch.length === 0) return
-    const { telemetry } = this.#parts
-    if (!telemetry.has('job.settled') && !result.settled.includes('lost')) return
-    for (const [outcome, answer] of answers(batch, result.settled)) {
-      if (answer !== 'lost') tellSettled(telemetry, outcome, answer)
-      else telemetry.emit('lease.lost', { jobId: outcome.job.id, name: outcome.job.name, queue: outcome.job.queue })
-    }
-  }
-
-  /** The store did not take the batch: it waits, is halved, or ends the worker. */
-  #refused(batch: readonly Outcome[], error: unknown): void {
-    const kind = error instanceof StoreError ? error.kind : undefined
-    if (kind === 'constraint' && batch.length > 0) {
-      const aside = this.#settler.refused(batch)
-      if (aside !== undefined) this.#parts.telemetry.emit('store.failed', { operation: 'settle', error })
-      return
-    }
-    this.#settler.putBack(batch)
-    this.#contact.failed('exchange', error)
-    // A timer may fire up to a millisecond early; one that does would find the back-off still on.
-    if (kind === 'transient')
-      this.#parts.clock.after(this.#contact.backOffMs(this.#parts.random()) + 1, () => this.wake())
-    else this.#parts.onFatal(error)
-  }
-
-  #heard(cancelling: readonly Lease[]): void {
-    if (cancelling.length === 0) return
-    for (const job of this.#slots.running) {
-      if (cancelling.some((lease) => lease.id === job.id && lease.epoch === job.claimed.epoch))
-        this.#attempts.leases.abort(job, 'cancelled')
-    }
+    if (this.#settler.waiting > 0 || this.#exchanges.mayHaveMore) this.#schedule()
   }
 
   /** Nothing to do now: listen for hints and arm the poll beneath them. */
   #rest(): void {
     const { store, settings, clock, random } = this.#parts
-    if (this.#isStopped) return
+    if (this.#exchanges.isStopped) return
     if (this.isIdle) {
       for (const resolve of this.#idleWaiters.splice(0)) resolve()
       if (this.#drainWaiters.length > 0) void this.#checkDrained()
@@ -292,7 +220,7 @@ export class Worker implements Service {
   async #checkDrained(): Promise<void> {
     const { settings, store } = this.#parts
     if (this.#fetcher.claimed < settings.maxJobs) {
-      if (!settings.drain || !this.#foundNothing) return
+      if (!settings.drain || !this.#exchanges.foundNothing) return
       // What is due but not promoted yet is still to be claimed.
       const [due, now] = await Promise.all([store.jobs.nextDue(), store.time()])
       if (!this.isIdle || (due !== null && due <= now)) return

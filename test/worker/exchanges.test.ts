@@ -1,0 +1,83 @@
+/** Outcomes and claims beside each other, where the store works in a process of its own. */
+import { expect, test } from 'vitest'
+import { defineJob, StoreError } from '../../src/index.ts'
+import { createStore } from '../../src/runtime/store-url.ts'
+import type { ExchangeRequest, Store } from '../../src/store/contract/index.ts'
+import { openMill } from '../support/mill.ts'
+import { wrappedStore } from '../support/wrapped-store.ts'
+
+interface Seen {
+  /** The most exchanges that settled, or claimed, at the same time. */
+  settling: number
+  claiming: number
+  /** Exchanges that settled while another one claimed. */
+  beside: number
+  /** The most jobs that were held at a time: claimed, and not settled. */
+  held: number
+}
+
+/** A store in memory that answers an exchange some turns of the event loop later, as a server does. */
+async function remoteStore(fails: (request: ExchangeRequest) => boolean = () => false) {
+  const seen: Seen = { settling: 0, claiming: 0, beside: 0, held: 0 }
+  let [settling, claiming, held] = [0, 0, 0]
+  const inner = wrappedStore(await createStore('memory:'), (jobs) => ({
+    async exchange(request) {
+      const settles = request.settle.length > 0
+      const claims = request.claim !== undefined
+      if (settles) settling++
+      if (claims) claiming++
+      seen.settling = Math.max(seen.settling, settling)
+      seen.claiming = Math.max(seen.claiming, claiming)
+      if (settles !== claims && settling > 0 && claiming > 0) seen.beside++
+      try {
+        for (let i = 0; i < 5; i++) await new Promise(setImmediate)
+        if (fails(request)) throw new StoreError('transient', 'STORE_UNREACHABLE', 'the way to the store is cut')
+        const result = await jobs.exchange(request)
+        held += result.claimed.length - request.settle.length
+        seen.held = Math.max(seen.held, held)
+        return result
+      } finally {
+        if (settles) settling--
+        if (claims) claiming--
+      }
+    },
+  }))
+  const store: Store = Object.assign(Object.create(inner), { capabilities: { ...inner.capabilities, remote: true } })
+  return { store, seen }
+}
+
+test('settles on one connection while it claims on another, one of each at a time', async () => {
+  const { store, seen } = await remoteStore()
+  const mill = await openMill({ store })
+  const ran: number[] = []
+  const job = defineJob({ name: 'job', run: async (n: number) => ran.push(n) })
+  await mill.enqueueMany(
+    job,
+    Array.from({ length: 5_000 }, (_, i) => i),
+  )
+
+  await mill.work([job], { concurrency: 10, maxPrefetch: 256, drain: true }).done
+
+  expect(ran.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 5_000 }, (_, i) => i))
+  expect(await mill.count({ state: 'completed' })).toMatchObject({ count: 5_000 })
+  expect(seen).toMatchObject({ settling: 1, claiming: 1 })
+  expect(seen.beside).toBeGreaterThan(5)
+  // One batch is claimed, one waits or runs, one is settled.
+  expect(seen.held).toBeLessThanOrEqual(3 * 133)
+})
+
+test('loses nothing when either of the two fails', async () => {
+  let calls = 0
+  const { store } = await remoteStore(() => ++calls % 7 === 0)
+  const mill = await openMill({ store })
+  const job = defineJob({ name: 'job', run: async () => {} })
+  await mill.enqueueMany(job, Array(2_000).fill(undefined))
+  const lost: string[] = []
+  mill.on('lease.lost', ({ jobId }) => lost.push(jobId))
+
+  await mill.work([job], { concurrency: 10, maxPrefetch: 256, drain: true }).done
+
+  expect(calls).toBeGreaterThan(20)
+  expect(lost).toEqual([])
+  expect(await mill.count({ state: 'completed' })).toMatchObject({ count: 2_000 })
+})
