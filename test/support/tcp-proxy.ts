@@ -70,8 +70,7 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
           const last = chunk.subarray(0, armed.left)
           armed = undefined
           // What was forwarded arrives before the end does.
-          to.end(last)
-          ;(to === far ? near : far).destroy()
+          to.end(last, end)
           return
         }
         if (armed?.direction === direction) armed.left -= chunk.length
@@ -124,18 +123,32 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
 
 /** Hands pieces on in order, each when the weather lets it arrive. */
 function traveller(weather: () => Weather) {
-  let lastAt = 0
+  const travelling: { readonly at: number; readonly arrive: () => void }[] = []
+  const arm = () => {
+    const [first] = travelling
+    if (first !== undefined) setTimeout(deliver, Math.max(0, first.at - performance.now()))
+  }
+  const deliver = () => {
+    // A timer may fire up to a millisecond early.
+    while (travelling[0] !== undefined && travelling[0].at <= performance.now() + 1) travelling.shift()?.arrive()
+    arm()
+  }
   return (chunk: Buffer, arrive: (piece: Buffer) => void) => {
-    const { delayMs = 0, jitterMs = 0, pieceBytes = chunk.length } = weather()
-    if (delayMs === 0 && jitterMs === 0 && lastAt === 0) {
+    const { delayMs = 0, jitterMs = 0, pieceBytes } = weather()
+    if (delayMs === 0 && jitterMs === 0 && travelling.length === 0) {
       arrive(chunk)
       return
     }
-    for (let at = 0; at < chunk.length; at += pieceBytes) {
-      const piece = chunk.subarray(at, at + pieceBytes)
+    const size = pieceBytes ?? chunk.length
+    for (let from = 0; from < chunk.length; from += size) {
+      const piece = chunk.subarray(from, from + size)
+      const before = travelling.at(-1)?.at ?? 0
       const due = performance.now() + delayMs + Math.random() * jitterMs
-      lastAt = Math.max(due, pieceBytes === chunk.length ? lastAt : lastAt + delayMs)
-      setTimeout(() => arrive(piece), lastAt - performance.now())
+      travelling.push({
+        at: Math.max(due, before + (pieceBytes === undefined ? 0 : delayMs)),
+        arrive: () => arrive(piece),
+      })
+      if (travelling.length === 1) arm()
     }
   }
 }

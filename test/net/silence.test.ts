@@ -1,0 +1,161 @@
+/** F-15 and F-17: a network that swallows everything while its sockets stay open, for all or for one worker alone. */
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { newId } from '../../src/base/id.ts'
+import { defineJob, StoreError } from '../../src/index.ts'
+import type { Lease, Settlement, Store } from '../../src/store/contract/index.ts'
+import { openMill } from '../support/mill.ts'
+import { describeOn, freshStoreUrl, migratedStore, SERVER_KINDS } from '../support/servers.ts'
+import { startProxyTo } from '../support/tcp-proxy.ts'
+
+const LEASE_MS = 1_000
+const DEADLINE_MS = 600
+/** What a busy machine may add to a timer. */
+const SLACK_MS = 400
+const WORK = { lease: `${LEASE_MS}ms`, heartbeat: '200ms', poll: '20ms', grace: '100ms' } as const
+const WAIT = { timeout: 20_000, interval: 5 }
+const ATTEMPTS = process.env.MILLRACE_LONG ? 500 : 20
+
+for (const kind of SERVER_KINDS) {
+  await describeOn(kind, (server) => {
+    it('in silence every call ends by its deadline, handlers are aborted within their lease, and work goes on after it', async () => {
+      const direct = await freshStoreUrl(server)
+      await migratedStore(direct)
+      const { proxy, url } = await startProxyTo(direct)
+      const store = `${url}${url.includes('?') ? '&' : '?'}deadline=${DEADLINE_MS}`
+      const [enduring, watched] = [await openMill({ store }), await openMill({ store })]
+      let [aborts, runs] = [0, 0]
+      const waits = defineJob({
+        name: 'waits',
+        run: async (_: undefined, { signal }) => {
+          if (++runs > 1) return
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+          aborts++
+        },
+      })
+      const quick = defineJob({ name: 'quick', run: (input: number) => input })
+      const job = await enduring.enqueue(waits, undefined)
+      enduring.work([waits, quick], { ...WORK, restart: true })
+      await vi.waitFor(() => expect(runs).toBe(1), WAIT)
+      const watchdog = watched.work([quick], WORK)
+      await vi.waitFor(() => expect(proxy.open).toBeGreaterThan(2), WAIT)
+
+      proxy.setSilent(true)
+      const begun = performance.now()
+
+      const refused = Array.from({ length: 20 }, () => failureOf(() => enduring.enqueue(quick, 1)))
+      for (const { error, ms } of await Promise.all(refused)) {
+        expect(error).toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
+        // One waits in the batch behind the one that was in flight.
+        expect(ms).toBeLessThan(2 * DEADLINE_MS + SLACK_MS)
+      }
+      await vi.waitFor(() => expect(aborts).toBe(1), WAIT)
+      expect(performance.now() - begun).toBeLessThan(LEASE_MS + SLACK_MS)
+      // Three leases without an answer: a worker that does not go on by itself says so.
+      await expect(watchdog.done).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
+      expect(performance.now() - begun).toBeLessThan(3 * LEASE_MS + DEADLINE_MS + 4 * SLACK_MS)
+      const silentSockets = proxy.open
+      proxy.setSilent(false)
+
+      expect(await job.result({ timeout: '20s' }).catch((error: unknown) => error)).toBeUndefined()
+      const after = await vi.waitFor(() => enduring.enqueue(quick, 7), WAIT)
+      expect(await after.result({ timeout: '20s' })).toBe(7)
+      expect(runs).toBe(2)
+      const history = (await enduring.get(job.id))?.history.map(({ outcome }) => outcome)
+      expect(history).toEqual(['lost', 'completed'])
+      // Two pools of five and two that listen: what was given up is closed, not kept.
+      expect(silentSockets).toBeLessThanOrEqual(12)
+    })
+
+    it(`of the writes of a worker that was cut off from ${ATTEMPTS} attempts none is accepted once another has taken over`, async () => {
+      const direct = await freshStoreUrl(server)
+      const other = await migratedStore(direct)
+      const { proxy, url } = await startProxyTo(direct)
+      const store = await migratedStore(`${url}${url.includes('?') ? '&' : '?'}deadline=${DEADLINE_MS}`)
+      const job = { name: 'n', version: 1, queue: 'q', priority: 5, payload: new Uint8Array(3) }
+      await other.jobs.insert(Array.from({ length: ATTEMPTS }, () => ({ ...job, id: newId() })))
+      const mine = await claimAll(store, 'cut off')
+      expect(mine).toHaveLength(ATTEMPTS)
+
+      proxy.setSilent(true)
+      await expect(store.jobs.extend('cut off', mine, LEASE_MS)).rejects.toMatchObject({ kind: 'transient' })
+      await vi.waitFor(async () => expect(await other.jobs.reclaim(1_000)).not.toEqual([]), WAIT)
+      const theirs = await claimAll(other, 'current')
+      proxy.setSilent(false)
+
+      expect(theirs).toHaveLength(ATTEMPTS)
+      const reports = mine.map((lease) => ({ ...lease, progress: 0.5 }))
+      const settle = mine.map((lease): Settlement => ({ ...lease, runMs: 1, to: 'completed', result: null }))
+      const answers = [
+        ...(await store.jobs.extend('cut off', mine, LEASE_MS)),
+        ...(await store.jobs.report('cut off', reports)),
+        ...(await Promise.all(mine.map((lease) => store.jobs.start('cut off', lease)))),
+        ...(await store.jobs.exchange({ workerId: 'cut off', settle })).settled,
+        ...(await store.jobs.exchange({ workerId: 'current', settle })).settled,
+      ]
+      expect(answers).toHaveLength(ATTEMPTS * 5)
+      expect(answers.filter((answer) => answer !== 'lost')).toEqual([])
+      expect(await other.jobs.extend('current', theirs, LEASE_MS)).toEqual(theirs.map(() => 'held'))
+    })
+
+    it('a worker that is cut off gives its job up, and one that is not takes it over and completes it', async () => {
+      const direct = await freshStoreUrl(server)
+      const { proxy, url } = await startProxyTo(direct)
+      const [near, cutOff] = [
+        await openMill({ store: direct }),
+        await openMill({ store: `${url}${url.includes('?') ? '&' : '?'}deadline=${DEADLINE_MS}` }),
+      ]
+      const ran: string[] = []
+      let aborted = 0
+      const named = (name: string) =>
+        defineJob({
+          name: 'job',
+          run: async (_: undefined, { signal }) => {
+            ran.push(name)
+            if (name === 'near') return name
+            await new Promise((resolve) => signal.addEventListener('abort', resolve))
+            aborted = performance.now()
+            return name
+          },
+        })
+      const job = await near.enqueue(named('near'), undefined)
+      const lost: string[] = []
+      onTestFinished(cutOff.on('lease.lost', ({ jobId }) => lost.push(jobId)))
+      cutOff.work([named('cut off')], { ...WORK, restart: true })
+      await vi.waitFor(() => expect(ran).toEqual(['cut off']), WAIT)
+
+      proxy.setSilent(true)
+      near.work([named('near')], WORK)
+
+      expect(await job.result({ timeout: '20s' })).toBe('near')
+      // It had stopped before the other began.
+      expect(aborted).toBeGreaterThan(0)
+      proxy.setSilent(false)
+      await vi.waitFor(() => expect(lost).toEqual([job.id]), WAIT)
+      const info = await near.get(job.id)
+      expect(info?.history.map(({ outcome }) => outcome)).toEqual(['lost', 'completed'])
+      expect(ran).toEqual(['cut off', 'near'])
+    })
+  })
+}
+
+async function failureOf(call: () => Promise<unknown>): Promise<{ readonly error: unknown; readonly ms: number }> {
+  const begun = performance.now()
+  try {
+    await call()
+    return { error: null, ms: performance.now() - begun }
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    return { error, ms: performance.now() - begun }
+  }
+}
+
+async function claimAll(store: Store, workerId: string): Promise<readonly Lease[]> {
+  const claim = { workerId, queues: 'all', names: ['n'], limit: ATTEMPTS, leaseMs: LEASE_MS } as const
+  const held: Lease[] = []
+  for (let more = true; more; ) {
+    const result = await store.jobs.exchange({ workerId, settle: [], claim })
+    held.push(...result.claimed)
+    more = result.more
+  }
+  return held
+}
