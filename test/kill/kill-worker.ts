@@ -1,6 +1,6 @@
 /**
  * A worker process for the kill tests: works until it is killed. Each handler writes a line at its start and its end to a
- * log of this process. Arguments: the store, the folder of the logs.
+ * log of this process. Arguments: the store, the folder of the logs, the lease (default 1s).
  */
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { defineJob, Millrace } from '../../src/index.ts'
 import { exitWithParent } from '../support/parent.ts'
 
 exitWithParent()
-const [, , store = '', folder = ''] = process.argv
+const [, , store = '', folder = '', lease = '1s'] = process.argv
 const log = join(folder, `${process.pid}.log`)
 const mill = await Millrace.open({ store })
 const noted = defineJob({
@@ -22,5 +22,5 @@ const noted = defineJob({
   },
 })
 // A server may be away for longer than the watchdog waits.
-mill.work([noted], { concurrency: 10, lease: '1s', heartbeat: '200ms', poll: '20ms', restart: true })
+mill.work([noted], { concurrency: 10, lease, heartbeat: '200ms', poll: '20ms', restart: true })
 console.log('ready')

@@ -9,8 +9,8 @@ import { faultOf, readRuns } from './ledger.ts'
 const noted = defineJob({ name: 'noted', retry: false, run: (_: number) => undefined })
 
 /** Starts a worker on a store that logs to the folder. */
-export function startWorker(url: string, folder: string): Child {
-  return startChild(join(import.meta.dirname, 'kill-worker.ts'), [url, folder])
+export function startWorker(url: string, folder: string, lease = '1s'): Child {
+  return startChild(join(import.meta.dirname, 'kill-worker.ts'), [url, folder, lease])
 }
 
 /** Enqueues a job for each input, under the same id until it is acknowledged. Throws what is not transient. Returns the ids. */

@@ -18,6 +18,8 @@ const RUNS = LONG ? 10 : 1
 const WAVES = LONG ? 9 : 3
 const JOBS = LONG ? 5_000 : 450
 const WORKERS = LONG ? 4 : 2
+/** Longer than the server is away, as a rule: a job that loses its lease too often is quarantined, by design. */
+const LEASE = '3s'
 /** From the moment that the server takes connections to the first job that is completed. */
 const RECOVERY_MS = 5_000
 const WAIT = { timeout: 120_000, interval: 2 }
@@ -57,7 +59,7 @@ async function runOnce(server: TestServer, machine: PrivateServer, seed: number)
   mkdirSync(logs)
   const acknowledged = join(folder, 'acknowledged')
   const mill = await openMill({ store: url })
-  const workers = Array.from({ length: WORKERS }, () => startWorker(url, logs))
+  const workers = Array.from({ length: WORKERS }, () => startWorker(url, logs, LEASE))
   const producer = startChild(join(import.meta.dirname, 'wave-producer.ts'), [url, acknowledged])
   await Promise.all([...workers, producer].map((child) => child.line('ready')))
 

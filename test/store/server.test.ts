@@ -49,6 +49,21 @@ for (const kind of SERVER_KINDS) {
       await store.jobs.insert([job()])
     })
 
+    it('closes soon while the server is silent and has a hint to answer', async () => {
+      const { proxy, url } = await startProxyTo(await freshStoreUrl(server, { deadline: '1000' }))
+      const store = await migratedStore(url)
+      store.wake.subscribe(() => undefined)
+      await store.jobs.insert([job()])
+      await expect.poll(() => proxy.open, { timeout: 10_000 }).toBeGreaterThan(1)
+      await store.jobs.insert([job()])
+      proxy.setSilent(true)
+      const begun = performance.now()
+
+      await store.close()
+
+      expect(performance.now() - begun).toBeLessThan(5_000)
+    })
+
     it('a call that waits for a connection does not hold up a heartbeat', async () => {
       const url = await freshStoreUrl(server, { pool: '2' })
       const store = await migratedStore(url)

@@ -10,6 +10,8 @@ type Value = string | number | null | Uint8Array | readonly string[] | readonly 
 
 /** Statements that are prepared under a name on one connection; those beyond are sent whole each time. */
 const MAX_NAMED = 500
+/** How long a goodbye may take: a server that has fallen silent never answers it. */
+const GOODBYE_MS = 1_000
 /** How long the server waits for more of an open transaction; a worker that was stopped holds locks no longer. */
 const IDLE_IN_TRANSACTION_MS = 60_000
 
@@ -103,7 +105,9 @@ export class Connection {
   /** Says goodbye to the server. */
   async close(): Promise<void> {
     this.#isBroken = true
+    const timer = setTimeout(() => this.destroy(), GOODBYE_MS)
     await this.#client.end().catch(() => this.destroy())
+    clearTimeout(timer)
   }
 
   /** Ends it at once; whatever waits on it fails. */

@@ -15,6 +15,10 @@ const PAUSE_MS = 50
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 const CONNECT_MS = 10_000
+/** How long the server may take to answer on this connection; beyond it another is made. */
+const ANSWER_MS = 5_000
+/** How long closing waits for a connection that is just being made. */
+const CLOSE_MS = 1_000
 const NOTIFY = 'SELECT pg_notify($1, $2)'
 /** Sent by a caller's commit: nobody's mark, since our own workers have not heard of it either. Text, which libraries can read. */
 const NOTIFY_WITHIN = `${NOTIFY}::text AS sent`
@@ -52,9 +56,12 @@ export class Wake {
     this.#pause = undefined
     this.#retry = undefined
     this.#listeners.clear()
-    const connection = await this.#connection
+    const closing = this.#connection?.then((connection) => connection?.close())
     this.#connection = undefined
-    await connection?.close()
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, CLOSE_MS)
+    await Promise.race([closing, late.promise])
+    clearTimeout(timer)
   }
 
   /** Tells the others soon. Returns at once. */
@@ -89,7 +96,7 @@ export class Wake {
   async #send(): Promise<void> {
     const connection = await this.#connected()
     // A hint that cannot be sent is lost: the poll finds what it was about.
-    await connection?.query(NOTIFY, [this.#channel, this.#mark]).catch(() => undefined)
+    await answered(connection, (one) => one.query(NOTIFY, [this.#channel, this.#mark])).catch(() => undefined)
   }
 
   async #listen(): Promise<void> {
@@ -102,7 +109,7 @@ export class Wake {
     if (this.#isListening) return
     this.#isListening = true
     try {
-      await connection.query(`LISTEN "${this.#channel.replaceAll('"', '""')}"`)
+      await answered(connection, (one) => one.query(`LISTEN "${this.#channel.replaceAll('"', '""')}"`))
       this.#retryMs = FIRST_RETRY_MS
       // Whatever happened while nobody listened.
       for (const listener of this.#listeners) listener()
@@ -126,7 +133,7 @@ export class Wake {
         for (const listener of this.#listeners) listener()
       })
       connection.onEnd(() => this.#ended())
-      await connection.run('SET synchronous_commit = off')
+      await answered(connection, (one) => one.run('SET synchronous_commit = off'))
       return connection
     } catch {
       // Hints may be lost; what the server has to say is told by the calls that need it.
@@ -149,4 +156,11 @@ export class Wake {
     }, this.#retryMs).unref()
     this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2)
   }
+}
+
+/** Makes a call, and destroys the connection when the server has not answered it in time, so that the call fails. */
+async function answered(connection: Connection | null, call: (connection: Connection) => Promise<unknown>) {
+  if (connection === null) return
+  const timer = setTimeout(() => connection.destroy(), ANSWER_MS).unref()
+  await call(connection).finally(() => clearTimeout(timer))
 }
