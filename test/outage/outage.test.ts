@@ -3,11 +3,13 @@ import { describeOnPrivate, SERVER_KINDS } from '../support/servers.ts'
 import { downCases } from './down.ts'
 import { readOnlyCases } from './read-only.ts'
 import { restartCases } from './restart.ts'
+import { stormCases } from './storm.ts'
 
 for (const kind of SERVER_KINDS) {
   await describeOnPrivate(kind, (server, machine) => {
     restartCases(server, machine)
     downCases(server, machine)
     readOnlyCases(server)
+    stormCases(server)
   })
 }

@@ -99,6 +99,9 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
       granted.add(name)
       return roleUrls(used)
     },
+    async run(...statements) {
+      for (const statement of statements) await run(statement)
+    },
     async close() {
       if (hasRoles) for (const name of roleNames()) await run(`DROP USER ${mysql.escapeId(name)}`)
       hasRoles = false

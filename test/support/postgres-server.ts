@@ -25,7 +25,8 @@ export async function findPostgres(): Promise<TestServer | string> {
     : serverAt(started.url, () => started.remove())
 }
 
-async function connects(url: string): Promise<string | null> {
+/** Why no connection comes about; null when it does. */
+export async function connects(url: string): Promise<string | null> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
   try {
     await client.connect()
@@ -90,6 +91,7 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
       granted.add(schema)
       return roleUrls(used)
     },
+    run: (...statements) => run(statements),
     async close() {
       for (const used of free.splice(0)) await found.drop(used)
       if (hasRoles) for (const name of roleNames()) await run([`DROP OWNED BY ${name} CASCADE`, `DROP ROLE ${name}`])

@@ -27,8 +27,8 @@ export interface PrivateServer {
 export interface ServerProgram {
   readonly name: string
   readonly url: (port: number) => string
-  /** Makes the empty database in the folder, by programs run through `run`. */
-  readonly prepare: (folder: string, run: (program: string, args: readonly string[]) => void) => void
+  /** Makes what it needs in the folder, by programs run through `run`. */
+  readonly prepare: (folder: string, run: (program: string, args: readonly string[]) => void, port: number) => void
   readonly daemon: string
   readonly args: (folder: string, port: number) => readonly string[]
   readonly signals: Readonly<Record<StopKind, NodeJS.Signals>>
@@ -50,10 +50,11 @@ export async function startPrivateServer(program: ServerProgram): Promise<Privat
   if (owner !== undefined) chownSync(folder, owner.uid, owner.gid)
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   try {
-    program.prepare(folder, (file, args) => {
-      execFileSync(file, args, { ...owner, stdio: 'ignore', cwd: folder, timeout: START_MS })
-    })
     const port = await freePort()
+    const run = (file: string, args: readonly string[]) => {
+      execFileSync(file, args, { ...owner, stdio: 'ignore', cwd: folder, timeout: START_MS })
+    }
+    program.prepare(folder, run, port)
     const server = serverOf(program, folder, port, owner)
     await server.start()
     return server

@@ -38,6 +38,8 @@ export interface TestServer {
   giveBack(url: string): Promise<void>
   /** The URLs of such a store for the three roles of docs/postgresql.md and docs/mysql.md, made as those pages say. */
   rolesOf(url: string): Promise<Roles>
+  /** Runs statements as the administrator, each by itself. */
+  run(...statements: readonly string[]): Promise<void>
   /** Disconnects, and ends the server when the tests started it. */
   close(): Promise<void>
 }
@@ -55,7 +57,10 @@ const START: Readonly<Record<ServerKind, (settings?: readonly string[]) => Promi
 const AT = { postgres: postgresAt, mysql: mysqlAt } as const
 
 /** Declares tests that need a server of a kind. They are skipped, or fail, as the header says. */
-export async function describeOn(kind: ServerKind, declare: (server: TestServer) => void): Promise<void> {
+export async function describeOn(
+  kind: ServerKind,
+  declare: (server: TestServer) => void | Promise<void>,
+): Promise<void> {
   const found = await FIND[kind]()
   if (typeof found === 'string') declareMissing(kind, found)
   else describe(kind, () => declare(found))

@@ -15,7 +15,9 @@ import { BARE, type Both, commandsOf, insertion, plain } from './model-commands.
 import { jobsOf, Pool } from './model-pool.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
-const SEQUENCES = LONG ? 2_000 : 100
+const SEQUENCES = 100
+/** So many times more in a long run. */
+const LONGER = 20
 const LENGTH = 80
 /** Of the default run, so that it is the same everywhere; `MILLRACE_SEED` replays another one. */
 const SEED = 20_261_128
@@ -24,17 +26,18 @@ const SEED = 20_261_128
 const CHILD = { ...BARE, parents: [{ ref: 0, policy: 'cancel' as const }] }
 
 /** Declares the case that compares one driver with the memory store. */
-export function modelCases(open: OpenStore): void {
+export function modelCases(open: OpenStore, sequences: number = SEQUENCES): void {
+  const numRuns = LONG ? sequences * LONGER : sequences
   describe('random sequences', () => {
     it(
-      `${SEQUENCES} sequences of operations lead to what they lead to in the memory store`,
+      `${numRuns} sequences of operations lead to what they lead to in the memory store`,
       async () => {
         const fc = await import('fast-check')
         const seed = Number(process.env.MILLRACE_SEED ?? (LONG ? Date.now() % 2 ** 31 : SEED))
         if (LONG) console.log(`seed ${seed}: replay with MILLRACE_SEED=${seed}`)
         const sequence = fc.commands([...commandsOf(fc)], { maxCommands: LENGTH, size: 'max' })
         const property = fc.asyncProperty(sequence, (commands) => Fixture.run(open, (f) => compare(f, commands)))
-        await fc.assert(property, { seed, numRuns: SEQUENCES, endOnFailure: false })
+        await fc.assert(property, { seed, numRuns, endOnFailure: false })
       },
       LONG ? 3_600_000 : 120_000,
     )

@@ -36,8 +36,14 @@ import { strangerCases } from './strangers.ts'
 import { uniqueCases } from './unique.ts'
 import { withinCases } from './within.ts'
 
+/** How the suite is run. */
+export interface SuiteOptions {
+  /** How many random sequences are compared with the memory store, default 100. Fewer for a second way to a store that passed. */
+  readonly sequences?: number
+}
+
 /** Declares the whole suite for one driver. `open` makes a fresh, empty store for each case. */
-export function describeStore(name: string, open: OpenStore): void {
+export function describeStore(name: string, open: OpenStore, options: SuiteOptions = {}): void {
   const test: Case = (title, body, timeoutMs) => it(title, () => Fixture.run(open, body), timeoutMs)
   describe(`store contract: ${name}`, () => {
     lifeCycleCases(test)
@@ -66,6 +72,6 @@ export function describeStore(name: string, open: OpenStore): void {
     errorCases(test)
     withinCases(test)
     raceCases(test)
-    modelCases(open)
+    modelCases(open, options.sequences)
   })
 }

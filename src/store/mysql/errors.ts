@@ -80,6 +80,10 @@ export function translateError(error: unknown, where: string): unknown {
     const hint = 'Connect to the primary, not to a replica.'
     return make('transient', 'STORE_READ_ONLY', `${where} cannot be written: ${said}`, hint)
   }
+  if (code === 'HANDSHAKE_SSL_ERROR') {
+    const hint = "Give its authority's certificate as ?ca=FILE, and in the URL the name that the certificate has."
+    return make('transient', 'STORE_UNREACHABLE', `${where} was not believed: ${said}`, hint)
+  }
   if (isLost(error)) {
     const hint = 'Check that the server runs and takes connections.'
     return make('transient', 'STORE_UNREACHABLE', `${where} could not be reached: ${said}`, hint)

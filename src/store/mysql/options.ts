@@ -1,5 +1,6 @@
 /** A MySQL or MariaDB store's URL as options: `mysql://user:password@host:port/database?pool=…&deadline=…&tls=…&ca=…&socket=…`. */
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { userInfo } from 'node:os'
 import { parseDuration } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
@@ -45,8 +46,15 @@ export function mysqlSettings(url: string): MysqlSettings {
   const socket = params.get('socket') ?? undefined
   const database = decodeURIComponent(parsed.pathname.replace(/^\//, ''))
   if (database === '') throw refused(parsed, 'it names no database')
-  const tls = params.get('tls') ?? (socket !== undefined || isLocal(host) ? 'off' : 'verify')
+  const ca = params.get('ca')
+  const isHere = socket !== undefined || isLocal(host)
+  const tls = params.get('tls') ?? (isHere && ca === null ? 'off' : 'verify')
   if (!MODES.includes(tls)) throw refused(parsed, `tls=${tls} is none of ${MODES.join(', ')}`)
+  if (ca !== null && tls !== 'verify') throw refused(parsed, `with tls=${tls} nobody looks at its ca; use tls=verify`)
+  // The driver would look for `localhost` in the certificate of a server that is known by its address.
+  if (tls === 'verify' && socket === undefined && isIP(host) !== 0) {
+    throw refused(parsed, 'tls=verify needs the name that is in the certificate, and its host is an address')
+  }
   const pool = Number(params.get('pool') ?? 5)
   if (!Number.isInteger(pool) || pool < 1 || pool > MAX_POOL) {
     throw refused(parsed, `pool=${params.get('pool')} is not a whole number from 1 to ${MAX_POOL}`)
@@ -63,7 +71,7 @@ export function mysqlSettings(url: string): MysqlSettings {
       database,
       // One of MODES, as was checked.
       tls: tls as TlsMode,
-      ca: certificates(parsed, params.get('ca')),
+      ca: certificates(parsed, ca),
     },
     pool,
     deadlineMs: parseDuration(/^\d+$/.test(deadline) ? Number(deadline) : deadline, 'deadline'),

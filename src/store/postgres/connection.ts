@@ -180,16 +180,18 @@ export function sessionOptions(deadlineMs: number): string {
   return [process.env.PGOPTIONS ?? '', ...ours].join(' ').trim()
 }
 
-function sslOf({ sslmode, host }: PostgresTarget): ClientConfig['ssl'] {
+/** The driver names the host to the server and to the check of its certificate by itself. */
+function sslOf({ sslmode, ca }: PostgresTarget): ClientConfig['ssl'] {
+  const trusted = ca === undefined ? {} : { ca }
   switch (sslmode) {
     case 'disable':
       return false
     case 'require':
       return { rejectUnauthorized: false }
     case 'verify-ca':
-      return { rejectUnauthorized: true, checkServerIdentity: () => undefined }
+      return { ...trusted, rejectUnauthorized: true, checkServerIdentity: () => undefined }
     case 'verify-full':
-      return { rejectUnauthorized: true, ...(host.startsWith('/') ? {} : { servername: host }) }
+      return { ...trusted, rejectUnauthorized: true }
     default:
       return sslmode satisfies never
   }

@@ -57,6 +57,10 @@ export function translateError(error: unknown, where: string): unknown {
       `${where} cannot be written: ${said}`,
       'Connect to the primary, not to a replica.',
     )
+  if (/^(CERT_|ERR_TLS_CERT|DEPTH_|SELF_SIGNED|UNABLE_TO)/.test(code)) {
+    const hint = "Give its authority's certificate as ?ca=FILE, and in the URL the name that the certificate has."
+    return make('transient', 'STORE_UNREACHABLE', `${where} was not believed: ${said}`, hint)
+  }
   if (two === '08' || two === '57' || two === '53' || isOfSocket(error, code)) {
     return make(
       'transient',

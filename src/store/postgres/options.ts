@@ -1,4 +1,5 @@
-/** A PostgreSQL store's URL as options: `postgres://user:password@host:port/database?schema=…&pool=…&deadline=…&sslmode=…&pooler=…`. */
+/** A PostgreSQL store's URL as options: `postgres://user:password@host:port/database?schema=…&pool=…&deadline=…&sslmode=…&ca=…&pooler=…`. */
+import { readFileSync } from 'node:fs'
 import { parseDuration } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
 
@@ -13,6 +14,8 @@ export interface PostgresTarget {
   readonly password: string | undefined
   readonly database: string | undefined
   readonly sslmode: SslMode
+  /** Certificates of the authorities to trust, as PEM text; absent: those that Node trusts. */
+  readonly ca: string | undefined
 }
 
 /** All that a URL says. */
@@ -28,7 +31,7 @@ export interface PostgresSettings {
   readonly pooler: 'none' | 'transaction'
 }
 
-const PARAMETERS = ['schema', 'pool', 'deadline', 'sslmode', 'pooler', 'host']
+const PARAMETERS = ['schema', 'pool', 'deadline', 'sslmode', 'ca', 'pooler', 'host']
 const MODES: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full'] satisfies readonly SslMode[]
 const MAX_POOL = 200
 
@@ -44,8 +47,12 @@ export function postgresSettings(url: string): PostgresSettings {
   if (schema === '' || Buffer.byteLength(schema) > 63 || schema.includes('\0')) {
     throw refused(parsed, `its schema ${JSON.stringify(schema.slice(0, 70))} is not 1 to 63 bytes long`)
   }
-  const sslmode = params.get('sslmode') ?? (isLocal(host) ? 'disable' : 'verify-full')
+  const ca = params.get('ca')
+  const sslmode = params.get('sslmode') ?? (isLocal(host) && ca === null ? 'disable' : 'verify-full')
   if (!MODES.includes(sslmode)) throw refused(parsed, `sslmode=${sslmode} is none of ${MODES.join(', ')}`)
+  if (ca !== null && !sslmode.startsWith('verify-')) {
+    throw refused(parsed, `with sslmode=${sslmode} nobody looks at its ca; use verify-full or verify-ca`)
+  }
   const pool = Number(params.get('pool') ?? 5)
   if (!Number.isInteger(pool) || pool < 1 || pool > MAX_POOL) {
     throw refused(parsed, `pool=${params.get('pool')} is not a whole number from 1 to ${MAX_POOL}`)
@@ -63,6 +70,7 @@ export function postgresSettings(url: string): PostgresSettings {
       database: given(parsed.pathname.replace(/^\//, '')),
       // One of MODES, as was checked.
       sslmode: sslmode as SslMode,
+      ca: certificates(parsed, ca),
     },
     schema,
     pool,
@@ -75,6 +83,15 @@ export function postgresSettings(url: string): PostgresSettings {
 export function describeTarget({ target, schema }: Pick<PostgresSettings, 'target' | 'schema'>): string {
   const database = target.database ?? process.env.PGDATABASE ?? target.user ?? ''
   return `postgres ${target.host}:${target.port}/${database}${schema === 'millrace' ? '' : ` schema ${schema}`}`
+}
+
+function certificates(url: URL, path: string | null): string | undefined {
+  if (path === null) return undefined
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw refused(url, `its ca file cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 function isLocal(host: string): boolean {

@@ -31,7 +31,7 @@ import { Wake } from './wake.ts'
 
 /** Which database, and how it is spoken to. */
 export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database`, with `schema`, `pool`, `deadline`, `sslmode`, `pooler` as parameters. */
+  /** `postgres://user:password@host:port/database`, with `schema`, `pool`, `deadline`, `sslmode`, `ca`, `pooler` as parameters. */
   readonly url: string
   /** For tests: the time that the store goes by instead of the server's. */
   readonly clock?: Clock

@@ -1,0 +1,51 @@
+/** The whole suite through PgBouncer in transaction mode, where no session is ours for longer than a transaction. */
+import pg from 'pg'
+import { describe, expect, it } from 'vitest'
+import { lacks } from '../../../test/support/needs.ts'
+import { pgbouncerProgram, startPgbouncer } from '../../../test/support/pgbouncer.ts'
+import { describeOn } from '../../../test/support/servers.ts'
+import { describeStore, type OpenStore } from '../conformance/index.ts'
+import { createPostgresStore } from './store.ts'
+
+const program = pgbouncerProgram()
+
+describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async () => {
+  if (program === null) return
+  await describeOn('postgres', async (server) => {
+    const through = await startPgbouncer(program, server.url)
+    const open: OpenStore = async (options) => {
+      const direct = server.borrowUrl()
+      const url = through(direct)
+      const reopen = async () => {
+        const store = createPostgresStore({ url, ...options })
+        await store.open()
+        return store
+      }
+      const store = await reopen()
+      const close = async () => {
+        await store.close()
+        await server.giveBack(direct)
+      }
+      // The app's own transaction goes through the pooler too.
+      const begin = async () => {
+        const tx = new pg.Client({ connectionString: url })
+        await tx.connect()
+        await tx.query('BEGIN')
+        const end = async (how: 'commit' | 'rollback') => {
+          await tx.query(how)
+          await tx.end()
+        }
+        return { tx, end }
+      }
+      return { store, begin, reopen, close, url }
+    }
+    // Each statement is planned anew here, which makes the sequences slow; the driver itself is held to all of them.
+    describeStore('postgres behind a pooler', open, { sequences: 25 })
+
+    it('says that nobody is notified: what is new is found by polling', async () => {
+      const store = createPostgresStore({ url: through(server.freshUrl()) })
+
+      expect(store.capabilities.push).toBe(false)
+    })
+  })
+})
