@@ -31,7 +31,13 @@ for (const kind of SERVER_KINDS) {
           mill.on('lease.lost', ({ jobId }) => lost.push(jobId))
           let running = 0
           const release = Promise.withResolvers<void>()
-          const long = defineJob({ name: 'long', run: () => (++running, release.promise) })
+          const long = defineJob({
+            name: 'long',
+            run: () => {
+              running++
+              return release.promise
+            },
+          })
           mill.work([long], WORK)
           proxy.setWeather(weather)
           const before = proxy.bytes.down
