@@ -40,6 +40,15 @@ function noteSignals() {
   globalThis[Symbol.for('millrace.signals')] = came
 }
 
+/*
+ * Whoever may list the processes of a machine sees their arguments: a password that stands in one is taken out of the list
+ * at once. Until Node had started it was there, so MILLRACE_STORE is where a password belongs.
+ */
+function hidePassword(args) {
+  const shown = args.map((arg) => arg.replace(/:\/\/\S*@/, '://***@'))
+  if (shown.join() !== args.join()) process.title = ['millrace', ...shown].join(' ')
+}
+
 // The same versions as "engines" in package.json: of each line the first whose SQLite is 3.51.3 or later. An older SQLite can
 // damage a file that several processes share.
 function missingVersion(version) {
@@ -69,6 +78,7 @@ function start(args) {
     )
 }
 
+hidePassword(process.argv.slice(2))
 if (['work', 'queue:work', 'dev'].indexOf(firstWord(process.argv.slice(2))) >= 0) noteSignals()
 const missing = missingVersion(process.versions.node)
 if (missing === undefined) {
