@@ -26,6 +26,8 @@ export interface MaintenanceOptions {
 
 const BATCH = 500
 const LONGEST_SLEEP_MS = 250
+/** What is due and could not be moved, since somebody holds it, is tried again after this. */
+const BLOCKED_DUE_MS = 20
 const PRUNE_EVERY_MS = 60_000
 const UNBLOCK_EVERY_MS = 30_000
 
@@ -67,14 +69,17 @@ export class Maintenance implements Service {
     await Promise.all(this.#loops.map((loop) => loop.stop()))
   }
 
+  /** Asks first, which is one reading: most of the time nothing is due. */
   async #promote(): Promise<number> {
     const { store, onClaimable } = this.#options
+    const [due, now] = await Promise.all([store.jobs.nextDue(), store.time()])
+    if (due === null) return LONGEST_SLEEP_MS
+    if (due > now) return Math.min(LONGEST_SLEEP_MS, due - now)
     const promoted = await store.jobs.promote(BATCH)
     const expired = await store.jobs.expire(BATCH)
     if (promoted > 0) onClaimable()
-    if (promoted === BATCH || expired === BATCH) return 1
-    const [due, now] = await Promise.all([store.jobs.nextDue(), store.time()])
-    return due === null ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.max(1, due - now))
+    // What comes next is asked in the next round, at once after a full one.
+    return promoted + expired > 0 ? 1 : BLOCKED_DUE_MS
   }
 
   async #reclaim(): Promise<number> {

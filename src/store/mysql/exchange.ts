@@ -18,6 +18,8 @@ const LOOK =
   'SELECT NOW_SQL AS now, NULL AS id, NULL AS epoch UNION ALL SELECT 1, id, epoch FROM millrace_job ' +
   'FORCE INDEX (job_due) WHERE phase = 4 AND worker_id = $1 UNION ALL SELECT 2, name, 0 FROM millrace_queue ' +
   'WHERE paused_at IS NOT NULL'
+/** The same, and whether anything at all is pending. */
+const LOOK_IDLE = `${LOOK} UNION ALL (SELECT 3, queue_key, 0 FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1)`
 const SETTLED =
   "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]', epoch BIGINT PATH '$[1]', run_ms BIGINT PATH '$[2]', " +
   "start BIGINT PATH '$[3]', length BIGINT PATH '$[4]')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = v.id"
@@ -33,8 +35,10 @@ const REMOVE =
   'FORCE INDEX (PRIMARY) ON j.id = v.id'
 
 /** The statements whose plans the tests assert. */
-export const EXCHANGE_STATEMENTS = { LOOK, ARCHIVE, REMOVE } as const
+export const EXCHANGE_STATEMENTS = { LOOK, LOOK_IDLE, ARCHIVE, REMOVE } as const
 
+/** How a row of `LOOK_IDLE` begins that tells of a pending job. */
+const HAS_PENDING = 3
 const NOTHING: readonly never[] = []
 
 /** Thrown inside a transaction: something among what is settled is not plain. */
@@ -46,6 +50,8 @@ export class Exchange {
   /** Running jobs that had dependents or a unique key when they were claimed here. */
   readonly #bound = new Set<string>()
   #turn = 0
+  /** The last claim found nothing: the next one looks before it begins a transaction. */
+  #isIdle = false
 
   constructor(db: MysqlDatabase) {
     this.#db = db
@@ -68,6 +74,12 @@ export class Exchange {
     if (request.settle.length === 0 && !wanted) {
       const { now, rows } = await this.#db.look(lookOf(request), true)
       return { settled: NOTHING, claimed: NOTHING, more: false, cancelling: leasesIn(rows, NOTHING), now }
+    }
+    if (request.settle.length === 0 && this.#isIdle) {
+      const { now, rows } = await this.#db.look({ statement: LOOK_IDLE, params: [request.workerId] }, true)
+      if (rows.every((row) => int(row[0]) !== HAS_PENDING)) {
+        return { settled: NOTHING, claimed: NOTHING, more: false, cancelling: leasesIn(rows, NOTHING), now }
+      }
     }
     if (!this.#isPlain(request)) return this.#slowly(request)
     try {
@@ -98,6 +110,7 @@ export class Exchange {
     )
     for (const id of done.claimed.bound) this.#bound.add(id)
     const { claimed, more } = done.claimed
+    if (request.claim !== undefined) this.#isIdle = claimed.length === 0 && !more
     return { settled: done.settled, claimed, more, cancelling: done.cancelling, now: done.now }
   }
 
