@@ -11,7 +11,7 @@ import { type Direction, startProxyTo } from '../support/tcp-proxy.ts'
 import { type Life, lifeFaults, liveLife } from './job-life.ts'
 
 /** Positions in each direction. */
-const POSITIONS = process.env.MILLRACE_LONG ? 2_600 : 16
+const POSITIONS = process.env.MILLRACE_LONG ? 2_600 : 12
 
 for (const kind of SERVER_KINDS) {
   await describeOn(kind, (server) => {

@@ -40,7 +40,7 @@ describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async
       return { store, begin, reopen, close, url }
     }
     // Each statement is planned anew here, which makes the sequences slow; the driver itself is held to all of them.
-    describeStore('postgres behind a pooler', open, { sequences: 25 })
+    describeStore('postgres behind a pooler', open, { sequences: 10 })
 
     it('says that nobody is notified: what is new is found by polling', async () => {
       const store = createPostgresStore({ url: through(server.freshUrl()) })
