@@ -102,6 +102,8 @@ async function callEverything({ jobs, queues, state, cluster }: Store): Promise<
   ])
   const db = new DatabaseSync(':memory:')
   await expect(async () => jobs.insertWithin(db, [])).rejects.toThrow('no open transaction')
+  const completion = { id: keyed, epoch: 1, runMs: 1, to: 'completed', result: null } as const
+  await expect(async () => jobs.settleWithin(db, 'w', completion)).rejects.toThrow('no open transaction')
   db.close()
   const ends: readonly (readonly [to: object, count: number])[] = [
     [{ to: 'completed', result: null }, 1],

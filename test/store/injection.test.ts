@@ -58,7 +58,9 @@ async function askAbout(store: Store, text: string): Promise<void> {
     expect((await jobs.list({ filter, limit: 10 })).rows).toEqual([])
     expect(await jobs.count(filter, 10)).toEqual({ count: 0, capped: false })
   }
-  await jobs.list({ filter: {}, limit: 1, cursor: text })
+  await expect(async () => jobs.list({ filter: {}, limit: 1, cursor: text })).rejects.toMatchObject({
+    code: 'CURSOR_INVALID',
+  })
   expect(await jobs.logs(text, 0, 10)).toEqual([])
   expect(await jobs.edges(text)).toEqual([])
   expect(await jobs.finished([text])).toEqual([])
