@@ -3,15 +3,17 @@ import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
 // A row is looked up once and then touched at its place (`ctid`): one that somebody changes meanwhile has another, is not
-// touched, and so is missed. Written as lookups and with a limit, which the planner takes for a few rows: for a table that was
+// touched, and so is missed; the fence is said again, since servers before the minor releases of November 2025 did not look at
+// the place again after they had waited for such a change. Written as lookups and with a limit, which the planner takes for a few rows: for a table that was
 // empty when the statement was planned it would else walk all of it for each batch.
 // `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
 const SETTLE =
   ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]) ' +
-  'AS v(id, epoch, run_ms, result)), held AS MATERIALIZED (SELECT f.spot, s.run_ms, s.result FROM s CROSS JOIN LATERAL ' +
+  'AS v(id, epoch, run_ms, result)), held AS MATERIALIZED (SELECT f.spot, s.epoch, s.run_ms, s.result FROM s CROSS JOIN LATERAL ' +
   '(SELECT j.ctid AS spot FROM millrace_job j WHERE j.id = s.id AND j.epoch = s.epoch AND j.worker_id = @worker ' +
   'AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL OFFSET 0) f LIMIT cardinality(@ids::text[])), ' +
-  'gone AS (DELETE FROM millrace_job j USING held WHERE j.ctid = held.spot RETURNING j.*, held.run_ms, held.result), ' +
+  'gone AS (DELETE FROM millrace_job j USING held WHERE j.ctid = held.spot AND j.epoch = held.epoch AND j.worker_id = @worker ' +
+  'AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL RETURNING j.*, held.run_ms, held.result), ' +
   // What cannot be read as a truth value ends the statement, and undoes it; the sentence is for the server's log.
   'fit AS MATERIALIZED (SELECT CASE WHEN count(*) = cardinality(@ids::text[]) THEN true ELSE ' +
   "('millrace settles these one by one, plain are only ' || count(*))::boolean END AS settles FROM gone), " +

@@ -165,6 +165,8 @@ export class Exchange {
       // It came to an end behind its place: what stands before it, if anything does, completes the claim.
       const asked = lessOf(first, rows)
       const head = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked).catch(() => null)
+      // Nothing by now, but there is something that only plain code can decide: it is asked for again, at the head.
+      if (head?.hasClaimed !== true && rows.length === 0) return { ...NOTHING_CLAIMED, more: true }
       if (head?.hasClaimed !== true) return this.#claimedOf(rows, claim, true)
       rows.push(...head.rows.toSorted(inOrder))
       note(unfinished, asked, head.rows)
