@@ -78,7 +78,7 @@ export class Maintenance implements Service {
     const promoted = await store.jobs.promote(BATCH)
     const expired = await store.jobs.expire(BATCH)
     if (promoted > 0) onClaimable()
-    // What comes next is asked in the next round, at once after a full one.
+    // What comes next is asked in the next round.
     return promoted + expired > 0 ? 1 : BLOCKED_DUE_MS
   }
 

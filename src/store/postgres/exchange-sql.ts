@@ -4,8 +4,8 @@ import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
 // A row is looked up once and then touched at its place (`ctid`): one that somebody changes meanwhile has another, is not
 // touched, and so is missed; the fence is said again, since servers before the minor releases of November 2025 did not look at
-// the place again after they had waited for such a change. Written as lookups and with a limit, which the planner takes for a few rows: for a table that was
-// empty when the statement was planned it would else walk all of it for each batch.
+// the place again after they had waited for such a change. Written as lookups and with a limit, which the planner takes for a
+// few rows: for a table that was empty when the statement was planned it would else walk all of it for each batch.
 // `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
 const SETTLE =
   ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]) ' +

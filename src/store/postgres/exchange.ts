@@ -3,9 +3,9 @@
  *
  * The statement is all or nothing about what it settles: in the order of their ids it moves the jobs to the archive that this
  * worker still holds and that are plain (no dependents, no unique key), and claims. When not every one was such, it ends with an
- * error of its own, which undoes it, and the exchange goes the slow road in a transaction. (To lock all of them first and look
- * cost 1.5 µs a job.) READ COMMITTED looks again at a row whose lock it had to wait for, so a child that was counted meanwhile
- * in `dependents` is seen. What the worker's own memory says is not plain (another outcome than completed, a large result, bonds at the time of the claim) goes the slow road at once.
+ * error of its own, which undoes it, and the exchange goes the slow road in a transaction. READ COMMITTED looks again at a row
+ * whose lock it had to wait for, so a child that was counted meanwhile in `dependents` is seen. What the worker's own memory
+ * says is not plain (another outcome than completed, a large result, bonds at the time of the claim) goes the slow road at once.
  *
  * A claim takes rows in the order of the index, passing over those that others hold. One with a suspect (two losses, which
  * go alone), a large payload or more than 1 MiB among its rows takes nothing and is made again by plain code (`claim.ts`).

@@ -1,8 +1,7 @@
 /**
- * Vacuum of the hot table under load. Claims begin at the head of their index, where all entries are of jobs that are gone;
- * until a vacuum takes them out, every claim steps over them. Autovacuum looks once a minute by default, in which a busy
- * worker leaves a million behind. So a store that has settled many jobs asks for a vacuum itself. (300,000 jobs by batches
- * of 192 on 2 EPYC cores: 36.8 µs of the server a job without, 26.0 and 2 for the vacuums with one each 50,000.)
+ * Vacuum of the hot table under load. A claim from the head of its index (see streak.ts) steps over the entries of all jobs
+ * that are gone until a vacuum takes them out. Autovacuum looks once a minute by default, in which a busy worker leaves a
+ * million behind. So a store that has settled many jobs asks for a vacuum itself: seldom, since each walks every index.
  *
  * It costs at most one part in 20 of the time, passes when another vacuum is at work, and a role that may not vacuum is
  * told so by the server in a warning that nobody hears: then it is autovacuum's alone, as before.
