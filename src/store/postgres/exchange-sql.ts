@@ -23,14 +23,12 @@ const SETTLE =
   'losses, crashes, epoch, worker_id, t.now - run_ms, t.now, progress, progress_note, timeout_ms, retry, tags, payload, ' +
   'result FROM gone, t)'
 const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
-const NAMED_SHARES =
-  ', shares AS MATERIALIZED (SELECT v.queue, v.most, v.ord FROM unnest(@queues::text[], @mosts::bigint[]) WITH ORDINALITY ' +
-  'AS v(queue, most, ord) WHERE NOT EXISTS (SELECT 1 FROM millrace_queue p WHERE p.name = v.queue AND p.paused_at IS NOT NULL) ' +
-  'ORDER BY v.ord)'
+const NAMED_SHARES = sharesOf('', '')
 // Where the last claim ended, within its priority (see streak.ts).
-const STREAK_SHARES = NAMED_SHARES.replace('v.most, v.ord', 'v.most, v.priority, v.run_at, v.after, v.ord')
-  .replace('@mosts::bigint[])', '@mosts::bigint[], @priorities::bigint[], @runAts::bigint[], @afters::text[])')
-  .replace('v(queue, most, ord)', 'v(queue, most, priority, run_at, after, ord)')
+const STREAK_SHARES = sharesOf(
+  'v.priority, v.run_at, v.after, ',
+  ', @priorities::bigint[], @runAts::bigint[], @afters::text[]',
+)
 // Every queue with pending jobs, found by one step each; the limit shared evenly, another queue first each time.
 const ALL_SHARES =
   ', q (name) AS (SELECT min(queue) FROM millrace_job WHERE state = 2 UNION ALL SELECT (SELECT min(queue) FROM millrace_job ' +
@@ -38,23 +36,11 @@ const ALL_SHARES =
   'row_number() OVER (ORDER BY name) AS n, count(*) OVER () AS total FROM q WHERE name IS NOT NULL AND name NOT IN ' +
   '(SELECT name FROM millrace_queue WHERE paused_at IS NOT NULL)), shares AS MATERIALIZED (SELECT name AS queue, ' +
   '(@limit::bigint + total - 1) / total AS most, (n - 1 + total - @turn::bigint % total) % total AS ord FROM open ORDER BY 3)'
-const CLAIM =
-  ', found AS MATERIALIZED (SELECT f.*, shares.ord, shares.most FROM fit JOIN shares ON fit.settles CROSS JOIN LATERAL ' +
-  '(SELECT j.ctid AS spot, j.losses >= 2 OR j.payload IS NULL AS is_special, octet_length(j.payload) AS size FROM millrace_job j WHERE j.state = 2 ' +
-  'AND j.queue = shares.queue AND j.name = ANY (@names::text[]) AND (j.expires_at IS NULL OR j.expires_at > ' +
-  '(SELECT now FROM t)) ORDER BY j.priority DESC, j.run_at, j.id LIMIT shares.most FOR UPDATE OF j SKIP LOCKED) f ' +
-  'LIMIT @limit::bigint), ' +
-  'plain AS MATERIALIZED (SELECT NOT coalesce(bool_or(is_special), false) AND ' +
-  `coalesce(sum(size), 0) <= ${MAX_BATCH_BYTES} AS claims FROM found), ` +
-  'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = t.now, ' +
-  'lease_until = t.now + @lease::bigint FROM found, plain, t WHERE plain.claims AND j.ctid = found.spot ' +
-  'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, j.attempts, j.attempt_offset, j.losses, j.crashes, ' +
-  'j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
-  '(j.dependents > 0 OR j.unique_key IS NOT NULL)::int AS is_bound, found.ord, found.most)'
-const STREAK_CLAIM = CLAIM.replace(
-  'j.name = ANY',
-  'j.priority = shares.priority AND (j.run_at, j.id) > (shares.run_at, shares.after) AND j.name = ANY',
-).replace('ORDER BY j.priority DESC, j.run_at, j.id', 'ORDER BY j.run_at, j.id')
+const CLAIM = claimOf('', 'j.priority DESC, ')
+const STREAK_CLAIM = claimOf(
+  'j.priority = shares.priority AND (j.run_at, j.id) > (shares.run_at, shares.after) AND ',
+  '',
+)
 // One row of its own, before those that were taken: told apart by its missing name.
 const HEAD =
   ' SELECT (SELECT json_agg(json_build_array(id, epoch))::text FROM millrace_job WHERE cancelling = 1 AND ' +
@@ -95,4 +81,39 @@ export function numbered(text: string): Numbered {
     return `$${names.indexOf(name) + 2}`
   })
   return { text: sql, names }
+}
+
+/** The queues that were asked for and are open. `columns` and `arrays`: what else is known of each. */
+function sharesOf(columns: string, arrays: string): string {
+  return (
+    ', shares AS MATERIALIZED (SELECT v.queue, v.most, ' +
+    columns +
+    'v.ord FROM unnest(@queues::text[], @mosts::bigint[]' +
+    arrays +
+    ') WITH ORDINALITY AS v(queue, most, ' +
+    columns.replaceAll('v.', '') +
+    'ord) WHERE NOT EXISTS (SELECT 1 FROM millrace_queue p WHERE p.name = v.queue AND p.paused_at IS NOT NULL) ORDER BY v.ord)'
+  )
+}
+
+/** What is claimed of each queue. `behind`: a further condition; `first`: what the order begins with. */
+function claimOf(behind: string, first: string): string {
+  return (
+    ', found AS MATERIALIZED (SELECT f.*, shares.ord, shares.most FROM fit JOIN shares ON fit.settles CROSS JOIN LATERAL ' +
+    '(SELECT j.ctid AS spot, j.losses >= 2 OR j.payload IS NULL AS is_special, octet_length(j.payload) AS size FROM millrace_job j WHERE j.state = 2 ' +
+    'AND j.queue = shares.queue AND ' +
+    behind +
+    'j.name = ANY (@names::text[]) AND (j.expires_at IS NULL OR j.expires_at > ' +
+    '(SELECT now FROM t)) ORDER BY ' +
+    first +
+    'j.run_at, j.id LIMIT shares.most FOR UPDATE OF j SKIP LOCKED) f ' +
+    'LIMIT @limit::bigint), ' +
+    'plain AS MATERIALIZED (SELECT NOT coalesce(bool_or(is_special), false) AND ' +
+    `coalesce(sum(size), 0) <= ${MAX_BATCH_BYTES} AS claims FROM found), ` +
+    'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = t.now, ' +
+    'lease_until = t.now + @lease::bigint FROM found, plain, t WHERE plain.claims AND j.ctid = found.spot ' +
+    'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, j.attempts, j.attempt_offset, j.losses, j.crashes, ' +
+    'j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
+    '(j.dependents > 0 OR j.unique_key IS NOT NULL)::int AS is_bound, found.ord, found.most)'
+  )
 }
