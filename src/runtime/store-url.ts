@@ -44,7 +44,11 @@ export async function createStore(url: string, base: string = process.cwd(), clo
       return createMemoryStore(timed)
     }
     default:
-      throw refused(url, 'it names no store that this version knows')
+      // Whatever it is, what stands before an @ may be a password.
+      throw refused(
+        url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1•••@'),
+        'it names no store that this version knows',
+      )
   }
 }
 

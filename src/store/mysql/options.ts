@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { userInfo } from 'node:os'
 import { parseDuration } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { parseServerUrl } from '../sql/server-url.ts'
 
 /** `verify`: encrypted, certificate and name checked. `require`: encrypted, whoever answers. */
 export type TlsMode = 'off' | 'require' | 'verify'
@@ -98,10 +99,7 @@ function isLocal(host: string): boolean {
 
 function parse(url: string): URL {
   try {
-    const parsed = new URL(url)
-    // Their escapes are read later: a wrong one is told here.
-    for (const part of [parsed.username, parsed.password, parsed.pathname, parsed.hostname]) decodeURIComponent(part)
-    return parsed
+    return parseServerUrl(url)
   } catch {
     // The URL class quotes the whole text, password included, so its error goes no further.
     throw new ConfigError('STORE_URL', 'the mysql store URL cannot be read', { hint: HINT })

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { parseDuration } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { parseServerUrl } from '../sql/server-url.ts'
 
 /** How far the server's certificate is believed, as in libpq. */
 export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full'
@@ -100,10 +101,7 @@ function isLocal(host: string): boolean {
 
 function parse(url: string): URL {
   try {
-    const parsed = new URL(url)
-    // Their escapes are read later: a wrong one is told here.
-    for (const part of [parsed.username, parsed.password, parsed.pathname, parsed.hostname]) decodeURIComponent(part)
-    return parsed
+    return parseServerUrl(url)
   } catch {
     // The URL class quotes the whole text, password included, so its error goes no further.
     throw new ConfigError('STORE_URL', 'the postgres store URL cannot be read', { hint: HINT })
