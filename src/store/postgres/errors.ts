@@ -69,7 +69,8 @@ export function translateError(error: unknown, where: string): unknown {
       'Check that the server runs and takes connections.',
     )
   }
-  if (two === '28' || code === '3D000') {
+  // Where the server asks for a password and none was given, the driver says so without a code.
+  if (two === '28' || code === '3D000' || /password must be a string/i.test(said)) {
     return make(
       'schema',
       'STORE_UNREACHABLE',

@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest'
+import { translateError } from './errors.ts'
+
+it('a password that the server asks for and the URL has not is a refused connection, with what to do', () => {
+  const said = 'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string'
+
+  expect(translateError(new Error(said), 'postgres h:5432/d')).toMatchObject({
+    kind: 'schema',
+    code: 'STORE_UNREACHABLE',
+    message: `postgres h:5432/d refused the connection: ${said}`,
+    hint: expect.stringContaining('password'),
+  })
+})
