@@ -4,6 +4,9 @@
  * One job per file; one `fold` per 200 files, which waits for them and sums them up; one `report`, which waits for the folds.
  * A report that waited for 40,000 files itself would be one row with 40,000 edges, written in one long transaction; the tree
  * keeps every transaction short and every result under the 1 MiB limit.
+ *
+ * Their names say whose they are, since a store may be shared; their queue is the run's own (run.ts) and named when they are
+ * enqueued.
  */
 import { defineJob, shape } from 'millrace'
 
@@ -46,8 +49,7 @@ export interface Folded {
 }
 
 export const indexFile = defineJob({
-  name: 'index-file',
-  queue: 'files',
+  name: 'folder-index.file',
   timeout: '2m',
   // A file that cannot be read now may be readable in a moment: a lock, an editor that replaces it.
   retry: { attempts: 3, backoff: 'fixed', delay: '100ms', jitter: 'none' },
@@ -56,21 +58,19 @@ export const indexFile = defineJob({
 })
 
 export const fold = defineJob({
-  name: 'fold',
-  queue: 'summary',
+  name: 'folder-index.fold',
   priority: 'high',
   input: shape<{ readonly jobs: readonly string[] }>(),
   output: shape<Folded>(),
 })
 
 export const report = defineJob({
-  name: 'report',
-  queue: 'summary',
+  name: 'folder-index.report',
   input: shape<{ readonly root: string; readonly out: string; readonly folds: readonly string[] }>(),
   output: shape<Summary>(),
 })
 
-/** The totals of a run: what `--json` prints. */
+/** The totals of a run and where its report is. */
 export interface Summary {
   readonly root: string
   readonly files: number

@@ -1,120 +1,109 @@
 /**
  * Folder index: reads every file of a folder, one durable job each, and writes a report of them.
  *
- * Stop it with Ctrl-C or `kill -9` and start it again: it goes on where it was, and each file is in the report once. The plan
- * is in run.ts, the kinds of jobs in jobs.ts, what each does in index-file.ts, fold.ts and report.ts.
+ * Stop it with Ctrl-C or `kill -9` and start it again: it goes on where it was, and each file is in the report once. The store
+ * is opened in store.ts, the plan made in plan.ts and kept by run.ts; the kinds of jobs are in jobs.ts, what each does in
+ * index-file.ts, fold.ts and report.ts.
  */
 import { mkdirSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
-import { type JobHandle, Millrace } from 'millrace'
-import { HELP, readArgs, USAGE } from './args.ts'
+import { resolve } from 'node:path'
+import type { Millrace, WorkerHandle } from 'millrace'
+import { type Args, HELP, readArgs, USAGE } from './args.ts'
+import { EXIT, tellFailure } from './failure.ts'
 import { foldHandler } from './fold.ts'
 import indexFileHandler from './index-file.ts'
-import { FOLD_SIZE, fold, indexFile, report, type Summary } from './jobs.ts'
+import { indexFile, type Summary } from './jobs.ts'
 import { size } from './page.ts'
+import { clearRest, enqueueAll, planRun } from './plan.ts'
 import { startProgress } from './progress.ts'
 import { reportHandler } from './report.ts'
-import { beginRun, endRun, jobId, type Run, unfinishedRun } from './run.ts'
+import { endRun, type Run, unfinishedRun } from './run.ts'
+import { hidePassword, type NamedStore, nameStore, openStore, shortPath } from './store.ts'
 
 const PROJECT = resolve(import.meta.dirname, '../..')
 const CONCURRENCY = 16
-const INTERRUPTED = 130
 
-let isInterrupted = false
+hidePassword(process.argv.slice(2))
 const args = readArgs(process.argv.slice(2), PROJECT)
 if (args === HELP) console.log(USAGE)
 else if (typeof args === 'string') {
   console.error(`${args}\n\n${USAGE}`)
-  process.exitCode = 2
-} else {
-  await main(args.root, args.out, args.json).catch((error) => {
-    // What was under way when Ctrl-C closed the store fails with it.
-    if (!isInterrupted) throw error
+  process.exitCode = EXIT.usage
+} else await main(args)
+
+async function main(args: Args): Promise<void> {
+  const { root, out, json } = args
+  const startedAt = performance.now()
+  const store = nameStore(args.store, out)
+  let isInterrupted = false
+  let worker: WorkerHandle | undefined
+  let mill: Millrace | undefined
+  process.once('SIGINT', async () => {
+    isInterrupted = true
+    await worker?.stop({ now: true })
+    await mill?.close()
+    const hasBegun = unfinishedRun(out) !== null
+    console.error(hasBegun ? '\nStopped. The same command goes on where it was.' : '\nStopped before it began.')
+    process.exit(EXIT.interrupted)
   })
+  try {
+    mkdirSync(out, { recursive: true })
+    mill = await openStore(store.url)
+    const run = await planRun(mill, root, out)
+    const handlers = [indexFileHandler, foldHandler(mill), reportHandler(mill)]
+    // A short lease: what a killed run held is taken up again a few seconds after the next one starts.
+    worker = mill.work(handlers, { concurrency: CONCURRENCY, lease: '3s', queues: [run.queue] })
+    const { summary, ran } = await index(mill, worker, run, out)
+    endRun(out)
+    await clearRest(mill, run)
+    await mill.close()
+    if (json) console.log(JSON.stringify({ ...summary, store: run.store }))
+    else tell(summary, run, store, ran, (performance.now() - startedAt) / 1000)
+  } catch (error) {
+    // What was under way when Ctrl-C closed the store fails with it.
+    if (isInterrupted) return
+    process.exitCode = tellFailure(error)
+    if (worker !== undefined) console.error('  What is done is kept: the same command goes on where it was.')
+    await mill?.close()
+  }
 }
 
-async function main(root: string, out: string, json: boolean): Promise<void> {
-  const startedAt = performance.now()
-  let stop = async () => {}
-  process.once('SIGINT', () => {
-    isInterrupted = true
-    void stop().then(sayHowToGoOn)
-  })
-  mkdirSync(out, { recursive: true })
-  const run = await planRun(root, out)
-  const store = `sqlite:${join(out, 'index.db')}`
-  const mill = await Millrace.open({ store })
-  const handlers = [indexFileHandler, foldHandler(mill), reportHandler(mill)]
-  // A short lease: what a killed run held is taken up again a few seconds after the next one starts.
-  const worker = mill.work(handlers, { concurrency: CONCURRENCY, lease: '3s' })
-  stop = async () => {
-    await worker.stop({ now: true })
-    await mill.close()
-  }
-
+/** Runs what is not done of a run. */
+async function index(
+  mill: Millrace,
+  worker: WorkerHandle,
+  run: Run,
+  out: string,
+): Promise<{ readonly summary: Summary; readonly ran: number }> {
   const { job, done } = await enqueueAll(mill, run, out)
   const progress = startProgress(run.paths.length, done)
   let finished = done
   mill.on('job.settled', ({ name, outcome }) => {
     if (name === indexFile.name && (outcome === 'completed' || outcome === 'failed')) progress.update(++finished)
   })
-  const summary = await job.result()
-  progress.end()
-  endRun(out)
-  await mill.close()
-  if (json) console.log(JSON.stringify(summary))
-  else tell(summary, (performance.now() - startedAt) / 1000, run.paths.length - done, join(out, 'index.db'))
-}
-
-/** The run to go on with, or a new one. */
-async function planRun(root: string, out: string): Promise<Run> {
-  const before = unfinishedRun(out)
-  if (before?.root === root) {
-    console.error(`Going on with the run of ${new Date(before.startedAt).toISOString()} over ${root}`)
-    return before
+  // A worker that lost its store for good rejects; one that was stopped says nothing, as Ctrl-C says it.
+  const lost = worker.done.then(() => new Promise<never>(() => {}))
+  try {
+    const summary = await Promise.race([job.result(), lost])
+    finished = run.paths.length
+    return { summary, ran: finished - done }
+  } finally {
+    progress.end(finished)
   }
-  if (before !== null) console.error(`The unfinished run over ${before.root} is dropped.`)
-  return await beginRun(root, out)
 }
 
-/** Enqueues what is not there yet, and tells how many files were done before. */
-async function enqueueAll(mill: Millrace, run: Run, out: string): Promise<{ job: JobHandle<Summary>; done: number }> {
-  const folds: JobHandle[] = []
-  let done = 0
-  for (let i = 0; i < run.paths.length; i += FOLD_SIZE) {
-    const paths = run.paths.slice(i, i + FOLD_SIZE)
-    // Calls that are in flight together travel in one statement.
-    const files = await Promise.all(
-      paths.map((path) => mill.enqueue(indexFile, { root: run.root, path }, { id: jobId(run, path) })),
-    )
-    done += files.filter(({ state }) => state === 'completed' || state === 'failed').length
-    const ids = files.map(({ id }) => id)
-    const dependsOn = ids.map((id) => ({ job: id, onFailure: 'proceed' as const }))
-    folds.push(await mill.enqueue(fold, { jobs: ids }, { id: jobId(run, `/fold ${i}`), dependsOn }))
-  }
-  const input = { root: run.root, out, folds: folds.map(({ id }) => id) }
-  const job = await mill.enqueue(report, input, { id: jobId(run, '/report'), dependsOn: folds })
-  return { job, done }
-}
-
-function sayHowToGoOn(): void {
-  console.error('\nStopped. The same command goes on where it was.')
-  process.exit(INTERRUPTED)
-}
-
-function tell(summary: Summary, seconds: number, ran: number, db: string): void {
-  const here = (path: string) => relative(process.cwd(), path) || path
-  const store = `sqlite:${here(db)}`
+function tell(summary: Summary, run: Run, { flag, isSecret }: NamedStore, ran: number, seconds: number): void {
+  const count = (value: number) => value.toLocaleString('en')
   const { files, text, binary, failed } = summary
   console.log(`
-${files.toLocaleString('en')} files (${text.toLocaleString('en')} text, ${binary.toLocaleString('en')} binary, ${failed.toLocaleString('en')} not read), ${size(summary.bytes)}, ${summary.lines.toLocaleString('en')} lines
-${ran.toLocaleString('en')} jobs in ${seconds.toFixed(1)} s
+${count(files)} files (${count(text)} text, ${count(binary)} binary, ${count(failed)} not read), ${size(summary.bytes)}, ${count(summary.lines)} lines
+${count(ran)} jobs in ${seconds.toFixed(1)} s in ${run.store}
 
-  ${here(summary.reportHtml)}   to read
-  ${here(summary.reportJson)}   for programs
+  ${shortPath(summary.reportHtml)}   to read
+  ${shortPath(summary.reportJson)}   for programs
 
-Next
-  npx millrace queue stats files --store ${store}
-  npx millrace dead list --store ${store}
+Next${isSecret ? ', with MILLRACE_STORE set to the URL of the store' : ''}
+  npx millrace queue stats ${run.queue}${flag}
+  npx millrace dead list --queue ${run.queue}${flag}
   npm start -- ~/some/folder        and press Ctrl-C half-way, then run it again`)
 }

@@ -11,7 +11,7 @@ const STYLE = `
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 60rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif }
 h1 { font-size: 1.6rem; margin: 0; overflow-wrap: anywhere } h2 { font-size: 1.1rem; margin: 2.5rem 0 .5rem }
-p { margin: .25rem 0; color: var(--dim) }
+p { margin: .25rem 0; color: var(--dim); overflow-wrap: anywhere }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: 1rem; margin: 1.5rem 0 0 }
 dt { color: var(--dim); font-size: .85rem } dd { margin: 0; font-size: 1.3rem; white-space: nowrap; font-variant-numeric: tabular-nums }
 .bad { color: var(--bad) }
@@ -23,14 +23,22 @@ td { overflow-wrap: anywhere; white-space: pre-line } td:not(.n) { min-width: 6.
 .bar { background: linear-gradient(to right, var(--bar) var(--part), transparent var(--part)) no-repeat }
 `
 
+/** What the page says of the run, and `report.json` does not. */
+export interface Made {
+  /** The store without user and password. */
+  readonly store: string
+  readonly madeAt: Date
+}
+
 /** Makes the page. Everything that comes from files is escaped. */
-export function page(report: Report): string {
+export function page(report: Report, { store, madeAt }: Made): string {
   const title = `Folder index of ${report.root}`
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)}</title><style>${STYLE}</style></head><body>
 <h1>${escaped(report.root)}</h1>
-<p>Indexed by Millrace, one job per file, ${escaped(report.madeAt.slice(0, 16).replace('T', ' '))} UTC</p>
+<p>Indexed by Millrace, one job per file, ${madeAt.toISOString().slice(0, 16).replace('T', ' ')} UTC</p>
+<p>Jobs kept in ${escaped(store)}</p>
 <dl>${[
     figure('files', count(report.files)),
     figure('text', count(report.text)),

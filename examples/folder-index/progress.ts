@@ -4,7 +4,8 @@ import { type Options, SingleBar } from 'cli-progress'
 export interface Progress {
   /** Tells how many files are done. */
   update(done: number): void
-  end(): void
+  /** Shows how far it came. */
+  end(done: number): void
 }
 
 const LINE_EVERY_MS = 5000
@@ -32,8 +33,8 @@ function bar(total: number, done: number): Progress {
   shown.start(total, done, { rate: '–' })
   return {
     update: (now) => shown.update(now, { rate: rate(now - done, startedAt) }),
-    end() {
-      shown.update(total, { rate: rate(total - done, startedAt) })
+    end(last) {
+      shown.update(last, { rate: rate(last - done, startedAt) })
       shown.stop()
     },
   }

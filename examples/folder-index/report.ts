@@ -1,8 +1,13 @@
-/** Puts the folds together into `report.json` and `report.html`. */
+/**
+ * Puts the folds together into `report.json` and `report.html`.
+ *
+ * The same files give the same `report.json`, byte for byte, whatever store the jobs were kept in, whenever they ran and however
+ * often the run was killed: it holds nothing about the run itself. When and in what store is said by the page alone.
+ */
 import { mkdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { handle, type Millrace } from 'millrace'
-import { type Failure, type FileEntry, type Folded, report, type Summary, type WordCounts } from './jobs.ts'
+import { type Failure, type FileEntry, type Folded, report, type WordCounts } from './jobs.ts'
 import { page } from './page.ts'
 import { writeWhole } from './run.ts'
 import { mergeWords } from './words.ts'
@@ -23,8 +28,15 @@ export interface Duplicates {
   readonly paths: readonly string[]
 }
 
-export interface Report extends Omit<Summary, 'words'> {
-  readonly madeAt: string
+/** What `report.json` holds, in this order; README.md beside this file says what each key means. */
+export interface Report {
+  readonly root: string
+  readonly files: number
+  readonly text: number
+  readonly binary: number
+  readonly failed: number
+  readonly bytes: number
+  readonly lines: number
   readonly words: number
   readonly byExtension: readonly ExtensionTotals[]
   readonly frequentWords: WordCounts
@@ -42,16 +54,18 @@ export function reportHandler(mill: Millrace) {
       parts.push((await mill.result(id)) as Folded)
       job.progress(i / folds.length)
     }
-    const made = makeReport(root, out, parts)
+    const made = makeReport(root, parts)
+    const [reportJson, reportHtml] = [join(out, 'report.json'), join(out, 'report.html')]
     mkdirSync(out, { recursive: true })
-    writeWhole(made.reportJson, `${JSON.stringify(made, null, 1)}\n`)
-    writeWhole(made.reportHtml, page(made))
-    return summaryOf(made)
+    writeWhole(reportJson, `${JSON.stringify(made, null, 1)}\n`)
+    writeWhole(reportHtml, page(made, { store: mill.store.description, madeAt: new Date() }))
+    const { files, text, binary, failed, bytes, lines, words } = made
+    return { root, files, text, binary, failed, bytes, lines, words, reportJson, reportHtml }
   })
 }
 
 /** The whole report of what the folds found. */
-export function makeReport(root: string, out: string, parts: readonly Folded[]): Report {
+function makeReport(root: string, parts: readonly Folded[]): Report {
   const entries = parts.flatMap((part) => part.files)
   const failures = parts.flatMap((part) => part.failures)
   const words = mergeWords(
@@ -61,7 +75,6 @@ export function makeReport(root: string, out: string, parts: readonly Folded[]):
   const sum = (of: (entry: FileEntry) => number) => entries.reduce((total, entry) => total + of(entry), 0)
   return {
     root,
-    madeAt: new Date().toISOString(),
     files: entries.length + failures.length,
     text: sum((entry) => (entry.kind === 'text' ? 1 : 0)),
     binary: sum((entry) => (entry.kind === 'binary' ? 1 : 0)),
@@ -69,8 +82,6 @@ export function makeReport(root: string, out: string, parts: readonly Folded[]):
     bytes: sum((entry) => entry.size),
     lines: sum((entry) => entry.lines),
     words: sum((entry) => entry.words),
-    reportJson: join(out, 'report.json'),
-    reportHtml: join(out, 'report.html'),
     byExtension: byExtension(entries),
     frequentWords: words.top.slice(0, SHOWN_WORDS),
     uncountedAtMost: words.cut,
@@ -78,11 +89,6 @@ export function makeReport(root: string, out: string, parts: readonly Folded[]):
     failuresByReason: Object.groupBy(failures, (failure) => failure.reason) as Report['failuresByReason'],
     entries,
   }
-}
-
-function summaryOf(made: Report): Summary {
-  const { root, files, text, binary, failed, bytes, lines, words, reportJson, reportHtml } = made
-  return { root, files, text, binary, failed, bytes, lines, words, reportJson, reportHtml }
 }
 
 function byExtension(entries: readonly FileEntry[]): readonly ExtensionTotals[] {

@@ -2,16 +2,22 @@
  * What a run is going to do, written down before its first job: `run.json` in the output folder, gone when the report is
  * written. A run that finds one goes on with it. The ids of the jobs come from the run and the path, so enqueueing them all
  * again adds only those that are not there yet.
+ *
+ * The queue belongs to the output folder: runs that write elsewhere have others, on the same store too, and what an earlier run
+ * of this folder left is found by it.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { walk } from './walk.ts'
 
 export interface Run {
   readonly id: string
   readonly startedAt: number
   readonly root: string
+  /** The store that has its jobs, without user and password. */
+  readonly store: string
+  readonly queue: string
   readonly paths: readonly string[]
 }
 
@@ -24,16 +30,20 @@ export function unfinishedRun(out: string): Run | null {
   return JSON.parse(readFileSync(planOf(out), 'utf8')) as Run
 }
 
-/** Walks the folder and writes the plan down. What an earlier, finished run left behind is deleted. */
-export async function beginRun(root: string, out: string): Promise<Run> {
-  for (const name of ['index.db', 'index.db-wal', 'index.db-shm']) rmSync(join(out, name), { force: true })
-  const run: Run = { id: randomUUID(), startedAt: Date.now(), root, paths: await walk(root, out) }
+/** Writes the plan down. */
+export function beginRun(out: string, plan: Omit<Run, 'id' | 'startedAt'>): Run {
+  const run: Run = { id: randomUUID(), startedAt: Date.now(), ...plan }
   writeWhole(planOf(out), JSON.stringify(run))
   return run
 }
 
 export function endRun(out: string): void {
   rmSync(planOf(out), { force: true })
+}
+
+/** The queue of an output folder of this machine. */
+export function queueOf(out: string): string {
+  return `folder-index.${createHash('sha256').update(`${hostname()} ${out}`).digest('hex').slice(0, 8)}`
 }
 
 /** The id of a run's job: a UUID whose time is the run's and whose rest is a hash of what the job is about. */

@@ -1,43 +1,15 @@
 /** The example as its user runs it: whole processes on real files. */
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
-import { appFolder, runIn } from '../support/app-folder.ts'
+import { Millrace } from '../../src/index.ts'
+import { runIn } from '../support/app-folder.ts'
 import { lacks } from '../support/needs.ts'
 import { tempDir } from '../support/temp-store.ts'
 import { hasTerminal, onTerminal } from '../support/terminal.ts'
-
-const EXAMPLE = resolve(import.meta.dirname, '../../examples/folder-index')
-
-/** The example in an app folder, where `millrace` is this project's sources. */
-function example(): string {
-  const folder = appFolder()
-  cpSync(EXAMPLE, join(folder, 'example'), { recursive: true })
-  symlinkSync(resolve('node_modules/cli-progress'), join(folder, 'node_modules/cli-progress'))
-  return folder
-}
-
-function reportOf(folder: string) {
-  return JSON.parse(readFileSync(join(folder, 'out/report.json'), 'utf8'))
-}
-
-function manyFiles(count: number): string {
-  const root = tempDir()
-  for (let i = 0; i < count; i++) writeFileSync(join(root, `file-${i}.txt`), `line of file ${i}\n`.repeat(2000))
-  return root
-}
+import { example, manyFiles, reportOf, startExample } from './example.ts'
 
 test('tells what it finds of each kind of file', async () => {
   const folder = example()
@@ -96,6 +68,8 @@ test('files that vanish are tried again and then told with their reason', async 
     id: 'made',
     startedAt: Date.now(),
     root,
+    store: `sqlite ${join(folder, 'out/index.db')}`,
+    queue: 'folder-index.made',
     paths: ['file-0.txt', 'file-1.txt', 'gone.txt', 'file-0.txt/under'],
   }
   writeFileSync(join(folder, 'out/run.json'), JSON.stringify(plan))
@@ -125,22 +99,21 @@ test('names of files cannot put anything into the page', async () => {
 test('after kill -9 again and again each file is in the report exactly once', async () => {
   const folder = example()
   const root = manyFiles(600)
-  const words = ['example/main.ts', root, '--out', 'out', '--json']
+  const words = [root, '--out', 'out', '--json']
   let kills = 0
   for (let round = 0; round < 4; round++) {
-    const child = spawn(process.execPath, words, { cwd: folder, stdio: 'ignore' })
-    const ended = new Promise<NodeJS.Signals | null>((done) => child.on('close', (_code, signal) => done(signal)))
+    const run = startExample(folder, words)
     const before = sizeOf(join(folder, 'out/index.db-wal'))
     // Killed once it has written something, at another moment each time.
     await expect
       .poll(() => sizeOf(join(folder, 'out/index.db-wal')) !== before, { timeout: 20_000, interval: 5 + round * 7 })
       .toBe(true)
-    child.kill('SIGKILL')
-    if ((await ended) === 'SIGKILL') kills++
+    run.child.kill('SIGKILL')
+    if ((await run.ended).signal === 'SIGKILL') kills++
   }
   expect(kills).toBeGreaterThan(0)
 
-  const ran = await runIn(folder, `node ${words.join(' ')}`)
+  const ran = await runIn(folder, `node example/main.ts ${words.join(' ')}`)
 
   expect(ran.code, ran.stderr).toBe(0)
   const paths = reportOf(folder).entries.map((entry: { path: string }) => entry.path)
@@ -152,24 +125,46 @@ test('after kill -9 again and again each file is in the report exactly once', as
 test('Ctrl-C ends with 130 and says that it goes on', async () => {
   const folder = example()
   const root = manyFiles(600)
-  const child = spawn(process.execPath, ['example/main.ts', root, '--out', 'out'], {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let stderr = ''
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk
-  })
-  const ended = new Promise<number | null>((done) => child.on('close', (code) => done(code)))
-  await expect.poll(() => sizeOf(join(folder, 'out/index.db-wal')) > 0, { timeout: 20_000, interval: 10 }).toBe(true)
-  child.kill('SIGINT')
+  const run = startExample(folder, [root, '--out', 'out'])
+  await expect.poll(() => existsSync(join(folder, 'out/run.json')), { timeout: 20_000, interval: 10 }).toBe(true)
+  run.child.kill('SIGINT')
 
-  expect(await ended).toBe(130)
-  expect(stderr).toContain('goes on where it was')
+  expect(await run.ended).toMatchObject({ code: 130 })
+  expect(run.said()).toContain('goes on where it was')
   const ran = await runIn(folder, `node example/main.ts ${root} --out out --json`)
   expect(ran.stderr).toContain('Going on with')
   expect(JSON.parse(ran.stdout)).toMatchObject({ files: 600, failed: 0 })
 }, 60_000)
+
+test('a report that was cancelled meanwhile is made when the run goes on', async () => {
+  const folder = example()
+  const root = manyFiles(600)
+  const run = startExample(folder, [root, '--out', 'out'])
+  const storeUrl = `sqlite:${join(folder, 'out/index.db')}`
+  await expect.poll(() => existsSync(join(folder, 'out/run.json')), { timeout: 20_000, interval: 10 }).toBe(true)
+  {
+    await using mill = await Millrace.open({ store: storeUrl })
+    await expect.poll(() => reports(mill), { timeout: 20_000, interval: 10 }).toBe(1)
+    run.child.kill('SIGKILL')
+    await run.ended
+    expect(await mill.cancelWhere({ name: 'folder-index.report' })).toMatchObject({ outcomes: { cancelled: 1 } })
+  }
+
+  const ran = await runIn(folder, `node example/main.ts ${root} --out out`)
+
+  expect(ran.code, ran.stderr).toBe(0)
+  expect(reportOf(folder)).toMatchObject({ files: 600, failed: 0 })
+}, 60_000)
+
+test('an output folder may have a name that is no part of a URL', async () => {
+  const folder = example()
+
+  const ran = await runIn(folder, "node example/main.ts example --out 'a%41 b?c'")
+
+  expect(ran.code, ran.stderr).toBe(0)
+  expect(existsSync(join(folder, 'a%41 b?c/index.db'))).toBe(true)
+  expect(ran.stdout).toContain(" --store 'sqlite:a%2541 b%3Fc/index.db'\n")
+}, 30_000)
 
 test.skipIf(lacks('script', hasTerminal))(
   'its bar fits a terminal of 80 columns and ends full (needs: script)',
@@ -191,7 +186,7 @@ test.skipIf(lacks('script', hasTerminal))(
     // What it switched off would stay off after `kill -9`: the cursor, and lines that go on in the next one.
     expect(shown.text).not.toContain('\u001b[?25l')
     expect(shown.text).not.toContain('\u001b[?7l')
-    expect(shown.text).toContain('npx millrace queue stats files --store sqlite:out/index.db')
+    expect(shown.text).toMatch(/npx millrace queue stats folder-index\.\w{8} --store sqlite:out\/index\.db/)
   },
   60_000,
 )
@@ -217,4 +212,8 @@ test('--help says how it is called, on stdout', async () => {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}
+
+async function reports(mill: Millrace): Promise<number> {
+  return (await mill.count({ name: 'folder-index.report' })).count
 }
