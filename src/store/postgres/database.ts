@@ -14,6 +14,7 @@ import { Connection } from './connection.ts'
 import { PostgresDialect } from './dialect.ts'
 import { isConflict, translateError } from './errors.ts'
 import { describeTarget, type PostgresSettings } from './options.ts'
+import type { Wake } from './wake.ts'
 
 /** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
 const ASK_TIME = 'SELECT greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
@@ -21,6 +22,9 @@ const SERVER_NOW = ASK_TIME.replace('SELECT ', '')
 /** Begun again this often before a conflict is the caller's. */
 const MAX_CONFLICTS = 8
 const MAX_RESTARTS = 50
+
+/** How the others are told that something changed. */
+type Hints = Pick<Wake, 'hint' | 'hintBehind'>
 
 /** One schema of a database, as the shared slow road sees it. */
 export class PostgresDatabase implements Database {
@@ -30,22 +34,22 @@ export class PostgresDatabase implements Database {
   /** The store's time as SQL, with `nowParam` as `$1`. */
   readonly nowSql: string
   readonly #clock: Clock | undefined
-  readonly #onHint: () => void
+  readonly #wake: Hints
   readonly #timed = new Map<string, string>()
   #lastNow = 0
 
   /** `clock`: for tests, instead of the server's. */
-  constructor(settings: PostgresSettings, clock: Clock | undefined, onHint: () => void) {
+  constructor(settings: PostgresSettings, clock: Clock | undefined, wake: Hints) {
     this.settings = settings
     this.pool = poolOf(settings)
     this.dialect = new PostgresDialect(settings.schema)
     this.nowSql = clock === undefined ? SERVER_NOW : '$1::bigint'
     this.#clock = clock
-    this.#onHint = onHint
+    this.#wake = wake
   }
 
   hint(): void {
-    this.#onHint()
+    this.#wake.hint()
   }
 
   /** What `nowSql` takes: the latest time seen, or a test's own. */
@@ -87,12 +91,17 @@ export class PostgresDatabase implements Database {
     return compiled
   }
 
-  /** Runs one statement, which `timed` made, by itself. A conflict, which left nothing behind, is met by running it again. */
-  async statement(text: string, values: readonly SqlValue[], isUrgent: boolean) {
+  /**
+   * Runs one statement, which `timed` made, by itself. A conflict, which left nothing behind, is met by running it again.
+   * `onTry`: the statement makes news; told with each try whether a hint of it went right behind.
+   */
+  async statement(text: string, values: readonly SqlValue[], isUrgent: boolean, onTry?: (isHinted: boolean) => void) {
     for (let tries = 1; ; tries++) {
       const result = await this.pool.use(async (connection) => {
         try {
-          return await connection.query(text, values)
+          const answer = connection.query(text, values)
+          onTry?.(this.#wake.hintBehind(connection))
+          return await answer
         } catch (error) {
           if (isConflict(error) && tries < MAX_CONFLICTS) return null
           throw error

@@ -52,10 +52,14 @@ type RunPlain = (
 /** Inserts a batch by itself. */
 export async function insertJobs(db: PostgresDatabase, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
   if (jobs.length === 0) return db.read(async () => [])
-  const results = jobs.some(isBound)
-    ? await insertBoundBatch(db, jobs)
-    : await insertPlainBatch(db, jobs, (sql, values) => db.statement(sql, values, false))
-  if (results.some((result) => result.status === 'created' || result.status === 'replaced')) db.hint()
+  let isHinted = false
+  const run: RunPlain = (sql, values) =>
+    db.statement(sql, values, false, (hinted) => {
+      isHinted = hinted
+    })
+  const results = jobs.some(isBound) ? await insertBoundBatch(db, jobs) : await insertPlainBatch(db, jobs, run)
+  const isNews = results.some((result) => result.status === 'created' || result.status === 'replaced')
+  if (isNews && !isHinted) db.hint()
   return results
 }
 

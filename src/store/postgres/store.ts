@@ -61,7 +61,7 @@ class PostgresStore implements Store {
     this.#steps = [...STEPS, ...later]
     const settings = postgresSettings(url)
     const wake = new Wake(settings)
-    const db = new PostgresDatabase(settings, clock, () => wake.hint())
+    const db = new PostgresDatabase(settings, clock, wake)
     const exchange = new Exchange(db)
     this.#db = db
     this.#wake = wake

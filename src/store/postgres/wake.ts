@@ -1,10 +1,12 @@
 /**
- * Wake hints between processes: LISTEN and NOTIFY on one connection of their own, opened when the first hint is due or
- * somebody listens, so that no call ever waits for a notification's commit.
+ * Wake hints between processes: LISTEN and NOTIFY on one connection of their own, opened when somebody listens or the first
+ * hint is due that does not travel behind an insert, so that no call ever waits for a notification's commit.
  *
  * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
- * that follow within 50 ms become one. Its commit does not wait for the disk, since a hint may be lost. Our own hints come
- * back to us and are dropped by the sender's mark. Whoever subscribes also polls; the connection is made again when it ends.
+ * that follow within 50 ms become one. One about new jobs is sent right behind their insert, on its connection, before the
+ * insert is answered: the listener hears of them a round trip earlier. A hint's commit does not wait for the disk, since a hint
+ * may be lost. Our own hints come back to us and are dropped by the sender's mark. Whoever subscribes also polls; the
+ * connection is made again when it ends.
  */
 import { newId } from '../../base/id.ts'
 import type { Session } from '../sql/session.ts'
@@ -20,6 +22,7 @@ const ANSWER_MS = 5_000
 /** How long closing waits for a connection that is just being made. */
 const CLOSE_MS = 1_000
 const NOTIFY = 'SELECT pg_notify($1, $2)'
+const NOTIFY_BEHIND = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 /** Sent by a caller's commit: nobody's mark, since our own workers have not heard of it either. Text, which libraries can read. */
 const NOTIFY_WITHIN = `${NOTIFY}::text AS sent`
 const NO_MARK = 'commit'
@@ -67,16 +70,20 @@ export class Wake {
   /** Tells the others soon. Returns at once. */
   hint(): void {
     if (!this.#isOpen) return
-    if (this.#pause !== undefined) {
-      this.#isDue = true
-      return
+    if (this.#pause !== undefined) this.#isDue = true
+    else {
+      this.#rest()
+      void this.#send()
     }
-    this.#isDue = false
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined
-      if (this.#isDue) this.hint()
-    }, PAUSE_MS).unref()
-    void this.#send()
+  }
+
+  /** Sends a hint behind the call that was just made on this connection. False when it is not the time for one. */
+  hintBehind(connection: Connection): boolean {
+    if (!this.#isOpen || this.#pause !== undefined) return false
+    this.#rest()
+    // One that fails is lost, as the call before it most likely is.
+    void connection.query(NOTIFY_BEHIND, [this.#channel, this.#mark]).catch(() => undefined)
+    return true
   }
 
   /** Tells everybody when the caller's transaction commits. */
@@ -91,6 +98,14 @@ export class Wake {
     return () => {
       this.#listeners.delete(onWake)
     }
+  }
+
+  #rest(): void {
+    this.#isDue = false
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined
+      if (this.#isDue) this.hint()
+    }, PAUSE_MS).unref()
   }
 
   async #send(): Promise<void> {
