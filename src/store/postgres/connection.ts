@@ -212,8 +212,14 @@ export function parserOf(oid: number): (value: string) => unknown {
     case 701:
       return Number
     case 17:
-      return (value) => new Uint8Array(Buffer.from(value.slice(2), 'hex'))
+      return bytesOf
     default:
       return String
   }
+}
+
+/** Plain bytes over the memory that Node shares among small buffers: one allocation the less for each. */
+function bytesOf(value: string): Uint8Array {
+  const { buffer, byteOffset, byteLength } = Buffer.from(value.slice(2), 'hex')
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
