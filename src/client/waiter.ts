@@ -172,7 +172,7 @@ export class ResultWaiter {
 export function notFound(id: string): MillraceError {
   return new MillraceError('JOB_NOT_FOUND', `no job has the id ${id}`, {
     fields: { id },
-    hint: 'It may have been pruned after its retention time, or it lives in another store.',
+    hint: 'It may have been kept for its retention time (`completed: 0` keeps nothing), or it lives in another store.',
   })
 }
 

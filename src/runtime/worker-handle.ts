@@ -7,7 +7,7 @@ import { Worker, type WorkerParts } from '../worker/worker.ts'
 import { VERSION } from './version.ts'
 
 /** What a worker of this process is made of. */
-export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal'> {
+export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal' | 'forgets'> {
   readonly retention: Retention
   readonly keyIds: () => readonly string[]
 }
@@ -43,7 +43,11 @@ export class WorkerHandle {
     })
     // Whoever does not look at `done` is told by events; an unhandled rejection would end the app.
     this.done.catch(() => {})
-    this.#worker = new Worker({ ...parts, onFatal: (error) => this.#fatal(error) })
+    this.#worker = new Worker({
+      ...parts,
+      forgets: parts.retention.completedMs === 0,
+      onFatal: (error) => this.#fatal(error),
+    })
     this.#maintenance = new Maintenance({
       store,
       clock,

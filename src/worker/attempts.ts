@@ -32,6 +32,7 @@ export interface AttemptsParts {
   readonly telemetry: Telemetry
   readonly registry: Registry
   readonly settings: WorkerSettings
+  readonly forgets: boolean
   readonly random: () => number
   readonly executor: Executor
   readonly reporter: Reporter
@@ -251,8 +252,8 @@ export class Attempts {
 
   #settle(job: RunningJob, ended: Ended, runMs: number): void {
     if (job.aborted === 'lease-lost') return
-    const { random, settler } = this.#parts
-    const settlement = settlementOf(job, ended, runMs, random())
+    const { random, settler, forgets } = this.#parts
+    const settlement = settlementOf(job, ended, runMs, random(), forgets)
     settler.add(ended.errorLine === undefined ? { job, settlement } : { job, settlement, errorLine: ended.errorLine })
     // One that was asked after has been counted.
     if (job.completions === 0) this.done++

@@ -38,6 +38,8 @@ export class RunningJob implements JobContext {
   completion: 'none' | 'unknown' | 'committed' = 'none'
   /** How often one was written. */
   completions = 0
+  /** It has written to its log. */
+  hasLogged = false
   /** One is being written now. */
   isCompleting = false
 
@@ -106,7 +108,9 @@ export class RunningJob implements JobContext {
   }
 
   log(message: string, level: LogLevel = 'info'): void {
-    if (!this.isOver) this.#outlet.log(this, message, level)
+    if (this.isOver) return
+    this.hasLogged = true
+    this.#outlet.log(this, message, level)
   }
 
   completeIn(tx: unknown, result?: unknown): Promise<void> {

@@ -8,13 +8,24 @@ import type { RunningJob } from './running-job.ts'
 const policies = new Map<string, RetryPolicy | null>()
 const MAX_POLICIES = 1000
 
-/** The settlement of an ended attempt. `random` is in [0, 1) and spreads the back-off. */
-export function settlementOf(job: RunningJob, ended: Ended, runMs: number, random: number): Settlement {
+/**
+ * The settlement of an ended attempt. `random` is in [0, 1) and spreads the back-off. `forgets`: nothing is kept of a job that
+ * completes, as far as there is nothing of it but its row.
+ */
+export function settlementOf(
+  job: RunningJob,
+  ended: Ended,
+  runMs: number,
+  random: number,
+  forgets: boolean,
+): Settlement {
   const { id, epoch, attempt, attemptOffset } = job.claimed
   const next = decideNext(ended.end, attempt - attemptOffset, policyOf(job), random)
   switch (next.to) {
     case 'completed':
-      return { id, epoch, runMs, to: 'completed', result: ended.result }
+      return forgets && epoch === 1 && !job.hasLogged
+        ? { id, epoch, runMs, to: 'completed', result: ended.result, forget: true }
+        : { id, epoch, runMs, to: 'completed', result: ended.result }
     case 'retrying':
       return { id, epoch, runMs, to: 'retrying', delayMs: next.delayMs, error: ended.error }
     case 'failed':

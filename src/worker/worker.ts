@@ -31,6 +31,8 @@ export interface WorkerParts {
   readonly telemetry: Telemetry
   readonly registry: Registry
   readonly settings: WorkerSettings
+  /** Nothing is kept of jobs that complete: see `Settlement`. */
+  readonly forgets: boolean
   /** In [0, 1): spreads back-off and polls. */
   readonly random: () => number
   /** A failure that ends the worker: the store is closed, of another schema, or out of reach for too long. */

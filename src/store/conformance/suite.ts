@@ -18,6 +18,7 @@ import { expireCases } from './expire.ts'
 import { fenceCases } from './fences.ts'
 import { filterCases } from './filter.ts'
 import { type Case, Fixture, type OpenStore } from './fixture.ts'
+import { forgetCases } from './forget.ts'
 import { hostileCases } from './hostile.ts'
 import { insertCases } from './insert.ts'
 import { leaseCases } from './lease.ts'
@@ -53,6 +54,7 @@ export function describeStore(name: string, open: OpenStore, options: SuiteOptio
     moreCases(test)
     strangerCases(test)
     settleCases(test)
+    forgetCases(test)
     leaseCases(test)
     fenceCases(test)
     matrixCases(test)

@@ -13,9 +13,14 @@ export interface Lease {
  * `pending` (released) and `blocked` (its key is missing) do not. A cancel that was asked for turns `retrying`,
  * `scheduled`, `pending` and `blocked` into `cancelled`, reason `requested`; it never undoes a `completed` or `failed`.
  * `runMs` is how long the handler ran by the worker's monotonic clock; 0 when it did not start.
+ *
+ * `forget`: of a completed job nothing is kept, not even its result, but its id for 2 minutes: until then an insert of that id is
+ * `existing`, and a child of it goes on as after any completed parent. That is for a job of which the store has only its row: its
+ * first claim, no dependents, no unique key, no log lines, neither payload nor result above 2 KiB. Any other is archived,
+ * and pruned; one that travels beside any other may be, too.
  */
 export type Settlement = Lease & { readonly runMs: number } & (
-    | { readonly to: 'completed'; readonly result: Uint8Array | null }
+    | { readonly to: 'completed'; readonly result: Uint8Array | null; readonly forget?: boolean }
     | { readonly to: 'retrying'; readonly delayMs: number; readonly error: Uint8Array | null }
     | { readonly to: 'failed'; readonly reason: Reason; readonly error: Uint8Array | null }
     | { readonly to: 'cancelled'; readonly reason: Reason; readonly error: Uint8Array | null }

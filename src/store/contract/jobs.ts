@@ -143,7 +143,10 @@ export interface JobsFacet {
   /** Deletes jobs that are not running, with their bytes, logs and edges. A waiting job is treated as cancelled first. */
   remove(ids: readonly string[]): Promise<readonly RemoveResult[]>
 
-  /** Deletes finished jobs beyond their retention and keys beyond their window, oldest first, at most `limit` of each. Returns how many jobs. */
+  /**
+   * Deletes finished jobs beyond their retention, ids that were remembered for 2 minutes and keys beyond their window, oldest
+   * first, at most `limit` of each. Returns how many jobs and ids.
+   */
   prune(retention: Retention, limit: number): Promise<number>
 
   get(id: string): Promise<JobRow | null>

@@ -122,12 +122,18 @@ export function prune(tables: Tables, retention: Retention, limit: number, now: 
     if (!holdsKey(tables, job, now)) old.push(job)
   }
   for (const job of old) tables.delete(job)
+  let forgotten = 0
+  for (const [id, at] of tables.done) {
+    if (forgotten >= limit || at > now - ID_MEMORY_MS) break
+    tables.done.delete(id)
+    forgotten++
+  }
   for (const [name, hold] of tables.keys) {
     const holder = tables.jobs.get(hold.jobId)
     const isLive = holder !== undefined && !isEnded(holder.state)
     if (hold.until !== null && hold.until <= now && !isLive) tables.keys.delete(name)
   }
-  return old.length
+  return old.length + forgotten
 }
 
 function revive(job: Job, now: number): void {

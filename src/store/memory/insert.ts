@@ -8,6 +8,7 @@ import { keyName, type Tables } from './tables.ts'
 export function insertJob(tables: Tables, job: NewJob, now: number): InsertResult {
   const known = tables.jobs.get(job.id)
   if (known !== undefined) return { status: 'existing', id: job.id, state: known.state }
+  if (tables.done.has(job.id)) return { status: 'existing', id: job.id, state: 'completed' }
   const refusal = refusalOf(job)
   if (refusal !== null) return { status: 'refused', id: job.id, code: 'STORE_CONSTRAINT', message: refusal }
   const holder = job.unique === undefined ? null : holderOf(tables, job.unique, now)
@@ -15,7 +16,7 @@ export function insertJob(tables: Tables, job: NewJob, now: number): InsertResul
     return { status: job.unique?.onConflict === 'reject' ? 'rejected' : 'existing', id: holder.id, state: holder.state }
   }
   const edges = distinct(job.dependsOn ?? [])
-  const unknown = edges.find((edge) => !tables.jobs.has(edge.parentId))
+  const unknown = edges.find((edge) => !tables.jobs.has(edge.parentId) && !tables.done.has(edge.parentId))
   if (unknown !== undefined) {
     const message = `no job has the id ${unknown.parentId}`
     return { status: 'refused', id: job.id, code: 'PARENT_NOT_FOUND', message }

@@ -1,9 +1,19 @@
 /** Writes about running attempts, each fenced by `(id, epoch, worker)`. */
-import type { ExtendResult, JobReport, Lease, ReportResult, Settlement, SettleResult } from '../contract/index.ts'
+import type {
+  Completion,
+  ExtendResult,
+  JobReport,
+  Lease,
+  ReportResult,
+  Settlement,
+  SettleResult,
+} from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { dropLease, type Job, recordAttempt } from './job.ts'
 import type { Tables } from './tables.ts'
 
+/** Values above are large: the SQL stores keep them in a table of their own. */
+const INLINE_BYTES = 2048
 /** How many log lines a job keeps. */
 const KEPT_LINES = 1_000
 
@@ -17,6 +27,11 @@ function heldJob(tables: Tables, workerId: string, lease: Lease): Job | null {
 export function settle(tables: Tables, workerId: string, s: Settlement, now: number): SettleResult {
   const job = heldJob(tables, workerId, s)
   if (job === null) return 'lost'
+  if (s.to === 'completed' && s.forget === true && isAlone(job, s)) {
+    tables.delete(job)
+    tables.done.set(job.id, now)
+    return 'settled'
+  }
   const to = effective(s, job.cancelling)
   const error = 'error' in s ? s.error : null
   recordAttempt(job, {
@@ -39,6 +54,12 @@ export function settle(tables: Tables, workerId: string, s: Settlement, now: num
   }
   tables.change(job, () => wait(job, s, now))
   return 'settled'
+}
+
+/** Tells whether there is nothing of the job in the store but its row. */
+function isAlone(job: Job, { result }: Completion): boolean {
+  const isSmall = job.payload.byteLength <= INLINE_BYTES && (result === null || result.byteLength <= INLINE_BYTES)
+  return isSmall && job.epoch === 1 && job.dependents === 0 && job.uniqueKey === null && job.logs.length === 0
 }
 
 /** Moves the end of a lease. */

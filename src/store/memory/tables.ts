@@ -44,6 +44,8 @@ export class Tables {
   readonly parents = new Map<string, Set<string>>()
   /** Unique keys in force or not yet pruned, by scope and key. */
   readonly keys = new Map<string, KeyHold>()
+  /** When jobs completed of which only the id is remembered, the oldest first. */
+  readonly done = new Map<string, number>()
   readonly paused = new Map<string, Pause>()
   readonly values = new Map<string, { readonly value: string; readonly version: number }>()
   readonly nodes = new Map<string, NodeRow>()

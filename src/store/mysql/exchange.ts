@@ -30,12 +30,17 @@ const ARCHIVE =
   'j.losses, j.crashes, j.epoch, j.worker_id, $2 - v.run_ms, $2, j.progress, j.progress_note, j.timeout_ms, j.retry, j.tags, ' +
   `j.payload, SUBSTR($3, v.start, v.length) FROM ${SETTLED} WHERE j.epoch = v.epoch AND j.worker_id = $4 AND j.state = 3 ` +
   'AND j.dependents = 0 AND j.unique_key IS NULL FOR UPDATE'
+/** Of those of which there is only the row nothing is kept but the id. */
+const FORGET =
+  `INSERT INTO millrace_done (id, done_at) SELECT j.id, $2 FROM ${SETTLED} WHERE j.epoch = v.epoch AND j.worker_id = $3 ` +
+  'AND j.state = 3 AND j.dependents = 0 AND j.unique_key IS NULL AND j.epoch = 1 AND j.payload IS NOT NULL AND NOT EXISTS ' +
+  '(SELECT 1 FROM millrace_log l WHERE l.job_id = j.id) FOR UPDATE'
 const REMOVE =
   "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v STRAIGHT_JOIN millrace_job j " +
   'FORCE INDEX (PRIMARY) ON j.id = v.id'
 
 /** The statements whose plans the tests assert. */
-export const EXCHANGE_STATEMENTS = { LOOK, LOOK_IDLE, ARCHIVE, REMOVE } as const
+export const EXCHANGE_STATEMENTS = { LOOK, LOOK_IDLE, ARCHIVE, FORGET, REMOVE } as const
 
 /** How a row of `LOOK_IDLE` begins that tells of a pending job. */
 const HAS_PENDING = 3
@@ -136,6 +141,29 @@ function lookOf({ workerId }: ExchangeRequest): Opening {
 }
 
 async function settlePlain({ settle, workerId }: ExchangeRequest, tx: Transaction): Promise<readonly SettleResult[]> {
+  const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const kept = sorted.filter((s) => !isForgotten(s))
+  const forgotten = sorted.filter(isForgotten)
+  // Sent together: when the first ones moved fewer, all is undone.
+  const moves: ReturnType<Transaction['query']>[] = []
+  if (kept.length > 0) moves.push(archive(tx, workerId, kept))
+  if (forgotten.length > 0) {
+    const rows = forgotten.map((s) => [s.id, s.epoch])
+    moves.push(tx.query(FORGET, [JSON.stringify(rows), tx.now, workerId]))
+  }
+  const removal = tx.query(REMOVE, [JSON.stringify(sorted.map((s) => [s.id]))])
+  const [, ...moved] = await Promise.all([removal, ...moves])
+  if (moved.reduce((sum, { changes }) => sum + changes, 0) < settle.length) {
+    throw new NotPlain('not every settlement is plain')
+  }
+  return settle.map((): SettleResult => 'settled')
+}
+
+function isForgotten(s: Settlement): boolean {
+  return s.to === 'completed' && s.forget === true
+}
+
+function archive(tx: Transaction, workerId: string, settle: readonly Settlement[]) {
   const results: Uint8Array[] = []
   let start = 1
   const rows = settle.map((s) => {
@@ -148,14 +176,7 @@ async function settlePlain({ settle, workerId }: ExchangeRequest, tx: Transactio
     }
     return row
   })
-  const json = JSON.stringify(rows.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)))
-  // Sent together: when the first moved fewer, all is undone.
-  const [moved] = await Promise.all([
-    tx.query(ARCHIVE, [json, tx.now, Buffer.concat(results), workerId]),
-    tx.query(REMOVE, [json]),
-  ])
-  if (moved.changes < settle.length) throw new NotPlain('not every settlement is plain')
-  return settle.map((): SettleResult => 'settled')
+  return tx.query(ARCHIVE, [JSON.stringify(rows), tx.now, Buffer.concat(results), workerId])
 }
 
 async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {

@@ -17,7 +17,9 @@ import { codeOf, isConstraint, isDuplicate } from './errors.ts'
 const IDS = "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]' ERROR ON ERROR)) v"
 const FOUND = (table: string) =>
   `(SELECT count(*) FROM ${IDS} STRAIGHT_JOIN ${table} t FORCE INDEX (PRIMARY) ON t.id = v.id)`
-const CHECK = `SELECT NOW_SQL AS now, ${FOUND('millrace_job')} + ${FOUND('millrace_archive')} AS found`
+const CHECK =
+  `SELECT NOW_SQL AS now, ${FOUND('millrace_job')} + ${FOUND('millrace_archive')} + ` +
+  `${FOUND('millrace_done')} AS found`
 const INSERT_JOBS =
   'INSERT INTO millrace_job (id, name, queue, priority, state, run_at, created_at, version, expires_at, timeout_ms, retry, ' +
   'tags, payload) SELECT v.id, v.name, v.queue, 100 - v.place, v.state, v.run_at, $2, v.version, v.expires_at, v.timeout_ms, ' +

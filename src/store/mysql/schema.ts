@@ -108,6 +108,12 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   KEY archive_finished (queue_key, state, finished_at),
   KEY archive_state (state)
 ) ${OPTIONS}`,
+    `CREATE TABLE IF NOT EXISTS millrace_done (
+  id VARBINARY(255) NOT NULL,
+  done_at BIGINT NOT NULL,
+  PRIMARY KEY (id),
+  KEY done_at (done_at)
+) ${OPTIONS}`,
     `CREATE TABLE IF NOT EXISTS millrace_bytes (
   job_id VARBINARY(255) NOT NULL,
   field TINYINT NOT NULL,

@@ -2,26 +2,15 @@
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
-// A row is looked up once and then touched at its place (`ctid`): one that somebody changes meanwhile has another, is not
-// touched, and so is missed; the fence is said again, since servers before the minor releases of November 2025 did not look at
-// the place again after they had waited for such a change. Written as lookups and with a limit, which the planner takes for a
-// few rows: for a table that was empty when the statement was planned it would else walk all of it for each batch.
-// `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
-const SETTLE =
-  ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]) ' +
-  'AS v(id, epoch, run_ms, result)), held AS MATERIALIZED (SELECT f.spot, s.epoch, s.run_ms, s.result FROM s CROSS JOIN LATERAL ' +
-  '(SELECT j.ctid AS spot FROM millrace_job j WHERE j.id = s.id AND j.epoch = s.epoch AND j.worker_id = @worker ' +
-  'AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL OFFSET 0) f LIMIT cardinality(@ids::text[])), ' +
-  'gone AS (DELETE FROM millrace_job j USING held WHERE j.ctid = held.spot AND j.epoch = held.epoch AND j.worker_id = @worker ' +
-  'AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL RETURNING j.*, held.run_ms, held.result), ' +
-  // What cannot be read as a truth value ends the statement, and undoes it; the sentence is for the server's log.
-  'fit AS MATERIALIZED (SELECT CASE WHEN count(*) = cardinality(@ids::text[]) THEN true ELSE ' +
-  "('millrace settles these one by one, plain are only ' || count(*))::boolean END AS settles FROM gone), " +
-  'kept AS (INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, ' +
-  'attempt_offset, losses, crashes, epoch, worker_id, started_at, finished_at, progress, progress_note, timeout_ms, retry, ' +
-  'tags, payload, result) SELECT id, name, version, queue, priority, 5, created_at, run_at, attempts + 1, attempt_offset, ' +
-  'losses, crashes, epoch, worker_id, t.now - run_ms, t.now, progress, progress_note, timeout_ms, retry, tags, payload, ' +
-  'result FROM gone, t)'
+const SETTLE = settleOf('', '', '', '')
+// Some leave nothing but their id: those of which there is only the row (see `Settlement`).
+const FORGET = settleOf(
+  'forget, ',
+  ', @forgets::bigint[]',
+  ', held.forget = 1 AND j.epoch = 1 AND j.payload IS NOT NULL AND (SELECT 1 FROM millrace_log l WHERE l.job_id = j.id LIMIT 1) ' +
+    'IS NULL AS is_forgotten',
+  ' WHERE NOT is_forgotten), done AS (INSERT INTO millrace_done (id, done_at) SELECT id, t.now FROM gone, t WHERE is_forgotten',
+)
 const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
 const NAMED_SHARES = sharesOf('', '')
 // Where the last claim ended, within its priority (see streak.ts).
@@ -56,12 +45,16 @@ const IDLE = ', 1 FROM t'
 export const EXCHANGE_SQL = {
   look: TIME + HEAD + IDLE,
   settle: TIME + SETTLE + HEAD + SETTLED,
+  forget: TIME + FORGET + HEAD + SETTLED,
   claimNamed: TIME + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
   claimAll: TIME + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
   claimOn: TIME + NO_SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   bothOn: TIME + SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   bothNamed: TIME + SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
   bothAll: TIME + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+  forgetOn: TIME + FORGET + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
+  forgetNamed: TIME + FORGET + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  forgetAll: TIME + FORGET + ALL_SHARES + CLAIM + HEAD + NO_JOB,
 } as const
 
 /** Which parts a statement is made of. */
@@ -81,6 +74,42 @@ export function numbered(text: string): Numbered {
     return `$${names.indexOf(name) + 2}`
   })
   return { text: sql, names }
+}
+
+/**
+ * What settles. A row is looked up once and then touched at its place (`ctid`): one that somebody changes meanwhile has another,
+ * is not touched, and so is missed; the fence is said again, since servers before the minor releases of November 2025 did not
+ * look at the place again after they had waited for such a change. Written as lookups and with a limit, which the planner takes
+ * for a few rows: for a table that was empty when the statement was planned it would else walk all of it for each batch.
+ * `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
+ * `column`, `array`: what else is given of each; `returned`: what is told of each that went; `rest`: which of them are kept,
+ * and where the others go.
+ */
+function settleOf(column: string, array: string, returned: string, rest: string): string {
+  return (
+    ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]' +
+    array +
+    ') AS v(id, epoch, run_ms, result' +
+    (column === '' ? '' : ', forget') +
+    ')), held AS MATERIALIZED (SELECT f.spot, s.epoch, s.run_ms, ' +
+    column.replace('forget', 's.forget') +
+    's.result FROM s CROSS JOIN LATERAL (SELECT j.ctid AS spot FROM millrace_job j WHERE j.id = s.id AND j.epoch = s.epoch ' +
+    'AND j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL OFFSET 0) f ' +
+    'LIMIT cardinality(@ids::text[])), gone AS (DELETE FROM millrace_job j USING held WHERE j.ctid = held.spot ' +
+    'AND j.epoch = held.epoch AND j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL ' +
+    'RETURNING j.*, held.run_ms, held.result' +
+    returned +
+    // What cannot be read as a truth value ends the statement, and undoes it; the sentence is for the server's log.
+    '), fit AS MATERIALIZED (SELECT CASE WHEN count(*) = cardinality(@ids::text[]) THEN true ELSE ' +
+    "('millrace settles these one by one, plain are only ' || count(*))::boolean END AS settles FROM gone), " +
+    'kept AS (INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, ' +
+    'attempt_offset, losses, crashes, epoch, worker_id, started_at, finished_at, progress, progress_note, timeout_ms, retry, ' +
+    'tags, payload, result) SELECT id, name, version, queue, priority, 5, created_at, run_at, attempts + 1, attempt_offset, ' +
+    'losses, crashes, epoch, worker_id, t.now - run_ms, t.now, progress, progress_note, timeout_ms, retry, tags, payload, ' +
+    'result FROM gone, t' +
+    rest +
+    ')'
+  )
 }
 
 /** The queues that were asked for and are open. `columns` and `arrays`: what else is known of each. */

@@ -18,6 +18,7 @@ import type {
   ExchangeResult,
   Lease,
   QueueShare,
+  Settlement,
   SettleResult,
 } from '../contract/index.ts'
 import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
@@ -111,7 +112,7 @@ export class Exchange {
     const streak = asked === undefined ? null : this.#streak.of(asked, from)
     const claim = streak?.claim ?? asked
     const places = streak?.places ?? NOTHING
-    const statement = this.#statement(kindOf(settle.length > 0, claim, streak !== null))
+    const statement = this.#statement(kindOf(settle, claim, streak !== null))
     // Locks are taken in the order of the ids.
     const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     const values: Record<string, () => SqlValue> = {
@@ -119,6 +120,7 @@ export class Exchange {
       ids: () => textArray(sorted.map((s) => s.id)),
       epochs: () => bigintArray(sorted.map((s) => s.epoch)),
       runs: () => bigintArray(sorted.map((s) => Math.ceil(s.runMs))),
+      forgets: () => bigintArray(sorted.map((s) => (isForgotten(s) ? 1 : 0))),
       results: () => bytesArray(sorted.map((s) => (s.to === 'completed' ? s.result : null))),
       queues: () => textArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.queue)),
       mosts: () => bigintArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.max)),
@@ -253,11 +255,16 @@ function result({ claimed, more }: Claimed): Pick<ExchangeResult, 'claimed' | 'm
   return { claimed, more }
 }
 
-function kindOf(isSettling: boolean, claim: ClaimRequest | undefined, goesOn: boolean): ExchangeKind {
-  if (claim === undefined) return isSettling ? 'settle' : 'look'
-  if (goesOn) return isSettling ? 'bothOn' : 'claimOn'
-  if (claim.queues === 'all') return isSettling ? 'bothAll' : 'claimAll'
-  return isSettling ? 'bothNamed' : 'claimNamed'
+function kindOf(settle: readonly Settlement[], claim: ClaimRequest | undefined, goesOn: boolean): ExchangeKind {
+  const first = settle.length === 0 ? 'claim' : settle.some(isForgotten) ? 'forget' : 'both'
+  if (claim === undefined) return ALONE[first]
+  return `${first}${goesOn ? 'On' : claim.queues === 'all' ? 'All' : 'Named'}`
+}
+
+const ALONE = { claim: 'look', both: 'settle', forget: 'forget' } as const
+
+function isForgotten(settlement: Settlement): boolean {
+  return settlement.to === 'completed' && settlement.forget === true
 }
 
 /** By share, then as the claim is ordered. */

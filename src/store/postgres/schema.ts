@@ -104,6 +104,13 @@ CREATE INDEX archive_finished ON millrace_archive (queue, state, finished_at);
 CREATE INDEX archive_failed ON millrace_archive (id) WHERE state = 6;
 CREATE INDEX archive_cancelled ON millrace_archive (id) WHERE state = 7;
 
+CREATE TABLE millrace_done (
+  id text COLLATE "C" NOT NULL,
+  done_at bigint NOT NULL,
+  PRIMARY KEY (id)
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
+CREATE INDEX done_at ON millrace_done (done_at);
+
 CREATE TABLE millrace_bytes (
   job_id text COLLATE "C" NOT NULL,
   field smallint NOT NULL,

@@ -35,7 +35,7 @@ export async function insertBound(tx: Transaction, jobs: readonly NewJob[]): Pro
   await ledger.lock([...displaced, ...parents.filter((id) => !born.has(id))], (job) =>
     toEnd.has(job.id) ? 'end' : 'touch',
   )
-  await ledger.readStates([...jobs.map((job) => job.id), ...parents, ...ledger.keys.holders()])
+  await ledger.readStates([...jobs.map((job) => job.id), ...parents, ...ledger.keys.holders()], true)
   const revived = parents.filter((id) => isLive(ledger.stateOf(id)) && ledger.job(id) === undefined)
   // Known by its id now, or put back by hand between the two readings: it is locked like the others.
   if (revived.length > 0) await ledger.lock(revived, 'touch')

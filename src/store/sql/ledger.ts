@@ -23,6 +23,7 @@ const LOCK_JOBS = `SELECT ${LOCKED_COLUMNS} FROM millrace_job WHERE id IN LIST($
 const STATES =
   'SELECT id, state, 0 AS has_ended FROM millrace_job WHERE id IN LIST($1 text) UNION ALL ' +
   'SELECT id, state, 1 FROM millrace_archive WHERE id IN LIST($2 text)'
+const STATES_OF_ALL = `${STATES} UNION ALL SELECT id, 5, 1 FROM millrace_done WHERE id IN LIST($3 text)`
 /** After so many tries locks are taken as they come; a deadlock then is the database's to find. */
 const MAX_RESTARTS = 5
 
@@ -101,11 +102,13 @@ export class Ledger {
     return job === undefined || job.ending !== null ? undefined : job
   }
 
-  /** Reads the states of jobs that are not locked, live or ended. */
-  async readStates(ids: readonly string[]): Promise<void> {
+  /** Reads the states of jobs that are not locked, live or ended; `withForgotten`: also of those of which only the id is known. */
+  async readStates(ids: readonly string[], withForgotten = false): Promise<void> {
     const unknown = [...new Set(ids)].filter((id) => !this.#jobs.has(id))
     if (unknown.length === 0) return
-    const { rows } = await this.tx.query(STATES, [unknown, unknown])
+    const { rows } = withForgotten
+      ? await this.tx.query(STATES_OF_ALL, [unknown, unknown, unknown])
+      : await this.tx.query(STATES, [unknown, unknown])
     for (const id of unknown) this.#others.delete(id)
     for (const row of rows) {
       this.#others.set(text(row[0]), int(row[2]) === 0 ? liveState(row[1]) : endedState(row[1]))

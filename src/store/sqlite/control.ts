@@ -12,6 +12,8 @@ const REVIVE =
   'crashes, epoch, timeout_ms, retry, tags, unique_scope, unique_key, payload) SELECT id, name, version, queue, priority, 2, ' +
   'created_at, ?2, attempts, attempts, 0, 0, epoch, timeout_ms, retry, tags, unique_scope, unique_key, payload ' +
   'FROM millrace_archive WHERE id = ?1'
+const FORGET_IDS =
+  'DELETE FROM millrace_done WHERE id IN (SELECT id FROM millrace_done WHERE done_at <= ? ORDER BY done_at LIMIT ? + 0)'
 const DELETE_ARCHIVED = 'DELETE FROM millrace_archive WHERE id = ?'
 const DROP_OUTCOME = 'DELETE FROM millrace_bytes WHERE job_id = ? AND field IN (2, 3)'
 const HURRY = 'UPDATE millrace_job SET state = 2, run_at = min(run_at, ?2) WHERE id = ?1 AND state IN (1, 4)'
@@ -124,7 +126,7 @@ export function prune(c: Connection, retention: Retention, limit: number): numbe
     }
   }
   c.sql(PRUNE_KEYS).run(now, limit)
-  return pruned
+  return pruned + Number(c.sql(FORGET_IDS).run(now - ID_MEMORY_MS, limit).changes)
 }
 
 /** A job that lives again holds its key again, unless another has it by now. */

@@ -30,6 +30,11 @@ const COMPLETE_PLAIN =
   'SELECT id, name, version, queue, priority, 5, NULL, created_at, run_at, attempts + 1, attempt_offset, losses, crashes, ' +
   'epoch, worker_id, ?3, ?4, progress, progress_note, timeout_ms, retry, tags, payload, ?5 FROM millrace_job ' +
   'WHERE id = ?1 AND epoch = ?2 AND worker_id = ?6 AND state = 3 AND dependents = 0 AND unique_key IS NULL'
+/** A job of which there is nothing but its row, and of which nothing is to be kept. */
+const FORGET =
+  'INSERT INTO millrace_done (id, done_at) SELECT id, ?3 FROM millrace_job WHERE id = ?1 AND epoch = ?2 AND worker_id = ?4 ' +
+  'AND state = 3 AND dependents = 0 AND unique_key IS NULL AND epoch = 1 AND payload IS NOT NULL ' +
+  'AND NOT EXISTS (SELECT 1 FROM millrace_log WHERE job_id = ?1)'
 const HELD = 'SELECT epoch, cancelling, attempts, worker_id FROM millrace_job WHERE id = ? AND state = 3'
 const BACK_TO_WAIT =
   'UPDATE millrace_job SET state = ?2, reason = ?3, blocked_on = ?4, run_at = ?5, attempts = attempts + ?6, error = ?7, ' +
@@ -80,7 +85,8 @@ export function completeInside(
 
 function settleOne(c: Connection, workerId: string, settlement: Settlement, now: number): SettleResult {
   if (settlement.to === 'completed' && (settlement.result === null || settlement.result.byteLength <= INLINE_BYTES)) {
-    if (completePlain(c, workerId, settlement, settlement.result, now)) {
+    const isForgotten = settlement.forget === true && forget(c, workerId, settlement, now)
+    if (isForgotten || completePlain(c, workerId, settlement, settlement.result, now)) {
       c.sql(DELETE_JOB).run(settlement.id)
       return 'settled'
     }
@@ -90,6 +96,11 @@ function settleOne(c: Connection, workerId: string, settlement: Settlement, now:
   const [epoch, isCancelling, attempts, holder] = held
   if (int(epoch) !== settlement.epoch || holder !== workerId) return 'lost'
   return settleHeld(c, settlement, int(isCancelling) === 1, int(attempts), workerId, now)
+}
+
+/** False when there is more of the job than its row: it is kept until it is pruned. */
+function forget(c: Connection, workerId: string, s: Lease, now: number): boolean {
+  return c.sql(FORGET).run(s.id, s.epoch, now, workerId).changes === 1
 }
 
 /** False when the job has to go the slow road: it has bonds, is another's, or its row is damaged and has to be mended. */

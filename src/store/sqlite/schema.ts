@@ -91,6 +91,12 @@ CREATE TABLE millrace_archive (
 CREATE INDEX millrace_archive_finished ON millrace_archive (queue, state, finished_at);
 CREATE INDEX millrace_archive_ended_badly ON millrace_archive (state, id) WHERE state IN (6, 7);
 
+CREATE TABLE millrace_done (
+  id TEXT PRIMARY KEY NOT NULL,
+  done_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX millrace_done_at ON millrace_done (done_at);
+
 CREATE TABLE millrace_bytes (
   job_id TEXT NOT NULL,
   field INTEGER NOT NULL,
