@@ -1,6 +1,7 @@
 /** Millrace, built, as an app uses it: no schema, no options but the concurrency, and retention 0 where nothing is kept. */
 import { pathToFileURL } from 'node:url'
 import { defineJob, Millrace } from '../../dist/index.js'
+import { analyze } from './analyze.js'
 import { appFolder, tell } from './processes.js'
 import { serve } from './side.js'
 import { cpuShare, now, options, payload, payloads, Tally, timed, wait } from './timing.js'
@@ -33,6 +34,7 @@ const SCENARIOS = {
   async d() {
     const handler = await HANDLERS[options.handler ?? 'plain']()
     await fill()
+    await analyze()
     const figures = await timed(count, () => mill.work([handler], { concurrency, drain: true }).done)
     const [completed, pending] = await Promise.all(
       ['completed', 'pending'].map((state) => mill.count({ state }, count + 1)),

@@ -8,6 +8,7 @@
  *
  * What one side does in another way (plainjob's producer, Millrace's drain) it gives as `scenarios` and `roles` of its own.
  */
+import { analyze } from './analyze.js'
 import './processes.js'
 import {
   cpuShare,
@@ -59,6 +60,7 @@ function scenariosOf(side, fill) {
     /** From the worker's start to the last result durable. */
     async d() {
       await fill()
+      await analyze()
       const { promise, resolve } = Promise.withResolvers()
       let done = 0
       return timed(count, async () => {
