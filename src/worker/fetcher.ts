@@ -4,7 +4,8 @@
  * Prefetch by Little's law (L = λW), not by a setting: ask for the free slots plus what will become free during one round
  * trip to the store, `slots × roundTrip / meanRun`, at most `maxPrefetch`. Both means are moving averages of what was
  * measured. While what waits here holds 1 MiB of payloads, nothing is fetched ahead: with large payloads the count alone
- * would let a worker hold hundreds of MiB. On a server one claim takes half of that room at most: while its jobs run, the next is under way. A job that has waited here for half its lease is given back, its attempt uncounted.
+ * would let a worker hold hundreds of MiB. On a server one claim takes a third of that room at most: while its jobs run, two more
+ * are under way. A job that has waited here for half its lease is given back, its attempt uncounted.
  */
 
 import { MAX_BATCH_BYTES } from '../core/batch.ts'
@@ -39,6 +40,8 @@ export class Fetcher {
   #turn = 0
   /** Jobs claimed so far, for `maxJobs`. */
   claimed = 0
+  /** How many jobs claims that are under way may bring. */
+  asked = 0
 
   constructor(settings: WorkerSettings, slots: Slots, workerId: string, names: readonly string[], isRemote = false) {
     this.#settings = settings
@@ -51,6 +54,12 @@ export class Fetcher {
   /** How many fetched jobs wait for a slot. */
   get waiting(): number {
     return this.#ready.length - this.#head
+  }
+
+  /** Whether a claim may be sent while another is under way: what that brings of a queue with a limit is not known yet. */
+  get mayClaimBeside(): boolean {
+    const { queues } = this.#settings
+    return queues === 'all' || [...queues.values()].every(({ concurrency }) => concurrency === Number.POSITIVE_INFINITY)
   }
 
   /** The next claim, or undefined when there is room for nothing. */
@@ -66,12 +75,14 @@ export class Fetcher {
             meanRunMs: this.#meanRunMs,
             maxPrefetch,
           })
-    const most = this.#isRemote && ahead > 0 ? Math.ceil((concurrency + ahead) / 2) : MAX_CLAIM
-    const limit = Math.min(free + ahead - this.waiting, most, MAX_CLAIM, maxJobs - this.claimed)
+    const most =
+      this.#isRemote && ahead > 0 ? Math.ceil((concurrency + ahead) / (this.mayClaimBeside ? 3 : 2)) : MAX_CLAIM
+    const coming = this.waiting + this.asked
+    const limit = Math.min(free + ahead - coming, most, MAX_CLAIM, maxJobs - this.claimed - this.asked)
     if (limit <= 0) return undefined
     const queues = this.#shares(limit)
     if (queues !== 'all' && queues.length === 0) return undefined
-    return { workerId: this.#workerId, queues, names: this.#names, limit, leaseMs, noSuspects: free <= this.waiting }
+    return { workerId: this.#workerId, queues, names: this.#names, limit, leaseMs, noSuspects: free <= coming }
   }
 
   add(jobs: readonly ClaimedJob[], leaseEnd: number): void {
