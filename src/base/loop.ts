@@ -37,11 +37,11 @@ export class Loop implements Service {
     this.#sleep(firstAfterMs)
   }
 
-  /** Runs a round now instead of sleeping on; during a round, one more after it. */
-  wake(): void {
+  /** Runs a round now, or in `withinMs`, instead of sleeping on; during a round, one more after it. */
+  wake(withinMs = 0): void {
     if (this.#isStopped) return
     if (this.#isRunning) this.#again = true
-    else this.#sleep(0)
+    else this.#sleep(withinMs)
   }
 
   /** Ends after the round under way. */

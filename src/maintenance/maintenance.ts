@@ -20,12 +20,17 @@ export interface MaintenanceOptions {
   readonly reclaimEveryMs: number
   /** The keys this process can open payloads with. */
   readonly keyIds: () => readonly string[]
+  /** Whether jobs ran here since this was last asked: what they put off may be due soon. */
+  readonly isBusy: () => boolean
   /** Called when jobs became claimable. */
   readonly onClaimable: () => void
 }
 
 const BATCH = 500
+/** Between looks for what is due, while jobs come and go. */
 const LONGEST_SLEEP_MS = 250
+/** The same on a server, while nothing is heard of any. */
+const IDLE_SLEEP_MS = 1_000
 /** What is due and could not be moved, since somebody holds it, is tried again after this. */
 const BLOCKED_DUE_MS = 20
 const PRUNE_EVERY_MS = 60_000
@@ -37,6 +42,10 @@ export class Maintenance implements Service {
   readonly #loops: readonly Loop[]
   readonly #promoter: Loop
   readonly #unblocker: Loop
+  #unsubscribe: (() => void) | undefined
+  #hasNews = true
+  /** Monotonic ms of the last look for what is due. */
+  #lookedAt = 0
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -53,6 +62,7 @@ export class Maintenance implements Service {
   start(): void {
     const { random } = this.#options
     for (const loop of this.#loops) loop.start(loop === this.#promoter ? 0 : random() * 1000)
+    this.#unsubscribe = this.#options.store.wake.subscribe(() => this.#heard())
   }
 
   /** Something was scheduled: look when the next job is due. */
@@ -66,15 +76,30 @@ export class Maintenance implements Service {
   }
 
   async stop(): Promise<void> {
+    this.#unsubscribe?.()
     await Promise.all(this.#loops.map((loop) => loop.stop()))
+  }
+
+  /** Something changed somewhere: what is due is looked for within the shorter of the two times. */
+  #heard(): void {
+    if (this.#hasNews) return
+    this.#hasNews = true
+    this.#promoter.wake(Math.max(0, LONGEST_SLEEP_MS - (this.#options.clock.monotonic() - this.#lookedAt)))
   }
 
   /** Asks first, which is one reading: most of the time nothing is due. */
   async #promote(): Promise<number> {
-    const { store, onClaimable } = this.#options
-    const [due, now] = await Promise.all([store.jobs.nextDue(), store.time()])
-    if (due === null) return LONGEST_SLEEP_MS
-    if (due > now) return Math.min(LONGEST_SLEEP_MS, due - now)
+    const { store, clock, onClaimable } = this.#options
+    const due = await store.jobs.nextDue()
+    // While nothing is heard of any job, what waits for its time is known.
+    const { push, remote } = store.capabilities
+    const hasNews = this.#options.isBusy() || this.#hasNews || !(push && remote)
+    const longest = hasNews ? LONGEST_SLEEP_MS : IDLE_SLEEP_MS
+    this.#hasNews = false
+    this.#lookedAt = clock.monotonic()
+    if (due === null) return longest
+    const now = await store.time()
+    if (due > now) return Math.min(longest, due - now)
     const promoted = await store.jobs.promote(BATCH)
     const expired = await store.jobs.expire(BATCH)
     if (promoted > 0) onClaimable()

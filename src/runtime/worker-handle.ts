@@ -33,6 +33,7 @@ export class WorkerHandle {
   readonly #hurry = Promise.withResolvers<void>()
   #keepAlive: NodeJS.Timeout | undefined
   #isFinished = false
+  #doneAtLook = 0
 
   constructor(parts: WorkerHandleParts) {
     const { clock, telemetry, store, settings, random } = parts
@@ -56,6 +57,7 @@ export class WorkerHandle {
       retention: parts.retention,
       keyIds: parts.keyIds,
       reclaimEveryMs: Math.min(MAX_RECLAIM_MS, settings.leaseMs / 2),
+      isBusy: () => this.#isBusy(),
       onClaimable: () => this.#worker.wake(),
     })
     const onError = (error: unknown) => telemetry.emit('store.failed', { operation: 'beat', error })
@@ -83,6 +85,12 @@ export class WorkerHandle {
     this.#beats.start()
     telemetry.emit('worker.started', { workerId: this.id, names: registry.names, concurrency: settings.concurrency })
     if (settings.drain || settings.maxJobs !== Number.POSITIVE_INFINITY) void this.#stopWhenDone()
+  }
+
+  #isBusy(): boolean {
+    const before = this.#doneAtLook
+    this.#doneAtLook = this.#worker.jobsDone
+    return this.#worker.running > 0 || this.#doneAtLook !== before
   }
 
   /** Something may have become claimable or due. */

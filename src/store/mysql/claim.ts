@@ -53,11 +53,14 @@ export async function claim(
   const taken: Columns[] = []
   const writes: Promise<unknown>[] = []
   const unfinished = new Set<string>()
+  const asked = new Set<string>()
   let bytes = 0
   let isCut = false
   for (const share of await sharesOf(tx, request, turn, paused)) {
     const max = Math.min(share.max, request.limit - taken.length)
-    if (max <= 0) continue
+    // A queue that gave less than it was asked for has no more.
+    if (max <= 0 || (asked.has(share.queue) && !unfinished.has(share.queue))) continue
+    asked.add(share.queue)
     const { rows } = await tx.query(CANDIDATES, [share.queue, request.names, tx.now, max])
     if (rows.length === max) unfinished.add(share.queue)
     else unfinished.delete(share.queue)

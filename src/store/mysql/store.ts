@@ -51,7 +51,7 @@ class MysqlStore implements Store {
     persistent: true,
     processes: true,
     transactions: true,
-    push: false,
+    push: true,
     remote: true,
   }
   readonly jobs: JobsFacet
@@ -86,7 +86,13 @@ class MysqlStore implements Store {
     this.state = stateFacet(db)
     this.cluster = clusterFacet(db)
     this.copy = copyFacet(db)
-    this.wake = { subscribe: (onWake) => wake.subscribe(onWake) }
+    this.wake = {
+      subscribe: (onWake) =>
+        wake.subscribe(() => {
+          exchange.expect()
+          onWake()
+        }),
+    }
   }
 
   async open(): Promise<void> {

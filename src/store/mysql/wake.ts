@@ -1,15 +1,17 @@
 /**
  * Wake hints between processes. There is nothing to listen to on these servers, so one row counts the hints, and whoever
- * listens reads it: every 5 ms after something happened, growing to 250 ms while nothing does.
+ * listens reads it: every 3 ms for half a second after something happened, then less and less often, down to each 250 ms.
  *
  * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
- * that follow within 50 ms become one. Our own are not told from others': a listener that hears itself looks once in vain.
+ * that follow within 8 to 50 ms become one. Our own are not told from others': a listener that hears itself looks once in vain.
  */
+import { Debounce } from '../sql/debounce.ts'
 import { int } from '../sql/rows.ts'
 import type { MysqlDatabase } from './database.ts'
 
-const PAUSE_MS = 50
-const FIRST_POLL_MS = 5
+const FIRST_POLL_MS = 3
+/** How long it is asked that often after something happened. */
+const EAGER_MS = 500
 const LAST_POLL_MS = 250
 const GROWTH = 1.2
 const TELL = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1'
@@ -19,11 +21,12 @@ const ASK = 'SELECT count FROM millrace_signal WHERE id = 1'
 export class Wake {
   readonly #db: () => MysqlDatabase
   readonly #listeners = new Set<() => void>()
+  readonly #debounce = new Debounce(() => this.#tell())
   #isOpen = false
-  #isDue = false
-  #pause: NodeJS.Timeout | undefined
   #poll: NodeJS.Timeout | undefined
   #pollMs = FIRST_POLL_MS
+  /** Until then, by `performance.now()`, the polls stay as they are. */
+  #eagerUntil = 0
   #count: number | undefined
   #asking: Promise<void> | undefined
 
@@ -37,9 +40,8 @@ export class Wake {
 
   async close(): Promise<void> {
     this.#isOpen = false
-    clearTimeout(this.#pause)
+    this.#debounce.stop()
     clearTimeout(this.#poll)
-    this.#pause = undefined
     this.#listeners.clear()
     await this.#asking
   }
@@ -48,19 +50,7 @@ export class Wake {
   hint(): void {
     if (!this.#isOpen) return
     this.#hurry()
-    if (this.#pause !== undefined) {
-      this.#isDue = true
-      return
-    }
-    this.#isDue = false
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined
-      if (this.#isDue) this.hint()
-    }, PAUSE_MS).unref()
-    // A hint that cannot be sent is lost: the poll finds what it was about.
-    void this.#db()
-      .read((session) => session.query(TELL))
-      .catch(() => undefined)
+    this.#debounce.due()
   }
 
   /** Calls `onWake` after hints of other connections until the returned function is called. */
@@ -74,8 +64,13 @@ export class Wake {
 
   /** Polls often again, since something happened. */
   #hurry(): void {
-    this.#pollMs = FIRST_POLL_MS
+    this.#rouse()
     if (this.#asking === undefined) this.#askLater()
+  }
+
+  #rouse(): void {
+    this.#pollMs = FIRST_POLL_MS
+    this.#eagerUntil = performance.now() + EAGER_MS
   }
 
   #askLater(): void {
@@ -87,7 +82,14 @@ export class Wake {
         this.#askLater()
       })
     }, this.#pollMs).unref()
-    this.#pollMs = Math.min(LAST_POLL_MS, this.#pollMs * GROWTH)
+    if (performance.now() > this.#eagerUntil) this.#pollMs = Math.min(LAST_POLL_MS, this.#pollMs * GROWTH)
+  }
+
+  #tell(): void {
+    // A hint that cannot be sent is lost: the poll finds what it was about.
+    void this.#db()
+      .read((session) => session.query(TELL))
+      .catch(() => undefined)
   }
 
   async #ask(): Promise<void> {
@@ -101,7 +103,7 @@ export class Wake {
     const before = this.#count
     this.#count = count
     if (before === undefined || before === count) return
-    this.#pollMs = FIRST_POLL_MS
+    this.#rouse()
     for (const listener of this.#listeners) listener()
   }
 }

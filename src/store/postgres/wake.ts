@@ -3,17 +3,17 @@
  * hint is due that does not travel behind an insert, so that no call ever waits for a notification's commit.
  *
  * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
- * that follow within 50 ms become one. One about new jobs is sent right behind their insert, on its connection, before the
+ * that follow within 8 to 50 ms become one. One about new jobs is sent right behind their insert, on its connection, before the
  * insert is answered: the listener hears of them a round trip earlier. A hint's commit does not wait for the disk, since a hint
  * may be lost. Our own hints come back to us and are dropped by the sender's mark. Whoever subscribes also polls; the
  * connection is made again when it ends.
  */
 import { newId } from '../../base/id.ts'
+import { Debounce } from '../sql/debounce.ts'
 import type { Session } from '../sql/session.ts'
 import { Connection } from './connection.ts'
 import type { PostgresSettings } from './options.ts'
 
-const PAUSE_MS = 50
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 const CONNECT_MS = 10_000
@@ -22,7 +22,9 @@ const ANSWER_MS = 5_000
 /** How long closing waits for a connection that is just being made. */
 const CLOSE_MS = 1_000
 const NOTIFY = 'SELECT pg_notify($1, $2)'
-const NOTIFY_BEHIND = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
+/** It waits for nobody: others' notifications hold a lock until they are committed, and the connection is needed again. */
+const NOTIFY_BEHIND =
+  "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '50', true), pg_notify($1, $2)"
 /** Sent by a caller's commit: nobody's mark, since our own workers have not heard of it either. Text, which libraries can read. */
 const NOTIFY_WITHIN = `${NOTIFY}::text AS sent`
 const NO_MARK = 'commit'
@@ -34,11 +36,10 @@ export class Wake {
   readonly #channel: string
   readonly #mark = newId()
   readonly #listeners = new Set<() => void>()
+  readonly #debounce = new Debounce(() => void this.#send())
   #connection: Promise<Connection | null> | undefined
   #isListening = false
   #isOpen = false
-  #isDue = false
-  #pause: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
 
@@ -54,9 +55,8 @@ export class Wake {
 
   async close(): Promise<void> {
     this.#isOpen = false
-    clearTimeout(this.#pause)
+    this.#debounce.stop()
     clearTimeout(this.#retry)
-    this.#pause = undefined
     this.#retry = undefined
     this.#listeners.clear()
     const closing = this.#connection?.then((connection) => connection?.close())
@@ -69,18 +69,12 @@ export class Wake {
 
   /** Tells the others soon. Returns at once. */
   hint(): void {
-    if (!this.#isOpen) return
-    if (this.#pause !== undefined) this.#isDue = true
-    else {
-      this.#rest()
-      void this.#send()
-    }
+    if (this.#isOpen) this.#debounce.due()
   }
 
   /** Sends a hint behind the call that was just made on this connection. False when it is not the time for one. */
   hintBehind(connection: Connection): boolean {
-    if (!this.#isOpen || this.#pause !== undefined) return false
-    this.#rest()
+    if (!this.#isOpen || !this.#debounce.mayTell()) return false
     // One that fails is lost, as the call before it most likely is.
     void connection.query(NOTIFY_BEHIND, [this.#channel, this.#mark]).catch(() => undefined)
     return true
@@ -98,14 +92,6 @@ export class Wake {
     return () => {
       this.#listeners.delete(onWake)
     }
-  }
-
-  #rest(): void {
-    this.#isDue = false
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined
-      if (this.#isDue) this.hint()
-    }, PAUSE_MS).unref()
   }
 
   async #send(): Promise<void> {

@@ -1,0 +1,50 @@
+/**
+ * Tells at once, then rests: what is to be told during the rest is told once, at its end. The rest is 8 ms, so that single jobs,
+ * however regular, are told of at once; while there is something to tell at the end of each, it doubles up to 50 ms.
+ */
+
+const FIRST_REST_MS = 8
+const LAST_REST_MS = 50
+
+/** Gathers what is to be told. */
+export class Debounce {
+  readonly #tell: () => void
+  #rest: NodeJS.Timeout | undefined
+  #restMs = FIRST_REST_MS
+  #isDue = false
+
+  constructor(tell: () => void) {
+    this.#tell = tell
+  }
+
+  /** Tells now, or at the end of the rest. */
+  due(): void {
+    if (this.mayTell()) this.#tell()
+    else this.#isDue = true
+  }
+
+  /** Whether the caller may tell now, itself; a rest begins. */
+  mayTell(): boolean {
+    if (this.#rest !== undefined) return false
+    this.#begin()
+    return true
+  }
+
+  stop(): void {
+    clearTimeout(this.#rest)
+    this.#rest = undefined
+    this.#restMs = FIRST_REST_MS
+    this.#isDue = false
+  }
+
+  #begin(): void {
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined
+      this.#restMs = this.#isDue ? Math.min(LAST_REST_MS, this.#restMs * 2) : FIRST_REST_MS
+      if (!this.#isDue) return
+      this.#isDue = false
+      this.#begin()
+      this.#tell()
+    }, this.#restMs).unref()
+  }
+}
