@@ -141,9 +141,9 @@ export class ResultWaiter {
     for (const row of await this.#store.jobs.finished(ids)) {
       for (const wait of [...(this.#waits.get(row.id) ?? [])]) wait.resolve(row)
     }
-    // A job that was deleted never finishes: now and then the first in line is asked for, and goes to the end.
-    const first = ids.find((id) => this.#waits.has(id))
-    if (isForAll && first !== undefined && ++this.#polls % 4 === 0) await this.#checkExists(first)
+    // A job that was deleted, or of which nothing is kept, never finishes: named ones are asked for, others now and then.
+    const missing = ids.filter((id) => this.#waits.has(id))
+    if (missing.length > 0 && (!isForAll || ++this.#polls % 4 === 0)) await this.#checkExist(missing)
   }
 
   /** The first 1,000 of the line. When there are more, these go to its end. */
@@ -160,11 +160,13 @@ export class ResultWaiter {
     this.#waits.set(id, set)
   }
 
-  async #checkExists(id: string): Promise<void> {
-    const row = await this.#store.jobs.get(id)
-    const waits = [...(this.#waits.get(id) ?? [])]
-    if (row === null) for (const wait of waits) wait.reject(notFound(id))
-    else this.#toTheEnd(id)
+  async #checkExist(ids: readonly string[]): Promise<void> {
+    const { rows } = await this.#store.jobs.list({ filter: { ids }, limit: ids.length })
+    const known = new Set(rows.map((row) => row.id))
+    for (const id of ids) {
+      if (known.has(id)) continue
+      for (const wait of [...(this.#waits.get(id) ?? [])]) wait.reject(notFound(id))
+    }
   }
 }
 

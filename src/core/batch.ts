@@ -9,6 +9,9 @@ export const MAX_BATCH_ROWS = 1000
  */
 export const MAX_BATCH_BYTES = 1024 * 1024
 
+/** Encoded bytes of a value up to which it stands in its job's row; a larger one has a row of its own beside it. */
+export const INLINE_BYTES = 2048
+
 /**
  * How many items from the head of a list go together: at most `maxRows`, and together at most `maxBytes`. At least one when
  * there is one, however large it is, so that a list always gets shorter. Cost: O(rows taken).

@@ -115,7 +115,7 @@ export class Attempts {
     this.#startMore()
   }
 
-  /** Gives fetched jobs back whose lease ends before `before`, attempts uncounted. */
+  /** Gives fetched jobs back whose lease ends before `before` (monotonic ms), attempts uncounted. */
   giveBack(before: number): void {
     for (const job of this.#parts.fetcher.takeBack(before)) this.#giveOneBack(job)
   }

@@ -38,8 +38,8 @@ export interface ExchangesParts {
   readonly contact: Contact
   /** The store will never take anything again. */
   readonly onFatal: (error: unknown) => void
-  /** An exchange has ended, one way or the other. */
-  readonly onAnswer: () => void
+  /** An exchange has ended, one way or the other. `found`: whether there was something to claim; undefined: it did not ask. */
+  readonly onAnswer: (found: boolean | undefined) => void
   /** The store may be tried again. */
   readonly onRetry: () => void
 }
@@ -53,6 +53,8 @@ export class Exchanges {
   readonly #claimingSince: number[] = []
   /** The last claim that was answered left something behind. */
   #isFlowing = false
+  /** The last claim that was sent may bring a suspect, which is to be started at once: nothing is claimed beside it. */
+  #mayBringSuspect = false
   /** The last claim left something, or a hint came since: there may be more. */
   mayHaveMore = true
   isClaiming = false
@@ -97,7 +99,8 @@ export class Exchanges {
     const { settler, fetcher } = this.#parts
     if (this.#settlingSince === null && settler.waiting >= MIN_APART) void this.#exchange(settler.take(), undefined)
     const claims = this.#claimingSince.length
-    if (claims > 0 && (claims >= MAX_CLAIMS || !this.#isFlowing || !fetcher.mayClaimBeside)) return
+    const isAlone = claims >= MAX_CLAIMS || !this.#isFlowing || this.#mayBringSuspect || !fetcher.mayClaimBeside
+    if (claims > 0 && isAlone) return
     const claim = this.#claim(this.#isFlowing)
     if (claim !== undefined && claim.limit >= MIN_APART) void this.#exchange([], claim)
   }
@@ -116,20 +119,27 @@ export class Exchanges {
     const claims = claim !== undefined || batch.length === 0 || !this.#isRemote
     if (settles) this.#settlingSince = sentAt
     if (claims) this.#claimingSince.push(sentAt)
-    if (claim !== undefined) fetcher.asked += claim.limit
+    if (claim !== undefined) {
+      fetcher.asked += claim.limit
+      this.#mayBringSuspect = claim.noSuspects !== true
+    }
     // A hint that comes from now on is about what this exchange may not see.
     if (claims) this.mayHaveMore = false
+    let isOver = false
     const end = () => {
+      if (isOver) return
+      isOver = true
       if (settles) this.#settlingSince = null
       if (claims) this.#claimingSince.splice(this.#claimingSince.indexOf(sentAt), 1)
       if (claim !== undefined) fetcher.asked -= claim.limit
     }
+    let found: boolean | undefined
     try {
       const settle = batch.map((outcome) => outcome.settlement)
       const result = await store.jobs.exchange(claim === undefined ? { workerId, settle } : { workerId, settle, claim })
       contact.succeeded('exchange')
       fetcher.sawRoundTrip(clock.monotonic() - sentAt)
-      if (settler.accepted(batch.length)) this.mayHaveMore = true
+      if (batch.length > 0 && settler.accepted(batch.length)) this.mayHaveMore = true
       this.#took(batch, result)
       // What settled apart from a claim may have released others.
       if (result.more || (this.#isRemote && claim === undefined && batch.length > 0)) this.mayHaveMore = true
@@ -138,6 +148,7 @@ export class Exchanges {
         this.foundNothing = result.claimed.length === 0 && !result.more
         this.#isFlowing = result.claimed.length > 0 && result.more
       }
+      if (claims) found = result.claimed.length > 0 || result.more
       fetcher.add(result.claimed, attempts.leases.endOf(sentAt))
       this.#heard(result.cancelling)
       if (this.#isRemote && result.claimed.length > 0) this.#sendAhead()
@@ -148,9 +159,11 @@ export class Exchanges {
       end()
       this.foundNothing = false
       this.#isFlowing = false
+      // What it was about may still be there, once the store may be tried again.
+      if (claim !== undefined) this.mayHaveMore = true
       this.#refused(batch, error)
     }
-    this.#parts.onAnswer()
+    this.#parts.onAnswer(found)
   }
 
   /** Before what was claimed is started: only what there is to settle and to claim. */

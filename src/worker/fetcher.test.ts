@@ -49,6 +49,20 @@ describe('fetching ahead', () => {
     expect(fetcher.request()).toBeUndefined()
   })
 
+  test('fetches nothing ahead once it has given back what waited for too long', () => {
+    const fetcher = fetcherOfQuickJobs(true)
+    fetcher.add(jobs(30, 10), 1_000)
+    fetcher.add(jobs(40, 10), 2_000)
+
+    expect(fetcher.takeBack(999)).toEqual([])
+    expect(fetcher.takeBack(1_000)).toHaveLength(30)
+
+    expect(fetcher.waiting).toBe(40)
+    expect(fetcher.request()).toBeUndefined()
+    expect(fetcher.takeBack()).toHaveLength(40)
+    expect(fetcher.request()?.limit).toBe(10)
+  })
+
   test('asks an embedded store for all of it', () => {
     expect(fetcherOfQuickJobs().request()?.limit).toBe(110)
   })
@@ -80,7 +94,7 @@ describe('fetching ahead', () => {
     const fetcher = fetcherOfQuickJobs()
 
     fetcher.add(jobs(10, MAX_BATCH_BYTES), 1000)
-    fetcher.takeBack(2000)
+    fetcher.takeBack()
 
     expect(fetcher.request()?.limit).toBe(110)
   })

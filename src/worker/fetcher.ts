@@ -5,7 +5,8 @@
  * trip to the store, `slots × roundTrip / meanRun`, at most `maxPrefetch`. Both means are moving averages of what was
  * measured. While what waits here holds 1 MiB of payloads, nothing is fetched ahead: with large payloads the count alone
  * would let a worker hold hundreds of MiB. On a server one claim takes a third of that room at most: while its jobs run, two more
- * are under way. A job that has waited here for half its lease is given back, its attempt uncounted.
+ * are under way. A job that has waited here for a second, since those before it take longer than the jobs before them did, is
+ * given back, its attempt uncounted: another worker may be idle.
  */
 
 import { MAX_BATCH_BYTES } from '../core/batch.ts'
@@ -24,6 +25,8 @@ export interface Fetched {
 /** Weight of the newest measurement in the moving averages. */
 const NEWEST = 0.2
 const MAX_CLAIM = 1000
+/** Taken for the run time of jobs before which others waited in vain; far above a round trip. */
+const SLOW_RUN_MS = 5_000
 
 /** What a worker asks for, and when. */
 export class Fetcher {
@@ -108,12 +111,17 @@ export class Fetcher {
 
   /** Takes out the jobs that must go back: all of them, or those whose lease ends before `before`. */
   takeBack(before = Number.POSITIVE_INFINITY): readonly ClaimedJob[] {
+    // The oldest claim stands first.
+    const first = this.#ready[this.#head]
+    if (first === undefined || first.leaseEnd > before) return []
     const waiting = this.#ready.slice(this.#head)
     this.#head = 0
     this.#ready = waiting.filter((fetched) => fetched.leaseEnd > before)
     const back = waiting.filter((fetched) => fetched.leaseEnd <= before).map((fetched) => fetched.job)
     this.claimed -= back.length
     for (const job of back) this.#waitingBytes -= job.payload.byteLength
+    // What has waited for long says that jobs take longer now, before the first of those has ended.
+    if (back.length > 0 && before !== Number.POSITIVE_INFINITY) this.sawRun(SLOW_RUN_MS)
     return back
   }
 

@@ -1,4 +1,5 @@
 /** One attempt under way: the context its handler sees, and what the worker knows of it. */
+import { INLINE_BYTES } from '../core/batch.ts'
 import type { Duration } from '../core/duration.ts'
 import type { LogLevel } from '../core/job/log-level.ts'
 import type { JobContext } from '../job/context.ts'
@@ -22,6 +23,7 @@ export class RunningJob implements JobContext {
   readonly handler: BoundHandler
   readonly timeoutMs: number
   readonly #outlet: Outlet
+  readonly #isLarge: boolean
   #controller: AbortController | undefined
   /** Monotonic ms at which the handler began; 0 before. */
   startedAt = 0
@@ -55,6 +57,12 @@ export class RunningJob implements JobContext {
     this.timeoutMs = Math.min(claimed.timeoutMs ?? handler.definition.timeoutMs, maxTimeoutMs)
     this.leaseEnd = leaseEnd
     this.#outlet = outlet
+    this.#isLarge = claimed.payload.byteLength > INLINE_BYTES
+  }
+
+  /** There is nothing of it in the store but a row, as far as is known here: no earlier attempt, no log line, no large payload. */
+  get isOnlyARow(): boolean {
+    return this.claimed.epoch === 1 && !this.hasLogged && !this.#isLarge
   }
 
   get id(): string {

@@ -23,7 +23,7 @@ export function settlementOf(
   const next = decideNext(ended.end, attempt - attemptOffset, policyOf(job), random)
   switch (next.to) {
     case 'completed':
-      return forgets && epoch === 1 && !job.hasLogged
+      return forgets && job.isOnlyARow
         ? { id, epoch, runMs, to: 'completed', result: ended.result, forget: true }
         : { id, epoch, runMs, to: 'completed', result: ended.result }
     case 'retrying':

@@ -42,6 +42,9 @@ export interface WorkerParts {
 /** On a server: how soon it is asked again after a claim that brought jobs. */
 const FIRST_LOOK_MS = 5
 
+/** How long a fetched job waits for a slot at most. */
+const MOST_WAIT_MS = 1_000
+
 /** Claims, runs and settles until it is stopped. */
 export class Worker implements Service {
   readonly #parts: WorkerParts
@@ -87,7 +90,7 @@ export class Worker implements Service {
       settler: this.#settler,
       attempts: this.#attempts,
       contact: this.#contact,
-      onAnswer: () => this.#answered(),
+      onAnswer: (found) => this.#answered(found),
       onRetry: () => this.wake(),
     })
   }
@@ -142,7 +145,7 @@ export class Worker implements Service {
     const now = clock.monotonic()
     if (now - this.#lastBeatAt > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
     this.#lastBeatAt = now
-    this.#attempts.giveBack(now + leaseMs / 2)
+    this.#giveBackOld()
     void this.#attempts.checkCompletions()
     try {
       const hasRunning = this.#slots.running.size > 0
@@ -202,11 +205,19 @@ export class Worker implements Service {
     this.#isScheduled = false
     if (this.#exchanges.isStopped) return
     this.#attempts.startReady()
+    this.#giveBackOld()
     if (!this.#exchanges.send()) this.#rest()
   }
 
-  #answered(): void {
-    this.#lookMs = this.#exchanges.foundNothing ? this.#lookMs * 2 : FIRST_LOOK_MS
+  /** What waited here for a second, or half its lease, goes back. */
+  #giveBackOld(): void {
+    const { clock, settings } = this.#parts
+    this.#attempts.giveBack(clock.monotonic() + settings.leaseMs - Math.min(MOST_WAIT_MS, settings.leaseMs / 2))
+  }
+
+  #answered(found: boolean | undefined): void {
+    if (found !== undefined)
+      this.#lookMs = found ? FIRST_LOOK_MS : Math.min(this.#lookMs * 2, this.#parts.settings.pollMs)
     this.#rest()
     if (this.#settler.waiting > 0 || this.#exchanges.mayHaveMore) this.#schedule()
   }
@@ -231,10 +242,10 @@ export class Worker implements Service {
   async #checkDrained(): Promise<void> {
     const { settings, store } = this.#parts
     if (this.#fetcher.claimed < settings.maxJobs) {
-      if (!settings.drain || !this.#exchanges.foundNothing) return
+      if (!settings.drain || !this.#exchanges.foundNothing || this.#exchanges.mayHaveMore) return
       // What is due but not promoted yet is still to be claimed.
       const [due, now] = await Promise.all([store.jobs.nextDue(), store.time()])
-      if (!this.isIdle || (due !== null && due <= now)) return
+      if (!this.isIdle || !this.#exchanges.foundNothing || (due !== null && due <= now)) return
     }
     for (const resolve of this.#drainWaiters.splice(0)) resolve()
   }

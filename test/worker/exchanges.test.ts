@@ -14,16 +14,19 @@ interface Seen {
   beside: number
   /** The most jobs that were held at a time: claimed, and not settled. */
   held: number
+  /** All exchanges. */
+  calls: number
 }
 
 /** A store in memory that answers an exchange some turns of the event loop later, as a server does. */
 async function remoteStore(fails: (request: ExchangeRequest) => boolean = () => false) {
-  const seen: Seen = { settling: 0, claiming: 0, beside: 0, held: 0 }
+  const seen: Seen = { settling: 0, claiming: 0, beside: 0, held: 0, calls: 0 }
   let [settling, claiming, held] = [0, 0, 0]
   const inner = wrappedStore(await createStore('memory:'), (jobs) => ({
     async exchange(request) {
       const settles = request.settle.length > 0
       const claims = request.claim !== undefined
+      seen.calls++
       if (settles) settling++
       if (claims) claiming++
       seen.settling = Math.max(seen.settling, settling)
@@ -91,6 +94,31 @@ test('has one claim under way where a queue has a limit of its own', async () =>
 
   expect(seen.claiming).toBe(1)
   expect(await mill.count({ state: 'completed' })).toMatchObject({ count: 2_000 })
+})
+
+test('asks seldom while there is nothing to claim with', async () => {
+  const { store, seen } = await remoteStore()
+  const mill = await openMill({ store })
+  const ending = Promise.withResolvers<void>()
+  const job = defineJob({ name: 'job', run: () => ending.promise })
+  await mill.enqueueMany(job, Array(10).fill(undefined))
+  const worker = mill.work([job], { concurrency: 2, poll: 100 })
+  const callsOf = async (ms: number) => {
+    const before = seen.calls
+    // allow sleep: what is measured is how often something happens in a time
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    return seen.calls - before
+  }
+  await expect.poll(() => worker.running).toBe(2)
+  await callsOf(400)
+
+  // Each 80 to 100 ms, on a machine that may be slow but not fast.
+  expect(await callsOf(1_000)).toBeLessThanOrEqual(15)
+  worker.pause()
+  await callsOf(400)
+  expect(await callsOf(1_000)).toBeLessThanOrEqual(15)
+  ending.resolve()
+  await worker.stop()
 })
 
 test('loses nothing when one of them fails', async () => {

@@ -64,3 +64,8 @@ function invalid(what: string, value: unknown, reason: string, hint: string): Co
     hint,
   })
 }
+
+/** How long the id of a job that is no longer kept is remembered at least, so that a repeated insert is recognised. */
+export const ID_MEMORY_MS = 120_000
+/** So many remembered ids are let go of in the time of one job: their rows are small, and there may be as many as jobs run. */
+export const IDS_TO_A_JOB = 20

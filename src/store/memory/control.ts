@@ -1,5 +1,7 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. */
+
 import { writeCursor } from '../../core/filter/cursor.ts'
+import { ID_MEMORY_MS, IDS_TO_A_JOB } from '../../core/job/limits.ts'
 import type {
   CancelResult,
   ChangeRequest,
@@ -14,9 +16,6 @@ import { holderOf } from './insert.ts'
 import { isEnded, type Job } from './job.ts'
 import { matching } from './read.ts'
 import { keyName, type Tables } from './tables.ts'
-
-/** Ids are remembered this long at least, so that a repeated insert is recognised. */
-const ID_MEMORY_MS = 120_000
 
 /** What `update` changes. */
 export interface Change {
@@ -124,7 +123,7 @@ export function prune(tables: Tables, retention: Retention, limit: number, now: 
   for (const job of old) tables.delete(job)
   let forgotten = 0
   for (const [id, at] of tables.done) {
-    if (forgotten >= limit || at > now - ID_MEMORY_MS) break
+    if (forgotten >= IDS_TO_A_JOB * limit || at > now - ID_MEMORY_MS) break
     tables.done.delete(id)
     forgotten++
   }

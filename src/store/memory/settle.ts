@@ -1,4 +1,5 @@
 /** Writes about running attempts, each fenced by `(id, epoch, worker)`. */
+import { INLINE_BYTES } from '../../core/batch.ts'
 import type {
   Completion,
   ExtendResult,
@@ -12,8 +13,6 @@ import { finish } from './finish.ts'
 import { dropLease, type Job, recordAttempt } from './job.ts'
 import type { Tables } from './tables.ts'
 
-/** Values above are large: the SQL stores keep them in a table of their own. */
-const INLINE_BYTES = 2048
 /** How many log lines a job keeps. */
 const KEPT_LINES = 1_000
 

@@ -34,7 +34,7 @@ const ARCHIVE =
 const FORGET =
   `INSERT INTO millrace_done (id, done_at) SELECT j.id, $2 FROM ${SETTLED} WHERE j.epoch = v.epoch AND j.worker_id = $3 ` +
   'AND j.state = 3 AND j.dependents = 0 AND j.unique_key IS NULL AND j.epoch = 1 AND j.payload IS NOT NULL AND NOT EXISTS ' +
-  '(SELECT 1 FROM millrace_log l WHERE l.job_id = j.id) FOR UPDATE'
+  '(SELECT 1 FROM millrace_log l WHERE l.job_id = j.id) AND NOT EXISTS (SELECT 1 FROM millrace_done d WHERE d.id = j.id) FOR UPDATE'
 const REMOVE =
   "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v STRAIGHT_JOIN millrace_job j " +
   'FORCE INDEX (PRIMARY) ON j.id = v.id'
@@ -67,6 +67,11 @@ export class Exchange {
     for (const { id } of request.settle) this.#bound.delete(id)
     if (request.settle.length > 0) this.#db.hint()
     return result
+  }
+
+  /** Something may be there to claim: the next claim need not look first. */
+  expect(): void {
+    this.#isIdle = false
   }
 
   /** Lets go of what is remembered of a job that is settled elsewhere; whoever still holds it takes the slow road. */

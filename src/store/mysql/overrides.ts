@@ -69,6 +69,7 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
     ),
   ],
   [RESEAL_STATEMENTS.PAGE, `${PAGE_PARTS.join(' UNION ALL ')} ORDER BY id LIMIT $3`],
+  [CONTROL_STATEMENTS.FORGET_IDS, 'DELETE FROM millrace_done WHERE done_at <= $1 ORDER BY done_at LIMIT $2'],
   [
     CONTROL_STATEMENTS.OLD_KEYS,
     CONTROL_STATEMENTS.OLD_KEYS.replace('millrace_unique u ', 'millrace_unique u FORCE INDEX (unique_until) '),

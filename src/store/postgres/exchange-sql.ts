@@ -9,7 +9,8 @@ const FORGET = settleOf(
   ', @forgets::bigint[]',
   ', held.forget = 1 AND j.epoch = 1 AND j.payload IS NOT NULL AND (SELECT 1 FROM millrace_log l WHERE l.job_id = j.id LIMIT 1) ' +
     'IS NULL AS is_forgotten',
-  ' WHERE NOT is_forgotten), done AS (INSERT INTO millrace_done (id, done_at) SELECT id, t.now FROM gone, t WHERE is_forgotten',
+  ' WHERE NOT is_forgotten), done AS (INSERT INTO millrace_done (id, done_at) SELECT id, t.now FROM gone, t WHERE is_forgotten ' +
+    'ON CONFLICT (id) DO UPDATE SET done_at = excluded.done_at',
 )
 const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
 const NAMED_SHARES = sharesOf('', '')

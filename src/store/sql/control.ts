@@ -1,4 +1,5 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. Each inside a transaction. */
+import { ID_MEMORY_MS, IDS_TO_A_JOB } from '../../core/job/limits.ts'
 import type { JobState } from '../../core/job/state.ts'
 import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/index.ts'
 import { finish } from './finish.ts'
@@ -35,14 +36,12 @@ const OLD_KEYS =
   '(SELECT 1 FROM millrace_job WHERE id = u.job_id) ORDER BY until_at LIMIT $2 FOR UPDATE SKIP LOCKED'
 const DROP_KEYS = 'DELETE FROM millrace_unique WHERE key_hash IN LIST($1 text)'
 
-const OLD_IDS = 'SELECT id FROM millrace_done WHERE done_at <= $1 ORDER BY done_at LIMIT $2 FOR UPDATE SKIP LOCKED'
-const FORGET_IDS = 'DELETE FROM millrace_done WHERE id IN LIST($1 text)'
-
-/** Ids are remembered this long at least, so that a repeated insert is recognised. */
-const ID_MEMORY_MS = 120_000
+const FORGET_IDS =
+  'DELETE FROM millrace_done WHERE id IN (SELECT id FROM millrace_done WHERE done_at <= $1 ORDER BY done_at LIMIT $2 ' +
+  'FOR UPDATE SKIP LOCKED)'
 
 /** The statements of this file, for the tests of their plans. */
-export const CONTROL_STATEMENTS = { TOO_OLD, OLD_IDS, OLD_KEYS, ARCHIVED_QUEUES } as const
+export const CONTROL_STATEMENTS = { TOO_OLD, FORGET_IDS, OLD_KEYS, ARCHIVED_QUEUES } as const
 
 /** Which of some ids an operation goes on with, asked when their jobs are locked; the others count as missing. */
 export type Guard = (ids: readonly string[]) => Promise<ReadonlySet<string>>
@@ -204,9 +203,8 @@ export async function prune(tx: Transaction, retention: Retention, limit: number
   if (ids.length > 0) await Promise.all(DROP_ALL_OF.map((sql) => tx.query(sql, [ids])))
   const keys = (await tx.query(OLD_KEYS, [tx.now, limit])).rows.map((row) => text(row[0]))
   if (keys.length > 0) await tx.query(DROP_KEYS, [keys])
-  const done = (await tx.query(OLD_IDS, [Math.floor(tx.now - ID_MEMORY_MS), limit])).rows.map((row) => text(row[0]))
-  if (done.length > 0) await tx.query(FORGET_IDS, [done])
-  return ids.length + done.length
+  const forgotten = await tx.query(FORGET_IDS, [Math.floor(tx.now - ID_MEMORY_MS), IDS_TO_A_JOB * limit])
+  return ids.length + forgotten.changes
 }
 
 async function everyOne(ids: readonly string[]): Promise<ReadonlySet<string>> {

@@ -39,6 +39,8 @@ interface Waiting<C> {
   readonly deadline: number
 }
 
+/** With calls of both kinds waiting, each so many-th place is given to one that is not urgent. */
+const OTHERS_TURN = 8
 /** How long connecting may take, within the deadline of the call. */
 const CONNECT_MS = 10_000
 /** A connection that was used so recently is taken as it is. */
@@ -58,6 +60,7 @@ export class Pool<C extends Pooled> {
   /** Connections in use by calls that are not urgent. */
   #ordinary = 0
   #used = 0
+  #turn = 0
   #isOpen = false
   #onDrained: (() => void) | undefined
 
@@ -221,7 +224,9 @@ export class Pool<C extends Pooled> {
   /** Gives what is free to those who wait, urgent ones first. */
   #serve(): void {
     for (;;) {
-      const isUrgent = this.#urgent.length > 0
+      // Now and then others come first, where one may be given to them: a busy worker has urgent calls all the time.
+      const isOthersTurn = this.#others.length > 0 && this.#mayTake(false) && ++this.#turn % OTHERS_TURN === 0
+      const isUrgent = this.#urgent.length > 0 && !isOthersTurn
       const line = isUrgent ? this.#urgent : this.#others
       const [next] = line
       if (next === undefined || !this.#mayTake(isUrgent)) return

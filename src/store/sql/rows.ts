@@ -2,8 +2,8 @@
 import { isFinal, JOB_STATES, type JobState } from '../../core/job/state.ts'
 import type { AttemptRecord, JobRow } from '../contract/index.ts'
 
-/** Bytes above this many live in a table of their own, so that an update never rewrites a large row. */
-export const INLINE_BYTES = 2048
+// Bytes above this many live in a table of their own, so that an update never rewrites a large row.
+export { INLINE_BYTES } from '../../core/batch.ts'
 
 /** Which large value of a job a row of the bytes table holds. */
 export const BYTES_FIELD = { payload: 1, result: 2, error: 3 } as const

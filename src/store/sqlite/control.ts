@@ -1,4 +1,5 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. All inside the caller's write transaction. */
+import { ID_MEMORY_MS, IDS_TO_A_JOB } from '../../core/job/limits.ts'
 import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/index.ts'
 import { STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
@@ -37,9 +38,6 @@ const TOO_OLD =
 const PRUNE_KEYS =
   'DELETE FROM millrace_unique WHERE (scope, key) IN (SELECT scope, key FROM millrace_unique u WHERE until IS NOT NULL AND ' +
   'until <= ?1 AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE id = u.job_id) ORDER BY until LIMIT ?2 + 0)'
-
-/** Ids are remembered this long at least, so that a repeated insert is recognised. */
-const ID_MEMORY_MS = 120_000
 
 /** The statements of this file, for the test of their plans. */
 export const CONTROL_STATEMENTS = { TOO_OLD, PRUNE_KEYS, ARCHIVED_QUEUES } as const
@@ -126,7 +124,7 @@ export function prune(c: Connection, retention: Retention, limit: number): numbe
     }
   }
   c.sql(PRUNE_KEYS).run(now, limit)
-  return pruned + Number(c.sql(FORGET_IDS).run(now - ID_MEMORY_MS, limit).changes)
+  return pruned + Number(c.sql(FORGET_IDS).run(now - ID_MEMORY_MS, IDS_TO_A_JOB * limit).changes)
 }
 
 /** A job that lives again holds its key again, unless another has it by now. */

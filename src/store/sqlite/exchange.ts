@@ -34,7 +34,7 @@ const COMPLETE_PLAIN =
 const FORGET =
   'INSERT INTO millrace_done (id, done_at) SELECT id, ?3 FROM millrace_job WHERE id = ?1 AND epoch = ?2 AND worker_id = ?4 ' +
   'AND state = 3 AND dependents = 0 AND unique_key IS NULL AND epoch = 1 AND payload IS NOT NULL ' +
-  'AND NOT EXISTS (SELECT 1 FROM millrace_log WHERE job_id = ?1)'
+  'AND NOT EXISTS (SELECT 1 FROM millrace_log WHERE job_id = ?1) ON CONFLICT (id) DO UPDATE SET done_at = excluded.done_at'
 const HELD = 'SELECT epoch, cancelling, attempts, worker_id FROM millrace_job WHERE id = ? AND state = 3'
 const BACK_TO_WAIT =
   'UPDATE millrace_job SET state = ?2, reason = ?3, blocked_on = ?4, run_at = ?5, attempts = attempts + ?6, error = ?7, ' +
