@@ -26,7 +26,7 @@ export interface MysqlTarget {
 /** What a store's URL says. */
 export interface MysqlSettings {
   readonly target: MysqlTarget
-  /** Connections at most, beside one that listens. Default 5. */
+  /** Connections at most. Default 5. */
   readonly pool: number
   /** How long a call may take in all, connecting and waiting for a connection included. Default 30 s. */
   readonly deadlineMs: number
