@@ -24,6 +24,9 @@ import type { Slots } from './slots.ts'
 /** How long a worker starts handlers before the rest of the event loop has its turn. */
 const TURN_MS = 50
 
+/** How long a fetched job waits behind jobs that take as long. */
+const MOST_WAIT_MS = 1_000
+
 /** What attempts are made with. */
 export interface AttemptsParts {
   readonly workerId: string
@@ -118,6 +121,18 @@ export class Attempts {
   /** Gives fetched jobs back whose lease ends before `before` (monotonic ms), attempts uncounted. */
   giveBack(before: number): void {
     for (const job of this.#parts.fetcher.takeBack(before)) this.#giveOneBack(job)
+  }
+
+  /**
+   * Gives back what has waited for a second behind jobs that have run as long: these take longer than those did by which it was
+   * reckoned how many to fetch. Where slots are free it is the store that is slow, and would only be given more to do.
+   */
+  giveBackStuck(): void {
+    const { slots, fetcher, clock } = this.#parts
+    const since = clock.monotonic() - MOST_WAIT_MS
+    if (slots.free > 0 || !fetcher.hasOlder(this.leases.endOf(since))) return
+    const isSlow = [...slots.running].some(({ startedAt }) => startedAt !== 0 && startedAt <= since)
+    if (isSlow) this.giveBack(this.leases.endOf(since))
   }
 
   /** The handler ignored its signal for the whole grace: its attempt ends without it, its slot is free. */

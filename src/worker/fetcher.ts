@@ -5,8 +5,8 @@
  * trip to the store, `slots × roundTrip / meanRun`, at most `maxPrefetch`. Both means are moving averages of what was
  * measured. While what waits here holds 1 MiB of payloads, nothing is fetched ahead: with large payloads the count alone
  * would let a worker hold hundreds of MiB. On a server one claim takes a third of that room at most: while its jobs run, two more
- * are under way. A job that has waited here for a second, since those before it take longer than the jobs before them did, is
- * given back, its attempt uncounted: another worker may be idle.
+ * are under way. A job that has waited here for a second behind jobs that take as long, or for half its lease, is given back, its
+ * attempt uncounted: another worker may be idle.
  */
 
 import { MAX_BATCH_BYTES } from '../core/batch.ts'
@@ -109,11 +109,15 @@ export class Fetcher {
     return fetched
   }
 
+  /** Whether a job waits whose lease ends before `before`. */
+  hasOlder(before: number): boolean {
+    const first = this.#ready[this.#head]
+    return first !== undefined && first.leaseEnd <= before
+  }
+
   /** Takes out the jobs that must go back: all of them, or those whose lease ends before `before`. */
   takeBack(before = Number.POSITIVE_INFINITY): readonly ClaimedJob[] {
-    // The oldest claim stands first.
-    const first = this.#ready[this.#head]
-    if (first === undefined || first.leaseEnd > before) return []
+    if (!this.hasOlder(before)) return []
     const waiting = this.#ready.slice(this.#head)
     this.#head = 0
     this.#ready = waiting.filter((fetched) => fetched.leaseEnd > before)

@@ -42,9 +42,6 @@ export interface WorkerParts {
 /** On a server: how soon it is asked again after a claim that brought jobs. */
 const FIRST_LOOK_MS = 5
 
-/** How long a fetched job waits for a slot at most. */
-const MOST_WAIT_MS = 1_000
-
 /** Claims, runs and settles until it is stopped. */
 export class Worker implements Service {
   readonly #parts: WorkerParts
@@ -145,7 +142,7 @@ export class Worker implements Service {
     const now = clock.monotonic()
     if (now - this.#lastBeatAt > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
     this.#lastBeatAt = now
-    this.#giveBackOld()
+    this.#attempts.giveBack(now + leaseMs / 2)
     void this.#attempts.checkCompletions()
     try {
       const hasRunning = this.#slots.running.size > 0
@@ -205,14 +202,8 @@ export class Worker implements Service {
     this.#isScheduled = false
     if (this.#exchanges.isStopped) return
     this.#attempts.startReady()
-    this.#giveBackOld()
+    this.#attempts.giveBackStuck()
     if (!this.#exchanges.send()) this.#rest()
-  }
-
-  /** What waited here for a second, or half its lease, goes back. */
-  #giveBackOld(): void {
-    const { clock, settings } = this.#parts
-    this.#attempts.giveBack(clock.monotonic() + settings.leaseMs - Math.min(MOST_WAIT_MS, settings.leaseMs / 2))
   }
 
   #answered(found: boolean | undefined): void {

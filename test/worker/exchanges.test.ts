@@ -136,3 +136,39 @@ test('loses nothing when one of them fails', async () => {
   expect(lost).toEqual([])
   expect(await mill.count({ state: 'completed' })).toMatchObject({ count: 2_000 })
 })
+
+test('gives back what it fetched ahead of jobs that then take long', async () => {
+  const { store } = await remoteStore()
+  const mill = await openMill({ store })
+  const ending = Promise.withResolvers<void>()
+  const quick = defineJob({ name: 'quick', run: async () => {} })
+  const slow = defineJob({ name: 'slow', run: () => ending.promise })
+  await mill.enqueueMany(quick, Array(3_000).fill(undefined))
+  await mill.enqueueMany(slow, Array(1_000).fill(undefined))
+
+  const worker = mill.work([quick, slow], { concurrency: 10 })
+  const processing = async () => (await mill.count({ state: 'processing' })).count
+  await expect.poll(processing).toBeGreaterThan(100)
+
+  await expect.poll(processing, { timeout: 10_000 }).toBe(10)
+  ending.resolve()
+  await expect
+    .poll(async () => (await mill.count({ state: 'completed' }, 5_000)).count, { timeout: 10_000 })
+    .toBe(4_000)
+  await worker.stop()
+})
+
+test('gives nothing back while the store is what is slow', async () => {
+  let given = 0
+  const { store } = await remoteStore((request) => {
+    given += request.settle.filter((settlement) => settlement.to === 'pending').length
+    return false
+  })
+  const mill = await openMill({ store })
+  const job = defineJob({ name: 'job', run: async () => {} })
+  await mill.enqueueMany(job, Array(20_000).fill(undefined))
+
+  await mill.work([job], { concurrency: 10, drain: true }).done
+
+  expect(given).toBe(0)
+})
