@@ -70,8 +70,8 @@ export const report = defineJob({
   output: shape<Summary>(),
 })
 
-/** The totals of a run and where its report is. */
-export interface Summary {
+/** What was found in a folder. */
+export interface Totals {
   readonly root: string
   readonly files: number
   readonly text: number
@@ -80,6 +80,10 @@ export interface Summary {
   readonly bytes: number
   readonly lines: number
   readonly words: number
+}
+
+/** The totals of a run and where its report is. */
+export interface Summary extends Totals {
   readonly reportJson: string
   readonly reportHtml: string
 }

@@ -7,7 +7,7 @@
 import { mkdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { handle, type Millrace } from 'millrace'
-import { type Failure, type FileEntry, type Folded, report, type WordCounts } from './jobs.ts'
+import { type Failure, type FileEntry, type Folded, report, type Totals, type WordCounts } from './jobs.ts'
 import { page } from './page.ts'
 import { writeWhole } from './run.ts'
 import { mergeWords } from './words.ts'
@@ -29,15 +29,7 @@ export interface Duplicates {
 }
 
 /** What `report.json` holds, in this order; README.md beside this file says what each key means. */
-export interface Report {
-  readonly root: string
-  readonly files: number
-  readonly text: number
-  readonly binary: number
-  readonly failed: number
-  readonly bytes: number
-  readonly lines: number
-  readonly words: number
+export interface Report extends Totals {
   readonly byExtension: readonly ExtensionTotals[]
   readonly frequentWords: WordCounts
   /** At most this many of each frequent word were not counted; 0 means the counts are exact. */

@@ -163,10 +163,13 @@ export class ResultWaiter {
   async #checkExist(ids: readonly string[]): Promise<void> {
     const { rows } = await this.#store.jobs.list({ filter: { ids }, limit: ids.length })
     const known = new Set(rows.map((row) => row.id))
-    for (const id of ids) {
-      if (known.has(id)) continue
-      for (const wait of [...(this.#waits.get(id) ?? [])]) wait.reject(notFound(id))
-    }
+    // A page may miss a job that ends while it is read; asked for by itself, a job that exists is found.
+    await Promise.all(ids.filter((id) => !known.has(id)).map((id) => this.#checkExists(id)))
+  }
+
+  async #checkExists(id: string): Promise<void> {
+    if ((await this.#store.jobs.get(id)) !== null) return
+    for (const wait of [...(this.#waits.get(id) ?? [])]) wait.reject(notFound(id))
   }
 }
 
@@ -174,7 +177,7 @@ export class ResultWaiter {
 export function notFound(id: string): MillraceError {
   return new MillraceError('JOB_NOT_FOUND', `no job has the id ${id}`, {
     fields: { id },
-    hint: 'It may have been kept for its retention time (`completed: 0` keeps nothing), or it lives in another store.',
+    hint: 'It may be beyond its retention time (`completed: 0` keeps nothing), deleted, or in another store.',
   })
 }
 

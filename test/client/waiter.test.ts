@@ -28,6 +28,35 @@ async function turns(count = 20): Promise<void> {
 }
 
 describe('waiting for results', () => {
+  test('believes no page that misses a job', async () => {
+    const store = wrappedStore(createMemoryStore(), () => ({ list: async () => ({ rows: [] }) }))
+    const clock = new ManualClock()
+    const mill = await Millrace.open({ store, clock })
+    const job = await mill.enqueue(plain, 7)
+    const result = job.result()
+    for (let i = 0; i < 20; i++) {
+      clock.advance(250)
+      await turns(5)
+    }
+
+    await mill.work([plain], { drain: true }).done
+
+    await expect(result).resolves.toBe(7)
+    await mill.close()
+  })
+
+  test('tells everybody at once of whose job nothing is kept', async () => {
+    const mill = await Millrace.open({ store: tempStoreUrl(), retention: { completed: 0 } })
+    const jobs = await mill.enqueueMany(plain, Array(20).fill(1))
+    const waits = jobs.map((job) => job.result({ timeout: '5s' }))
+    const told = Promise.allSettled(waits)
+
+    await mill.work([plain], { drain: true }).done
+
+    for (const one of await told) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'JOB_NOT_FOUND' } })
+    await mill.close()
+  })
+
   test('never asks a second time while the first question is unanswered', async () => {
     const { store, looks } = slowStore()
     const clock = new ManualClock()

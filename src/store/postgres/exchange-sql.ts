@@ -2,16 +2,8 @@
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
-const SETTLE = settleOf('', '', '', '')
-// Some leave nothing but their id: those of which there is only the row (see `Settlement`).
-const FORGET = settleOf(
-  'forget, ',
-  ', @forgets::bigint[]',
-  ', held.forget = 1 AND j.epoch = 1 AND j.payload IS NOT NULL AND (SELECT 1 FROM millrace_log l WHERE l.job_id = j.id LIMIT 1) ' +
-    'IS NULL AS is_forgotten',
-  ' WHERE NOT is_forgotten), done AS (INSERT INTO millrace_done (id, done_at) SELECT id, t.now FROM gone, t WHERE is_forgotten ' +
-    'ON CONFLICT (id) DO UPDATE SET done_at = excluded.done_at',
-)
+const SETTLE = settleOf(false)
+const FORGET = settleOf(true)
 const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
 const NAMED_SHARES = sharesOf('', '')
 // Where the last claim ended, within its priority (see streak.ts).
@@ -83,23 +75,26 @@ export function numbered(text: string): Numbered {
  * look at the place again after they had waited for such a change. Written as lookups and with a limit, which the planner takes
  * for a few rows: for a table that was empty when the statement was planned it would else walk all of it for each batch.
  * `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
- * `column`, `array`: what else is given of each; `returned`: what is told of each that went; `rest`: which of them are kept,
- * and where the others go.
+ * `mayForget`: some leave nothing but their id, those of which there is only the row (see `Settlement`).
  */
-function settleOf(column: string, array: string, returned: string, rest: string): string {
+function settleOf(mayForget: boolean): string {
+  const ifSo = (sql: string) => (mayForget ? sql : '')
   return (
     ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]' +
-    array +
+    ifSo(', @forgets::bigint[]') +
     ') AS v(id, epoch, run_ms, result' +
-    (column === '' ? '' : ', forget') +
+    ifSo(', forget') +
     ')), held AS MATERIALIZED (SELECT f.spot, s.epoch, s.run_ms, ' +
-    column.replace('forget', 's.forget') +
+    ifSo('s.forget, ') +
     's.result FROM s CROSS JOIN LATERAL (SELECT j.ctid AS spot FROM millrace_job j WHERE j.id = s.id AND j.epoch = s.epoch ' +
     'AND j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL OFFSET 0) f ' +
     'LIMIT cardinality(@ids::text[])), gone AS (DELETE FROM millrace_job j USING held WHERE j.ctid = held.spot ' +
     'AND j.epoch = held.epoch AND j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL ' +
     'RETURNING j.*, held.run_ms, held.result' +
-    returned +
+    ifSo(
+      ', held.forget = 1 AND j.epoch = 1 AND j.payload IS NOT NULL AND ' +
+        '(SELECT 1 FROM millrace_log l WHERE l.job_id = j.id LIMIT 1) IS NULL AS is_forgotten',
+    ) +
     // What cannot be read as a truth value ends the statement, and undoes it; the sentence is for the server's log.
     '), fit AS MATERIALIZED (SELECT CASE WHEN count(*) = cardinality(@ids::text[]) THEN true ELSE ' +
     "('millrace settles these one by one, plain are only ' || count(*))::boolean END AS settles FROM gone), " +
@@ -108,7 +103,10 @@ function settleOf(column: string, array: string, returned: string, rest: string)
     'tags, payload, result) SELECT id, name, version, queue, priority, 5, created_at, run_at, attempts + 1, attempt_offset, ' +
     'losses, crashes, epoch, worker_id, t.now - run_ms, t.now, progress, progress_note, timeout_ms, retry, tags, payload, ' +
     'result FROM gone, t' +
-    rest +
+    ifSo(
+      ' WHERE NOT is_forgotten), done AS (INSERT INTO millrace_done (id, done_at) SELECT id, t.now FROM gone, t ' +
+        'WHERE is_forgotten ON CONFLICT (id) DO UPDATE SET done_at = excluded.done_at',
+    ) +
     ')'
   )
 }

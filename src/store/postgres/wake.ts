@@ -1,11 +1,11 @@
 /**
  * Wake hints between processes: LISTEN and NOTIFY on one connection of their own, opened when somebody listens or the first
- * hint is due that does not travel behind an insert, so that no call ever waits for a notification's commit.
+ * hint is due that does not travel behind an insert.
  *
  * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
  * that follow within 8 to 50 ms become one. One about new jobs is sent right behind their insert, on its connection, before the
- * insert is answered: the listener hears of them a round trip earlier. A hint's commit does not wait for the disk, since a hint
- * may be lost. Our own hints come back to us and are dropped by the sender's mark. Whoever subscribes also polls; the
+ * insert is answered: the listener hears of them a round trip earlier, and no caller waits for it, but that the next call on
+ * this connection may by 50 ms. A hint's commit does not wait for the disk, since a hint may be lost. Our own hints come back to us and are dropped by the sender's mark. Whoever subscribes also polls; the
  * connection is made again when it ends.
  */
 import { newId } from '../../base/id.ts'
