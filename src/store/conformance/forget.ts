@@ -39,14 +39,33 @@ export function forgetCases(test: Case): void {
     })
 
     test('lets go of twenty times as many ids as of jobs at once', async (f) => {
-      await f.jobs.insert(Array.from({ length: 25 }, () => newJob()))
-      const settle = (await f.claim()).map(({ id, epoch }) => ({ id, epoch, ...COMPLETED }))
-      await f.jobs.exchange({ workerId: 'w1', settle })
+      for (let i = 0; i < 25; i++) await f.settle(await f.running(), COMPLETED)
       f.clock.advance(MEMORY_MS)
 
       expect(await f.jobs.prune(NONE, 1)).toBe(20)
       expect(await f.jobs.prune(NONE, 1)).toBe(5)
       expect(await f.jobs.prune(NONE, 1)).toBe(0)
+    })
+
+    test('remembers each of many ids that were settled at once, of whatever age', async (f) => {
+      const old = ['00000000-0000-4000-8000-000000000000', 'ffffffff-ffff-4fff-bfff-ffffffffffff']
+      const between = '80000000-0000-4000-8000-000000000000'
+      await f.jobs.insert([...old.map((id) => newJob({ id })), ...Array.from({ length: 25 }, () => newJob())])
+      const settle = (await f.claim()).map(({ id, epoch }) => ({ id, epoch, ...COMPLETED }))
+      const { settled } = await f.jobs.exchange({ workerId: 'w1', settle })
+      const again = settle.map(({ id }) => newJob({ id }))
+      const bound = settle.map(({ id }) => newJob({ id, unique: { scope: 's', key: id } }))
+
+      expect(settled).toEqual(Array(27).fill('settled'))
+      for (const jobs of [again, bound]) {
+        expect((await f.jobs.insert(jobs)).map((result) => result.status)).toEqual(Array(27).fill('existing'))
+      }
+      expect(await f.jobs.insert([newJob({ id: between })])).toMatchObject([{ status: 'created' }])
+
+      f.clock.advance(MEMORY_MS)
+      expect(await f.jobs.prune(NONE, 2)).toBeGreaterThan(0)
+      expect(await f.jobs.prune(NONE, 2)).toBe(0)
+      expect((await f.jobs.insert(again)).map((result) => result.status)).toEqual(Array(27).fill('created'))
     })
 
     test('lets a child of a forgotten parent go on', async (f) => {

@@ -145,7 +145,8 @@ export interface JobsFacet {
 
   /**
    * Deletes finished jobs beyond their retention, ids that were remembered for 2 minutes and keys beyond their window, oldest
-   * first, at most `limit` of each, of ids twenty times as many. Returns how many jobs and ids.
+   * first, at most `limit` of each, of ids twenty times as many. Ids that a store remembers together go together, and count as
+   * one. Returns how many jobs and ids.
    */
   prune(retention: Retention, limit: number): Promise<number>
 

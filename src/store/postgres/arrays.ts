@@ -8,6 +8,7 @@ const HEADER = 20
 const TEXT = 25
 const BIGINT = 20
 const BYTEA = 17
+const TID = 27
 
 /** A `text[]`. */
 export function textArray(values: readonly (string | null)[]): Buffer {
@@ -39,6 +40,21 @@ export function bigintArray(values: readonly (number | null)[]): Buffer {
       buffer.writeInt32BE(Math.floor(value / 2 ** 32), at + 4)
       at = buffer.writeUInt32BE(value >>> 0, at + 8)
     }
+  }
+  return buffer
+}
+
+/** A `tid[]` of places as `parserOf` gives them: page × 65,536 + line. */
+export function spotArray(spots: readonly (number | null)[]): Buffer {
+  let size = HEADER
+  for (const spot of spots) size += spot === null ? 4 : 10
+  const buffer = begin(size, TID, spots.length)
+  let at = HEADER
+  for (const spot of spots) {
+    at = buffer.writeInt32BE(spot === null ? -1 : 6, at)
+    if (spot === null) continue
+    at = buffer.writeUInt32BE(Math.floor(spot / 65_536), at)
+    at = buffer.writeUInt16BE(spot % 65_536, at)
   }
   return buffer
 }

@@ -197,7 +197,7 @@ function sslOf({ sslmode, ca }: PostgresTarget): ClientConfig['ssl'] {
   }
 }
 
-/** Numbers as numbers, beyond 2^53 as bigints; bytes as bytes; everything else as text. */
+/** Numbers as numbers, beyond 2^53 as bigints; bytes as bytes; a row's place as a number; everything else as text. */
 export function parserOf(oid: number): (value: string) => unknown {
   switch (oid) {
     case 20:
@@ -213,6 +213,8 @@ export function parserOf(oid: number): (value: string) => unknown {
       return Number
     case 17:
       return bytesOf
+    case 27:
+      return spotOf
     default:
       return String
   }
@@ -222,4 +224,10 @@ export function parserOf(oid: number): (value: string) => unknown {
 function bytesOf(value: string): Uint8Array {
   const { buffer, byteOffset, byteLength } = Buffer.from(value.slice(2), 'hex')
   return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+/** `(page,line)` as `page × 65,536 + line`. */
+function spotOf(value: string): number {
+  const comma = value.indexOf(',')
+  return Number(value.slice(1, comma)) * 65_536 + Number(value.slice(comma + 1, -1))
 }

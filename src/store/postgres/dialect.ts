@@ -1,6 +1,8 @@
 /** How the shared statements are said to PostgreSQL: qualified names, arrays for lists, JSON for rows. */
 import type { QueryWords } from '../sql/query/words.ts'
 import type { ColumnTypes, Dialect, RowsStatement, Statement } from '../sql/session.ts'
+import { OVERRIDES } from './overrides.ts'
+import { withRemembered } from './remembered.ts'
 
 const TYPES = { text: 'text', int: 'bigint', real: 'double precision', bytes: 'text' } as const
 /** Statements that are assembled anew (filters) are many in theory: beyond this they are compiled again. */
@@ -34,13 +36,13 @@ export class PostgresDialect implements Dialect {
     const known = this.#texts.get(statement)
     if (known !== undefined) return known
     if (this.#texts.size >= MAX_KEPT) this.#texts.clear()
-    const text = this.#qualified(statement)
+    const text = this.#qualified(OVERRIDES.get(statement) ?? statement)
     this.#texts.set(statement, text)
     return text
   }
 
   #qualified(text: string): string {
-    return text
+    return withRemembered(text)
       .replace(/(?<!")\bmillrace_(\w+)/g, (_, table: string) => `${this.#schema}.${ident(table)}`)
       .replace(
         /\bIN LIST\(\$(\d+) (text|int)\)/g,

@@ -1,9 +1,8 @@
-/** The statements of the exchange, put together from their parts: what settles, which queues, what claims. */
+/** The statements of the exchange, put together from their parts: what settles (settle-sql.ts), which queues, what claims. */
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
+import { FORGET, SETTLE, VANISH } from './settle-sql.ts'
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
-const SETTLE = settleOf(false)
-const FORGET = settleOf(true)
 const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
 const NAMED_SHARES = sharesOf('', '')
 // Where the last claim ended, within its priority (see streak.ts).
@@ -29,7 +28,7 @@ const HEAD =
   'worker_id = @worker AND state = 3) AS id, NULL AS name, t.now AS version'
 const NO_JOB =
   ', NULL, NULL::smallint, NULL::bytea, NULL::int, NULL::int, NULL::int, NULL::int, NULL::int, NULL::bigint, ' +
-  'NULL::bigint, NULL::bigint, NULL, NULL, fit.settles::int, plain.claims::int::bigint, NULL::bigint FROM fit, plain, t ' +
+  'NULL::bigint, NULL::bigint, NULL, NULL, fit.settles::int, plain.claims::int::bigint, NULL::bigint, NULL::tid FROM fit, plain, t ' +
   'UNION ALL SELECT * FROM taken'
 const SETTLED = ', fit.settles::int FROM fit, t'
 const IDLE = ', 1 FROM t'
@@ -39,6 +38,7 @@ export const EXCHANGE_SQL = {
   look: TIME + HEAD + IDLE,
   settle: TIME + SETTLE + HEAD + SETTLED,
   forget: TIME + FORGET + HEAD + SETTLED,
+  vanish: TIME + VANISH + HEAD + SETTLED,
   claimNamed: TIME + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
   claimAll: TIME + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
   claimOn: TIME + NO_SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
@@ -48,6 +48,9 @@ export const EXCHANGE_SQL = {
   forgetOn: TIME + FORGET + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   forgetNamed: TIME + FORGET + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
   forgetAll: TIME + FORGET + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+  vanishOn: TIME + VANISH + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
+  vanishNamed: TIME + VANISH + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  vanishAll: TIME + VANISH + ALL_SHARES + CLAIM + HEAD + NO_JOB,
 } as const
 
 /** Which parts a statement is made of. */
@@ -67,48 +70,6 @@ export function numbered(text: string): Numbered {
     return `$${names.indexOf(name) + 2}`
   })
   return { text: sql, names }
-}
-
-/**
- * What settles. A row is looked up once and then touched at its place (`ctid`): one that somebody changes meanwhile has another,
- * is not touched, and so is missed; the fence is said again, since servers before the minor releases of November 2025 did not
- * look at the place again after they had waited for such a change. Written as lookups and with a limit, which the planner takes
- * for a few rows: for a table that was empty when the statement was planned it would else walk all of it for each batch.
- * `state + 0`: found by id, never by way of all that run. No ORDER BY: the ids come sorted, and are looked up one by one.
- * `mayForget`: some leave nothing but their id, those of which there is only the row (see `Settlement`).
- */
-function settleOf(mayForget: boolean): string {
-  const ifSo = (sql: string) => (mayForget ? sql : '')
-  return (
-    ', s AS MATERIALIZED (SELECT * FROM unnest(@ids::text[], @epochs::bigint[], @runs::bigint[], @results::bytea[]' +
-    ifSo(', @forgets::bigint[]') +
-    ') AS v(id, epoch, run_ms, result' +
-    ifSo(', forget') +
-    ')), held AS MATERIALIZED (SELECT f.spot, s.epoch, s.run_ms, ' +
-    ifSo('s.forget, ') +
-    's.result FROM s CROSS JOIN LATERAL (SELECT j.ctid AS spot FROM millrace_job j WHERE j.id = s.id AND j.epoch = s.epoch ' +
-    'AND j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL OFFSET 0) f ' +
-    'LIMIT cardinality(@ids::text[])), gone AS (DELETE FROM millrace_job j USING held WHERE j.ctid = held.spot ' +
-    'AND j.epoch = held.epoch AND j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL ' +
-    'RETURNING j.*, held.run_ms, held.result' +
-    ifSo(
-      ', held.forget = 1 AND j.epoch = 1 AND j.payload IS NOT NULL AND ' +
-        '(SELECT 1 FROM millrace_log l WHERE l.job_id = j.id LIMIT 1) IS NULL AS is_forgotten',
-    ) +
-    // What cannot be read as a truth value ends the statement, and undoes it; the sentence is for the server's log.
-    '), fit AS MATERIALIZED (SELECT CASE WHEN count(*) = cardinality(@ids::text[]) THEN true ELSE ' +
-    "('millrace settles these one by one, plain are only ' || count(*))::boolean END AS settles FROM gone), " +
-    'kept AS (INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, ' +
-    'attempt_offset, losses, crashes, epoch, worker_id, started_at, finished_at, progress, progress_note, timeout_ms, retry, ' +
-    'tags, payload, result) SELECT id, name, version, queue, priority, 5, created_at, run_at, attempts + 1, attempt_offset, ' +
-    'losses, crashes, epoch, worker_id, t.now - run_ms, t.now, progress, progress_note, timeout_ms, retry, tags, payload, ' +
-    'result FROM gone, t' +
-    ifSo(
-      ' WHERE NOT is_forgotten), done AS (INSERT INTO millrace_done (id, done_at) SELECT id, t.now FROM gone, t ' +
-        'WHERE is_forgotten ON CONFLICT (id) DO UPDATE SET done_at = excluded.done_at',
-    ) +
-    ')'
-  )
 }
 
 /** The queues that were asked for and are open. `columns` and `arrays`: what else is known of each. */
@@ -140,8 +101,8 @@ function claimOf(behind: string, first: string): string {
     `coalesce(sum(size), 0) <= ${MAX_BATCH_BYTES} AS claims FROM found), ` +
     'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = t.now, ' +
     'lease_until = t.now + @lease::bigint FROM found, plain, t WHERE plain.claims AND j.ctid = found.spot ' +
-    'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, j.attempts, j.attempt_offset, j.losses, j.crashes, ' +
-    'j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
-    '(j.dependents > 0 OR j.unique_key IS NOT NULL)::int AS is_bound, found.ord, found.most)'
+    'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, nullif(j.attempts, 0), nullif(j.attempt_offset, 0), ' +
+    'nullif(j.losses, 0), nullif(j.crashes, 0), j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
+    'CASE WHEN j.dependents > 0 OR j.unique_key IS NOT NULL THEN 1 END AS is_bound, found.ord, found.most, j.ctid)'
   )
 }

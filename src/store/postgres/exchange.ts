@@ -3,7 +3,8 @@
  *
  * The statement is all or nothing about what it settles: in the order of their ids it moves the jobs to the archive that this
  * worker still holds and that are plain (no dependents, no unique key), and claims. When not every one was such, it ends with an
- * error of its own, which undoes it, and the exchange goes the slow road in a transaction. READ COMMITTED looks again at a row
+ * error of its own, which undoes it, and the exchange goes its next way (held.ts), the last of which is the slow road in a
+ * transaction. READ COMMITTED looks again at a row
  * whose lock it had to wait for, so a child that was counted meanwhile in `dependents` is seen. What the worker's own memory
  * says is not plain (another outcome than completed, a large result, bonds at the time of the claim) goes the slow road at once.
  *
@@ -17,17 +18,18 @@ import type {
   ExchangeRequest,
   ExchangeResult,
   Lease,
-  QueueShare,
   Settlement,
   SettleResult,
 } from '../contract/index.ts'
 import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
 import type { SqlValue, Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
-import { bigintArray, bytesArray, textArray } from './arrays.ts'
+import { bigintArray, bytesArray, spotArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly, readClaimed } from './claim.ts'
 import type { PostgresDatabase } from './database.ts'
 import { EXCHANGE_SQL, type ExchangeKind, type Numbered, numbered } from './exchange-sql.ts'
+import { Held, isForgotten, type Way } from './held.ts'
+import { inOrder, lessOf, note, roundsOf } from './rounds.ts'
 import { mostOf, type Place, Streak } from './streak.ts'
 import { Vacuum } from './vacuum.ts'
 
@@ -50,8 +52,7 @@ interface Fast {
 export class Exchange {
   readonly #db: PostgresDatabase
   readonly #statements = new Map<ExchangeKind, Numbered>()
-  /** Running jobs that had dependents or a unique key when they were claimed here. */
-  readonly #bound = new Set<string>()
+  readonly #held = new Held()
   readonly #streak = new Streak()
   readonly #vacuum: Vacuum
   #turn = 0
@@ -65,17 +66,22 @@ export class Exchange {
     const { settle, claim } = request
     const wanted = claim !== undefined && claim.limit > 0 && claim.names.length > 0 ? claim : undefined
     const result = await this.#run(request, wanted)
-    for (const { id } of settle) this.#bound.delete(id)
     if (settle.length > 0) {
+      this.#held.settled(settle)
       this.#vacuum.settled(settle.length)
       this.#db.hint()
     }
     return result
   }
 
-  /** Lets go of what is remembered of a job that is settled elsewhere; whoever still holds it takes the slow road. */
-  forget(id: string): void {
-    this.#bound.delete(id)
+  /** Lets go of what is remembered of a job that is settled elsewhere. */
+  forget(lease: { readonly id: string }): void {
+    this.#held.settled([lease])
+  }
+
+  /** Something else is about to be written about jobs that are held. */
+  moved(leases: readonly { readonly id: string }[]): void {
+    this.#held.moved(leases)
   }
 
   async #run(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
@@ -102,26 +108,43 @@ export class Exchange {
     const seen = new Set<string>()
     return settle.every((s) => {
       const isSmall = s.to === 'completed' && (s.result === null || s.result.byteLength <= INLINE_BYTES)
-      return isSmall && !this.#bound.has(s.id) && seen.size < seen.add(s.id).size
+      return isSmall && !this.#held.isBound(s.id) && seen.size < seen.add(s.id).size
     })
   }
 
   /** Null: not all that was to be settled is plain; nothing was done. */
   async #fast({ settle, workerId }: ExchangeRequest, asked: ClaimRequest | undefined): Promise<Fast | null> {
+    if (settle.length === 0) return this.#try(workerId, settle, undefined, asked)
+    // Locks are taken in the order of the ids.
+    const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    for (const way of this.#held.waysOf(sorted)) {
+      const fast = await this.#try(workerId, sorted, way, asked)
+      this.#held.went(way, fast !== null)
+      if (fast !== null) return fast
+    }
+    return null
+  }
+
+  /** One way to settle, and the claim. */
+  async #try(
+    workerId: string,
+    settle: readonly Settlement[],
+    way: Way | undefined,
+    asked: ClaimRequest | undefined,
+  ): Promise<Fast | null> {
     const from = performance.now()
     const streak = asked === undefined ? null : this.#streak.of(asked, from)
     const claim = streak?.claim ?? asked
     const places = streak?.places ?? NOTHING
-    const statement = this.#statement(kindOf(settle, claim, streak !== null))
-    // Locks are taken in the order of the ids.
-    const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    const statement = this.#statement(kindOf(way?.kind ?? 'claim', claim, streak !== null))
     const values: Record<string, () => SqlValue> = {
       worker: () => workerId,
-      ids: () => textArray(sorted.map((s) => s.id)),
-      epochs: () => bigintArray(sorted.map((s) => s.epoch)),
-      runs: () => bigintArray(sorted.map((s) => Math.ceil(s.runMs))),
-      forgets: () => bigintArray(sorted.map((s) => (isForgotten(s) ? 1 : 0))),
-      results: () => bytesArray(sorted.map((s) => (s.to === 'completed' ? s.result : null))),
+      spots: () => spotArray(way?.spots ?? NOTHING),
+      ids: () => textArray(settle.map((s) => s.id)),
+      epochs: () => bigintArray(settle.map((s) => s.epoch)),
+      runs: () => bigintArray(settle.map((s) => Math.ceil(s.runMs))),
+      forgets: () => bigintArray(settle.map((s) => (isForgotten(s) ? 1 : 0))),
+      results: () => bytesArray(settle.map((s) => (s.to === 'completed' ? s.result : null))),
       queues: () => textArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.queue)),
       mosts: () => bigintArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.max)),
       priorities: () => bigintArray(places.map((place: Place) => place.priority)),
@@ -194,7 +217,7 @@ export class Exchange {
 
   async #claimedOf(rows: readonly Columns[], claim: ClaimRequest, more: boolean): Promise<Claimed> {
     if (rows.length === 0) return NOTHING_CLAIMED
-    for (const row of rows) if (int(row[16]) === 1) this.#bound.add(text(row[0]))
+    for (const row of rows) this.#held.claimed(row)
     const { claimed, unreadable } = readClaimed(rows, () => null)
     if (unreadable.length > 0) await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
     return { claimed, unreadable, more: more || unreadable.length > 0 }
@@ -212,38 +235,6 @@ export class Exchange {
   }
 }
 
-/** The claim as rounds in which each queue stands once: what one statement takes, it cannot pass over a second time. */
-function roundsOf(claim: ClaimRequest): readonly ClaimRequest[] {
-  if (claim.queues === 'all') return [claim]
-  const rounds: QueueShare[][] = []
-  for (const share of claim.queues) {
-    const round = rounds.find((one) => !one.some(({ queue }) => queue === share.queue))
-    if (round === undefined) rounds.push([share])
-    else round.push(share)
-  }
-  return rounds.length <= 1 ? [claim] : rounds.map((queues) => ({ ...claim, queues }))
-}
-
-/** What is left of a claim that was given `rows`. */
-function lessOf(claim: ClaimRequest, rows: readonly Columns[]): ClaimRequest {
-  const limit = claim.limit - rows.length
-  if (claim.queues === 'all') return { ...claim, limit }
-  const given = (queue: string) => rows.filter((row) => row[3] === queue).length
-  const queues = claim.queues.map(({ queue, max }) => ({ queue, max: Math.min(limit, max - given(queue)) }))
-  return { ...claim, limit, queues: queues.filter(({ max }) => max > 0) }
-}
-
-/** Keeps the queues that gave all they might: they may have more. */
-function note(unfinished: Set<string>, asked: ClaimRequest, rows: readonly Columns[]): void {
-  const given = new Map<string, number>()
-  for (const row of rows) given.set(text(row[3]), (given.get(text(row[3])) ?? 0) + 1)
-  const shares = asked.queues === 'all' ? rows.map((row) => ({ queue: text(row[3]), max: int(row[18]) })) : asked.queues
-  for (const { queue, max } of shares) {
-    if ((given.get(queue) ?? 0) >= max) unfinished.add(queue)
-    else unfinished.delete(queue)
-  }
-}
-
 async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {
   const settle = leases.map(
     (lease) => ({ ...lease, runMs: 0, to: 'failed', reason: 'unreadable', error: null }) as const,
@@ -255,24 +246,12 @@ function result({ claimed, more }: Claimed): Pick<ExchangeResult, 'claimed' | 'm
   return { claimed, more }
 }
 
-function kindOf(settle: readonly Settlement[], claim: ClaimRequest | undefined, goesOn: boolean): ExchangeKind {
-  const first = settle.length === 0 ? 'claim' : settle.some(isForgotten) ? 'forget' : 'both'
+function kindOf(first: Way['kind'] | 'claim', claim: ClaimRequest | undefined, goesOn: boolean): ExchangeKind {
   if (claim === undefined) return ALONE[first]
   return `${first}${goesOn ? 'On' : claim.queues === 'all' ? 'All' : 'Named'}`
 }
 
-const ALONE = { claim: 'look', both: 'settle', forget: 'forget' } as const
-
-function isForgotten(settlement: Settlement): boolean {
-  return settlement.to === 'completed' && settlement.forget === true
-}
-
-/** By share, then as the claim is ordered. */
-function inOrder(a: Columns, b: Columns): number {
-  return (
-    int(a[17]) - int(b[17]) || int(b[4]) - int(a[4]) || int(a[12]) - int(b[12]) || (text(a[0]) < text(b[0]) ? -1 : 1)
-  )
-}
+const ALONE = { claim: 'look', both: 'settle', forget: 'forget', vanish: 'vanish' } as const
 
 function leasesOf(json: unknown): readonly Lease[] {
   if (typeof json !== 'string') return NOTHING

@@ -25,7 +25,7 @@ const INSERT =
   'tags, payload) SELECT id, name, version, queue, priority, CASE WHEN due_at > now THEN 1 ELSE 2 END, now, due_at, ' +
   `now + expires_ms, timeout_ms, retry, tags, CASE WHEN octet_length(payload) <= ${INLINE_BYTES} THEN payload END FROM given ` +
   'WHERE NOT EXISTS (SELECT 1 FROM millrace_archive a WHERE a.id = given.id) ' +
-  'AND NOT EXISTS (SELECT 1 FROM millrace_done d WHERE d.id = given.id) ' +
+  'AND NOT REMEMBERED(given.id) ' +
   'AND NOT EXISTS (SELECT 1 FROM millrace_job j WHERE j.id = given.id) ON CONFLICT (id) DO NOTHING RETURNING id, state'
 const PLAIN = `${GIVEN} ${INSERT}`
 // Jobs that differ in id and payload alone, as those of one busy producer do: everything else is sent once.
@@ -34,7 +34,7 @@ const ALIKE =
   'created_at, run_at, payload) SELECT v.id, $3::text, $4::bigint, $5::text, $6::bigint, 2, t.now, t.now, v.payload FROM t, ' +
   'unnest($2::text[], $7::bytea[]) AS v(id, payload) ' +
   'WHERE NOT EXISTS (SELECT 1 FROM millrace_archive a WHERE a.id = v.id) ' +
-  'AND NOT EXISTS (SELECT 1 FROM millrace_done d WHERE d.id = v.id) ' +
+  'AND NOT REMEMBERED(v.id) ' +
   'AND NOT EXISTS (SELECT 1 FROM millrace_job j WHERE j.id = v.id) ON CONFLICT (id) DO NOTHING RETURNING id, state'
 const WITH_BYTES =
   `${GIVEN}, born AS (${INSERT}), large AS (INSERT INTO millrace_bytes (job_id, field, data) SELECT given.id, 1, payload ` +
@@ -42,7 +42,7 @@ const WITH_BYTES =
 const STATES =
   'SELECT id, state, 0 FROM millrace_job WHERE id IN LIST($1 text) UNION ALL ' +
   'SELECT id, state, 1 FROM millrace_archive WHERE id IN LIST($2 text) UNION ALL ' +
-  'SELECT id, 5, 1 FROM millrace_done WHERE id IN LIST($3 text)'
+  'SELECT v.id, 5, 1 FROM unnest($3::text[]) AS v(id) WHERE REMEMBERED(v.id)'
 
 /** The statements whose plans the tests assert, before `NOW_SQL` is put in. */
 export const INSERT_STATEMENTS = { PLAIN, ALIKE, WITH_BYTES } as const

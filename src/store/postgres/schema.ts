@@ -106,10 +106,13 @@ CREATE INDEX archive_failed ON millrace_archive (id) WHERE state = 6;
 CREATE INDEX archive_cancelled ON millrace_archive (id) WHERE state = 7;
 
 CREATE TABLE millrace_done (
-  id text COLLATE "C" NOT NULL,
+  first_id text COLLATE "C" NOT NULL,
+  last_id text COLLATE "C" NOT NULL,
   done_at bigint NOT NULL,
-  PRIMARY KEY (id)
+  ids text[] COLLATE "C"
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
+ALTER TABLE millrace_done ALTER COLUMN ids SET STORAGE EXTERNAL;
+CREATE INDEX done_ids ON millrace_done (last_id, first_id);
 CREATE INDEX done_at ON millrace_done (done_at);
 
 CREATE TABLE millrace_bytes (

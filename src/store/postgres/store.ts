@@ -74,7 +74,7 @@ class PostgresStore implements Store {
       push: settings.pooler === 'none',
       remote: true,
     }
-    this.jobs = jobsFacet(db, {
+    const jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),
       insertWithin: (tx, jobs, notify = false) =>
         withinTransaction(db, tx, async (inner, isOwn) => {
@@ -83,11 +83,26 @@ class PostgresStore implements Store {
           return results
         }),
       settleWithin(tx, workerId, completion, news) {
-        exchange.forget(completion.id)
+        exchange.forget(completion)
         return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))
       },
       exchange: (request) => exchange.run(request),
     })
+    this.jobs = {
+      ...jobs,
+      extend(workerId, leases, leaseMs) {
+        exchange.moved(leases)
+        return jobs.extend(workerId, leases, leaseMs)
+      },
+      start(workerId, lease) {
+        exchange.moved([lease])
+        return jobs.start(workerId, lease)
+      },
+      report(workerId, reports) {
+        exchange.moved(reports)
+        return jobs.report(workerId, reports)
+      },
+    }
     this.queues = queuesFacet(db)
     this.state = stateFacet(db)
     this.cluster = clusterFacet(db)

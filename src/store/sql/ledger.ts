@@ -23,9 +23,12 @@ const LOCK_JOBS = `SELECT ${LOCKED_COLUMNS} FROM millrace_job WHERE id IN LIST($
 const STATES =
   'SELECT id, state, 0 AS has_ended FROM millrace_job WHERE id IN LIST($1 text) UNION ALL ' +
   'SELECT id, state, 1 FROM millrace_archive WHERE id IN LIST($2 text)'
-const STATES_OF_ALL = `${STATES} UNION ALL SELECT id, 5, 1 FROM millrace_done WHERE id IN LIST($3 text)`
+const REMEMBERED = 'SELECT id, 5, 1 FROM millrace_done WHERE id IN LIST($1 text)'
 /** After so many tries locks are taken as they come; a deadlock then is the database's to find. */
 const MAX_RESTARTS = 5
+
+/** Statements of this file that a driver may say in its own words. */
+export const LEDGER_STATEMENTS = { REMEMBERED } as const
 
 /** What one transaction of the slow road is about. */
 export class Ledger {
@@ -106,11 +109,12 @@ export class Ledger {
   async readStates(ids: readonly string[], withForgotten = false): Promise<void> {
     const unknown = [...new Set(ids)].filter((id) => !this.#jobs.has(id))
     if (unknown.length === 0) return
-    const { rows } = withForgotten
-      ? await this.tx.query(STATES_OF_ALL, [unknown, unknown, unknown])
-      : await this.tx.query(STATES, [unknown, unknown])
+    const [states, forgotten] = await Promise.all([
+      this.tx.query(STATES, [unknown, unknown]),
+      withForgotten ? this.tx.query(REMEMBERED, [unknown]) : undefined,
+    ])
     for (const id of unknown) this.#others.delete(id)
-    for (const row of rows) {
+    for (const row of [...(forgotten?.rows ?? []), ...states.rows]) {
       this.#others.set(text(row[0]), int(row[2]) === 0 ? liveState(row[1]) : endedState(row[1]))
     }
   }
