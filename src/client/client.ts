@@ -92,7 +92,7 @@ export class Client implements Service {
       const results = await this.store.jobs.insert(jobs)
       this.#wake()
       return results
-    })
+    }, options.store.capabilities.remote)
   }
 
   start(): void {}

@@ -117,6 +117,7 @@ function withPayload(row: Row, payload: Uint8Array): NewJob {
 function plainRow(definition: JobDefinition): Row {
   return {
     id: newId(),
+    fresh: true,
     name: definition.name,
     version: definition.version,
     queue: definition.queue,
@@ -141,6 +142,7 @@ function rowWith(definition: JobDefinition, options: EnqueueOptions, codec: Code
   const unique = options.unique === undefined ? undefined : parseUnique(options.unique)
   return {
     id,
+    fresh: options.id === undefined,
     name: definition.name,
     version: definition.version,
     queue,

@@ -6,6 +6,23 @@ import { bytes, type Case, newJob, nth } from './fixture.ts'
 /** The cases of inserting. */
 export function insertCases(test: Case): void {
   describe('insert', () => {
+    test('an id that was said to be fresh and lives all the same is one job', async (f) => {
+      const there = newJob({ fresh: true })
+      expect(await f.jobs.insert([there])).toMatchObject([{ status: 'created' }])
+      const jobs = [
+        ...Array.from({ length: 12 }, () => newJob({ fresh: true })),
+        there,
+        newJob({ fresh: true, delayMs: 50 }),
+      ]
+
+      const results = await f.jobs.insert(jobs)
+
+      expect(results.map(({ id }) => id)).toEqual(jobs.map(({ id }) => id))
+      expect(results.map(({ status }) => status)).toEqual([...Array(12).fill('created'), 'existing', 'created'])
+      expect(await f.jobs.insert([there])).toMatchObject([{ status: 'existing', state: 'pending' }])
+      expect((await f.jobs.list({ filter: {}, limit: 100 })).rows).toHaveLength(14)
+    })
+
     test('writes every field and reads it back', async (f) => {
       const now = await f.store.time()
       const job = newJob({

@@ -28,6 +28,8 @@ export interface NewUnique {
 /** A job to insert. The caller supplies the id (UUIDv7), so that a repeated insert is recognised. */
 export interface NewJob {
   readonly id: string
+  /** The id was made for this insert, which is its first: nobody can have it, and a store need not look. Default false. */
+  readonly fresh?: boolean
   readonly name: string
   /** The definition's version that the payload was written for. */
   readonly version: number

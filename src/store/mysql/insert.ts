@@ -2,7 +2,7 @@
  * New jobs. Plain ones go by two statements, each over one JSON parameter, into the job table and the ready table, in one
  * transaction. An id that lives is a row that is there already: then the batch takes the slow road. So it does when an id has
  * ended, which is looked for after the rows are written, since what lived a moment ago may have ended meanwhile; only where one
- * is not newer than all that has ended, which the ids of new jobs are: that look costs as much as a third of the writing. Payloads are one parameter too, all
+ * is neither made for this insert nor newer than all that has ended: that look costs as much as a third of the writing. Payloads are one parameter too, all
  * bytes in a row, each job's a part of them: as text in the JSON they would double, and be read once for each column.
  * Jobs with a unique key or parents take the slow road.
  */
@@ -94,8 +94,11 @@ function insertPlain(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<readon
   const good = refusals.some((refusal) => refusal !== null) ? jobs.filter((_, i) => refusals[i] === null) : jobs
   if (new Set(good.map(({ id }) => id)).size < good.length) throw new Taken('an id stands twice')
   return db.transact(async (tx) => {
-    const [states, { rows }] = await Promise.all([writePlain(tx, good, tx.now), tx.query(NEWEST_ENDED)])
-    const newest = text(rows[0]?.[0])
+    const mayHaveEnded = good.some((job) => job.fresh !== true)
+    const [states, newest] = await Promise.all([
+      writePlain(tx, good, tx.now),
+      mayHaveEnded ? tx.query(NEWEST_ENDED).then(({ rows }) => text(rows[0]?.[0])) : '',
+    ])
     if (good.some(({ id }) => id <= newest)) {
       const ended = await tx.query(ENDED, [JSON.stringify(good.map(({ id }) => [id]))])
       if (int(ended.rows[0]?.[0]) > 0) throw new Taken('an id has ended')

@@ -40,7 +40,7 @@ const INSERT_EDGE = 'INSERT INTO millrace_edge (parent_id, child_id, policy) VAL
 export function insertJobs(c: Connection, jobs: readonly NewJob[]): readonly InsertResult[] {
   const now = c.now()
   const results: InsertResult[] = []
-  const newestEnded = jobs.length < ALIKE ? undefined : text(c.first(NEWEST_ENDED) ?? '')
+  const newestEnded = jobs.length < ALIKE ? undefined : jobs.every(isFresh) ? '' : text(c.first(NEWEST_ENDED) ?? '')
   for (let i = 0; i < jobs.length; ) {
     const alike = newestEnded === undefined ? 0 : insertAlike(c, jobs, i, newestEnded, now)
     for (const end = i + alike; i < end; i++) {
@@ -55,7 +55,7 @@ export function insertJobs(c: Connection, jobs: readonly NewJob[]): readonly Ins
 
 /**
  * Writes the forty or ten jobs from `from` on by one statement, when they are alike in all but id and payload and are newer
- * than everything that has ended. Returns how many; 0: nothing was written, and the first has to go by itself, since they
+ * than `newestEnded`, of everything that has ended the highest id. Returns how many; 0: nothing was written, and the first has to go by itself, since they
  * differ or one is refused.
  */
 function insertAlike(c: Connection, jobs: readonly NewJob[], from: number, newestEnded: string, now: number): number {
@@ -80,6 +80,10 @@ function insertAlike(c: Connection, jobs: readonly NewJob[], from: number, newes
     if (isConstraint(error)) return 0
     throw error
   }
+}
+
+function isFresh(job: NewJob): boolean {
+  return job.fresh === true
 }
 
 function isBare(job: NewJob, like: NewJob): boolean {
