@@ -35,7 +35,7 @@ const LEAVE =
   'AND r.queue_key = QUEUE($2) AND r.place = v.place AND r.run_at = v.run_at AND r.id = v.id'
 const TAKE =
   "UPDATE JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) " +
-  'ON j.id = v.id SET j.state = 3, j.epoch = j.epoch + 1, j.worker_id = $2, j.claimed_at = $3, j.lease_until = $4'
+  'ON j.id = v.id SET j.state = 3, j.epoch = j.epoch + 1, j.worker_id = $2, j.claimed_at = $3, j.lease_until = $4, j.room = NULL'
 
 /** The statements whose plans the tests assert. */
 export const CLAIM_STATEMENTS = { CANDIDATES, LEAVE, TAKE } as const

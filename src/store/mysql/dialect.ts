@@ -9,12 +9,17 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { QueryWords } from '../sql/query/words.ts'
+import { withRemembered } from '../sql/remembered.ts'
 import type { ColumnTypes, Dialect, RowsStatement, SqlValue, Statement } from '../sql/session.ts'
 import type { Bound } from './connection.ts'
 import { OVERRIDES } from './overrides.ts'
 
 /** The lengths of lists. */
 const LIST_LENGTHS = [1, 8, 64, 512, 4096, 32_768]
+// No EXISTS: the server would make a join of it, and begin with all that is remembered.
+const REMEMBERED =
+  '(SELECT 1 FROM millrace_done d FORCE INDEX (done_ids) WHERE d.bucket = LEFT(THE_ID, 10) AND d.last_id >= THE_ID ' +
+  "AND d.first_id <= THE_ID AND (d.ids IS NULL OR LOCATE(CONCAT(',', THE_ID, ','), d.ids) > 0) LIMIT 1) IS NOT NULL"
 /** Statements that are assembled anew (filters) are many in theory: beyond this they are compiled again. */
 const MAX_KEPT = 2_000
 /** A queue's name up to so many bytes is its own key. */
@@ -159,7 +164,7 @@ export function queueKey(queue: string): string {
 }
 
 function templateOf(text: string): Template {
-  const said = text
+  const said = withRemembered(text, REMEMBERED)
     .replace(/\bROWS\(\$(\d+): ([^)]*)\)/g, (_, n: string, columns: string) => rowsFrom(Number(n), parsed(columns)))
     .replace(/\bBYTES\(([\w.]+)\)/g, 'UNHEX($1)')
   const parts: (string | Slot)[] = []

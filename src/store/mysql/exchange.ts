@@ -7,6 +7,7 @@
  * completed, a large result, bonds at the time of the claim) takes it at once.
  */
 import type { ExchangeRequest, ExchangeResult, Lease, Settlement, SettleResult } from '../contract/index.ts'
+import { ALIKE_CHARACTERS } from '../sql/remembered.ts'
 import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
 import type { SqlValue, Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
@@ -30,17 +31,21 @@ const ARCHIVE =
   'j.losses, j.crashes, j.epoch, j.worker_id, $2 - v.run_ms, $2, j.progress, j.progress_note, j.timeout_ms, j.retry, j.tags, ' +
   `j.payload, SUBSTR($3, v.start, v.length) FROM ${SETTLED} WHERE j.epoch = v.epoch AND j.worker_id = $4 AND j.state = 3 ` +
   'AND j.dependents = 0 AND j.unique_key IS NULL FOR UPDATE'
-/** Of those of which there is only the row nothing is kept but the id. */
+/** Takes away those of which there is only the row. */
 const FORGET =
-  `INSERT INTO millrace_done (id, done_at) SELECT j.id, $2 FROM ${SETTLED} WHERE j.epoch = v.epoch AND j.worker_id = $3 ` +
-  'AND j.state = 3 AND j.dependents = 0 AND j.unique_key IS NULL AND j.epoch = 1 AND j.payload IS NOT NULL AND NOT EXISTS ' +
-  '(SELECT 1 FROM millrace_log l WHERE l.job_id = j.id) AND NOT EXISTS (SELECT 1 FROM millrace_done d WHERE d.id = j.id) FOR UPDATE'
+  "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$')) v STRAIGHT_JOIN millrace_job j " +
+  'FORCE INDEX (PRIMARY) ON j.id = v.id WHERE j.epoch = 1 AND j.worker_id = $2 AND j.state = 3 AND j.dependents = 0 ' +
+  'AND j.unique_key IS NULL AND j.payload IS NOT NULL AND NOT EXISTS (SELECT 1 FROM millrace_log l WHERE l.job_id = j.id)'
+const REMEMBER =
+  'INSERT INTO millrace_done (bucket, first_id, last_id, done_at, ids) SELECT v.bucket, v.first_id, v.last_id, $2, v.ids ' +
+  "FROM JSON_TABLE($1, '$[*]' COLUMNS (bucket VARBINARY(40) PATH '$[0]', first_id VARBINARY(255) PATH '$[1]', " +
+  "last_id VARBINARY(255) PATH '$[2]', ids LONGTEXT CHARACTER SET utf8mb4 PATH '$[3]')) v"
 const REMOVE =
   "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v STRAIGHT_JOIN millrace_job j " +
   'FORCE INDEX (PRIMARY) ON j.id = v.id'
 
 /** The statements whose plans the tests assert. */
-export const EXCHANGE_STATEMENTS = { LOOK, LOOK_IDLE, ARCHIVE, FORGET, REMOVE } as const
+export const EXCHANGE_STATEMENTS = { LOOK, LOOK_IDLE, ARCHIVE, FORGET, REMEMBER, REMOVE } as const
 
 /** How a row of `LOOK_IDLE` begins that tells of a pending job. */
 const HAS_PENDING = 3
@@ -147,21 +152,39 @@ function lookOf({ workerId }: ExchangeRequest): Opening {
 
 async function settlePlain({ settle, workerId }: ExchangeRequest, tx: Transaction): Promise<readonly SettleResult[]> {
   const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  const kept = sorted.filter((s) => !isForgotten(s))
-  const forgotten = sorted.filter(isForgotten)
+  // One that was claimed before has left attempts behind.
+  const kept = sorted.filter((s) => !isForgotten(s) || s.epoch !== 1)
+  const forgotten = sorted.flatMap((s) => (isForgotten(s) && s.epoch === 1 ? [s.id] : []))
   // Sent together: when the first ones moved fewer, all is undone.
   const moves: ReturnType<Transaction['query']>[] = []
-  if (kept.length > 0) moves.push(archive(tx, workerId, kept))
-  if (forgotten.length > 0) {
-    const rows = forgotten.map((s) => [s.id, s.epoch])
-    moves.push(tx.query(FORGET, [JSON.stringify(rows), tx.now, workerId]))
+  const rest: Promise<unknown>[] = []
+  if (kept.length > 0) {
+    moves.push(archive(tx, workerId, kept))
+    rest.push(tx.query(REMOVE, [JSON.stringify(kept.map((s) => [s.id]))]))
   }
-  const removal = tx.query(REMOVE, [JSON.stringify(sorted.map((s) => [s.id]))])
-  const [, ...moved] = await Promise.all([removal, ...moves])
+  if (forgotten.length > 0) {
+    moves.push(tx.query(FORGET, [JSON.stringify(forgotten), workerId]))
+    rest.push(tx.query(REMEMBER, [JSON.stringify(remembering(forgotten)), tx.now]))
+  }
+  const [moved] = await Promise.all([Promise.all(moves), ...rest])
   if (moved.reduce((sum, { changes }) => sum + changes, 0) < settle.length) {
     throw new NotPlain('not every settlement is plain')
   }
   return settle.map((): SettleResult => 'settled')
+}
+
+/** Sorted ids as rows of `millrace_done` (see `sql/remembered.ts`). */
+function remembering(ids: readonly string[]): readonly (readonly (string | null)[])[] {
+  const alike: string[][] = []
+  for (const id of ids) {
+    const last = alike.at(-1)
+    if (last?.[0]?.slice(0, ALIKE_CHARACTERS) === id.slice(0, ALIKE_CHARACTERS)) last.push(id)
+    else alike.push([id])
+  }
+  return alike.map((row) => {
+    const [first = ''] = row
+    return [first.slice(0, ALIKE_CHARACTERS), first, row.at(-1) ?? first, row.length > 1 ? `,${row.join()},` : null]
+  })
 }
 
 function isForgotten(s: Settlement): boolean {

@@ -7,7 +7,7 @@
  * Jobs with a unique key or parents take the slow road.
  */
 import type { InsertResult, NewJob } from '../contract/index.ts'
-import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
+import { areAlike, insertBound, refusalOf, runTime } from '../sql/insert.ts'
 import { BYTES_FIELD, INLINE_BYTES, int, liveState, STATE, tagsText, text } from '../sql/rows.ts'
 import { Restart, rowsJson, type Session, type Transaction } from '../sql/session.ts'
 import { INSERT_BYTES } from '../sql/write.ts'
@@ -18,9 +18,10 @@ import { codeOf, isConstraint, isDuplicate } from './errors.ts'
 const IDS = "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]' ERROR ON ERROR)) v"
 const FOUND = (table: string) =>
   `(SELECT count(*) FROM ${IDS} STRAIGHT_JOIN ${table} t FORCE INDEX (PRIMARY) ON t.id = v.id)`
-const ENDED = `SELECT ${FOUND('millrace_archive')} + ${FOUND('millrace_done')} AS found`
+const ENDED = `SELECT ${FOUND('millrace_archive')} + (SELECT count(*) FROM ${IDS} WHERE REMEMBERED(v.id)) AS found`
 const NEWEST_ENDED =
-  "SELECT GREATEST(COALESCE((SELECT MAX(id) FROM millrace_archive), ''), COALESCE((SELECT MAX(id) FROM millrace_done), '')) AS id"
+  "SELECT GREATEST(COALESCE((SELECT MAX(id) FROM millrace_archive), ''), " +
+  "COALESCE((SELECT last_id FROM millrace_done FORCE INDEX (done_ids) ORDER BY bucket DESC, last_id DESC LIMIT 1), '')) AS id"
 const INSERT_JOBS =
   'INSERT INTO millrace_job (id, name, queue, priority, state, run_at, created_at, version, expires_at, timeout_ms, retry, ' +
   'tags, payload) SELECT v.id, v.name, v.queue, 100 - v.place, v.state, v.run_at, $2, v.version, v.expires_at, v.timeout_ms, ' +
@@ -31,6 +32,14 @@ const INSERT_JOBS =
   "version BIGINT PATH '$[8]' ERROR ON ERROR, timeout_ms BIGINT PATH '$[9]' ERROR ON ERROR, start BIGINT PATH '$[10]', " +
   "length BIGINT PATH '$[11]', retry LONGTEXT CHARACTER SET utf8mb4 PATH '$[12]', " +
   "tags LONGTEXT CHARACTER SET utf8mb4 PATH '$[13]')) v"
+// Jobs that differ in id and payload alone, as those of one busy producer do: what they share is read once.
+const INSERT_JOBS_ALIKE =
+  'INSERT INTO millrace_job (id, name, queue, priority, state, run_at, created_at, version, payload) SELECT v.id, $3, $4, $5, ' +
+  "2, $2, $2, $6, SUBSTR($7, v.start, v.length) FROM JSON_TABLE($1, '$[*]' COLUMNS (" +
+  "id VARBINARY(255) PATH '$[0]' ERROR ON ERROR, start BIGINT PATH '$[1]', length BIGINT PATH '$[2]')) v"
+const INSERT_READY_ALIKE =
+  'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) SELECT 2, QUEUE($4), $5, $2, v.id, $3, ' +
+  "NULL FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v"
 const INSERT_READY =
   'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) SELECT v.state, ' +
   "coalesce(v.queue_key, v.queue), v.place, v.run_at, v.id, v.name, v.expires_at FROM JSON_TABLE($1, '$[*]' COLUMNS (" +
@@ -39,7 +48,14 @@ const INSERT_READY =
   "queue_key VARBINARY(190) PATH '$[7]')) v"
 
 /** The statements whose plans the tests assert. */
-export const INSERT_STATEMENTS = { ENDED, NEWEST_ENDED, INSERT_JOBS, INSERT_READY } as const
+export const INSERT_STATEMENTS = {
+  ENDED,
+  NEWEST_ENDED,
+  INSERT_JOBS,
+  INSERT_JOBS_ALIKE,
+  INSERT_READY,
+  INSERT_READY_ALIKE,
+} as const
 
 /** Somebody else's transaction is not begun again; what was tried in it is, so often. */
 const MAX_TRIES = 5
@@ -114,7 +130,9 @@ function insertPlain(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<readon
 
 /** Writes rows that nobody has; returns the state of each. */
 async function writePlain(session: Session, jobs: readonly NewJob[], now: number): Promise<readonly number[]> {
-  if (jobs.length === 0) return []
+  const [first] = jobs
+  if (first === undefined) return []
+  if (areAlike(jobs)) return writeAlike(session, jobs, first, now)
   const large = jobs.filter((job) => job.payload.byteLength > INLINE_BYTES)
   const inline: Uint8Array[] = []
   const states: number[] = []
@@ -146,6 +164,26 @@ async function writePlain(session: Session, jobs: readonly NewJob[], now: number
     ),
   ])
   return states
+}
+
+async function writeAlike(
+  session: Session,
+  jobs: readonly NewJob[],
+  { name, queue, priority, version }: NewJob,
+  now: number,
+): Promise<readonly number[]> {
+  let start = 1
+  const rows = jobs.map(({ id, payload: { byteLength } }) => {
+    start += byteLength
+    return [id, start - byteLength, byteLength]
+  })
+  const json = JSON.stringify(rows)
+  const payloads = Buffer.concat(jobs.map((job) => job.payload))
+  await Promise.all([
+    session.query(INSERT_JOBS_ALIKE, [json, now, name, queue, priority, version, payloads]),
+    session.query(INSERT_READY_ALIKE, [json, now, name, queue, 100 - priority]),
+  ])
+  return jobs.map(() => STATE.pending)
 }
 
 /** Runs `fn` behind a savepoint: when it throws, what it wrote is undone and the transaction goes on. */

@@ -7,7 +7,8 @@
  * from its front, and never meets a job that runs. There are no partial indexes, so the job table has one index for all that
  * is looked up by an instant or a mark, over `phase` and `due_at`, which the server computes: phase 1 waits for its run
  * time, 3 runs until its lease ends, 4 runs and is asked to stop, 5 is blocked for a key (`due_at` is the key's hash); 0 is
- * everything else. Payloads above 2 KiB live in a table of their own, so that moving a job to the archive never rewrites them.
+ * everything else. A row is made as long as a claim makes it (`room`), since one that grows has to move, and splits its page:
+ * that was half of what a claim cost. Payloads above 2 KiB live in a table of their own, so that moving a job to the archive never rewrites them.
  *
  * Text that is compared is VARBINARY: byte by byte, nothing folded, no space at the end passed over, whatever collations the
  * server knows. Other text is utf8mb4. A queue's name may be longer than an index takes, hence `queue_key`.
@@ -19,6 +20,9 @@ const OPTIONS = 'ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 
 const TEXT = 'LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
 const QUEUE_KEY =
   'queue_key VARBINARY(190) AS (IF(OCTET_LENGTH(queue) <= 190, queue, CONCAT(0x23, SHA2(queue, 256)))) STORED'
+
+// As long as what a claim adds to a row: a worker's id of 36 characters, and two instants.
+const ROOM = '-'.repeat(52)
 
 /** Step n brings a store from version n to n + 1. */
 export const MIGRATIONS: readonly (readonly string[])[] = [
@@ -61,6 +65,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   progress_note LONGBLOB,
   payload LONGBLOB,
   error LONGBLOB,
+  room VARBINARY(64) DEFAULT '${ROOM}',
   PRIMARY KEY (id),
   KEY job_due (phase, due_at),
   KEY job_expiry (expires_at)
@@ -109,9 +114,14 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   KEY archive_state (state)
 ) ${OPTIONS}`,
     `CREATE TABLE IF NOT EXISTS millrace_done (
-  id VARBINARY(255) NOT NULL,
+  seq BIGINT NOT NULL AUTO_INCREMENT,
+  bucket VARBINARY(40) NOT NULL,
+  last_id VARBINARY(255) NOT NULL,
+  first_id VARBINARY(255) NOT NULL,
   done_at BIGINT NOT NULL,
-  PRIMARY KEY (id),
+  ids LONGBLOB,
+  PRIMARY KEY (seq),
+  KEY done_ids (bucket, last_id, first_id),
   KEY done_at (done_at)
 ) ${OPTIONS}`,
     `CREATE TABLE IF NOT EXISTS millrace_bytes (

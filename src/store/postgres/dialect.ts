@@ -1,10 +1,13 @@
 /** How the shared statements are said to PostgreSQL: qualified names, arrays for lists, JSON for rows. */
 import type { QueryWords } from '../sql/query/words.ts'
+import { withRemembered } from '../sql/remembered.ts'
 import type { ColumnTypes, Dialect, RowsStatement, Statement } from '../sql/session.ts'
 import { OVERRIDES } from './overrides.ts'
-import { withRemembered } from './remembered.ts'
 
 const TYPES = { text: 'text', int: 'bigint', real: 'double precision', bytes: 'text' } as const
+const REMEMBERED =
+  "EXISTS (SELECT 1 FROM millrace_done d WHERE d.last_id >= THE_ID AND d.last_id < left(THE_ID, 10) || '~' " +
+  'AND d.first_id <= THE_ID AND (d.ids IS NULL OR THE_ID = ANY (d.ids)))'
 /** Statements that are assembled anew (filters) are many in theory: beyond this they are compiled again. */
 const MAX_KEPT = 2_000
 
@@ -42,7 +45,7 @@ export class PostgresDialect implements Dialect {
   }
 
   #qualified(text: string): string {
-    return withRemembered(text)
+    return withRemembered(text, REMEMBERED)
       .replace(/(?<!")\bmillrace_(\w+)/g, (_, table: string) => `${this.#schema}.${ident(table)}`)
       .replace(
         /\bIN LIST\(\$(\d+) (text|int)\)/g,

@@ -8,7 +8,7 @@
 import { StoreError } from '../../core/errors.ts'
 import type { JobState } from '../../core/job/state.ts'
 import type { InsertResult, NewJob } from '../contract/index.ts'
-import { insertBound, refusalOf } from '../sql/insert.ts'
+import { areAlike, insertBound, refusalOf } from '../sql/insert.ts'
 import { endedState, INLINE_BYTES, int, liveState, tagsText, text } from '../sql/rows.ts'
 import { Restart, type Session, type SqlValue, type Transaction } from '../sql/session.ts'
 import { bigintArray, bytesArray, textArray } from './arrays.ts'
@@ -171,37 +171,21 @@ async function bornOf(db: PostgresDatabase, jobs: readonly NewJob[], run: RunPla
   const [first] = jobs
   if (first === undefined) return new Map()
   const isLarge = jobs.some((job) => job.payload.byteLength > INLINE_BYTES)
-  const areAlike = !isLarge && jobs.every((job) => isAlike(job, first))
-  const params = areAlike ? alikeParams(db, jobs, first) : paramsOf(db, jobs)
+  const isSame = areAlike(jobs)
+  const params = isSame ? alikeParams(db, jobs, first) : paramsOf(db, jobs)
   if (!isLarge && jobs.every((job) => job.fresh === true)) {
     try {
-      const { rows } = await run(db.timed(areAlike ? ALIKE_FRESH : PLAIN_FRESH), params)
-      return areAlike ? new Map(jobs.map(({ id }) => [id, 'pending'])) : statesIn(rows)
+      const { rows } = await run(db.timed(isSame ? ALIKE_FRESH : PLAIN_FRESH), params)
+      return isSame ? new Map(jobs.map(({ id }) => [id, 'pending'])) : statesIn(rows)
     } catch (error) {
       if (!isDuplicate(error)) throw error
     }
   }
-  return statesIn((await run(db.timed(areAlike ? ALIKE : isLarge ? WITH_BYTES : PLAIN), params)).rows)
+  return statesIn((await run(db.timed(isSame ? ALIKE : isLarge ? WITH_BYTES : PLAIN), params)).rows)
 }
 
 function statesIn(rows: readonly (readonly unknown[])[]): Map<string, JobState> {
   return new Map(rows.map((row) => [text(row[0]), liveState(row[1])]))
-}
-
-function isAlike(job: NewJob, like: NewJob): boolean {
-  return (
-    job.name === like.name &&
-    job.version === like.version &&
-    job.queue === like.queue &&
-    job.priority === like.priority &&
-    job.payload.byteLength <= INLINE_BYTES &&
-    job.delayMs === undefined &&
-    job.runAt === undefined &&
-    job.expiresInMs === undefined &&
-    job.timeoutMs === undefined &&
-    job.retry === undefined &&
-    job.tags === undefined
-  )
 }
 
 function alikeParams(db: PostgresDatabase, jobs: readonly NewJob[], first: NewJob): readonly SqlValue[] {

@@ -15,7 +15,7 @@ const LOG_OF_ANY =
   'EXISTS (SELECT 1 FROM millrace_log l WHERE l.job_id >= (@ids::text[])[1] AND ' +
   'l.job_id <= (@ids::text[])[cardinality(@ids::text[])]) AND EXISTS (SELECT 1 FROM unnest(@ids::text[]) AS v(id) ' +
   'JOIN millrace_log l ON l.job_id = v.id)'
-/** Ids of about the same time share a row: see `remembered.ts`. */
+/** Ids of about the same time share a row: see `sql/remembered.ts`. */
 const REMEMBER =
   'INSERT INTO millrace_done (first_id, last_id, done_at, ids) SELECT min(id), max(id), t.now, ' +
   'CASE WHEN count(*) > 1 THEN array_agg(id) END FROM gone, t'

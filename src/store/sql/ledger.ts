@@ -14,7 +14,7 @@ import { Edges } from './edges.ts'
 import { type Key, KeyBook } from './keys.ts'
 import { type LiveJob, LOCKED_COLUMNS, liveJobOf } from './live-job.ts'
 import { endedState, int, liveState, text } from './rows.ts'
-import { Restart, type SqlValue, type Transaction } from './session.ts'
+import { Restart, rowsJson, type SqlValue, type Transaction } from './session.ts'
 
 /** How far a lock reaches: the job alone, those it releases by completing, or all that may end with it. */
 export type Reach = 'touch' | 'complete' | 'end'
@@ -23,12 +23,9 @@ const LOCK_JOBS = `SELECT ${LOCKED_COLUMNS} FROM millrace_job WHERE id IN LIST($
 const STATES =
   'SELECT id, state, 0 AS has_ended FROM millrace_job WHERE id IN LIST($1 text) UNION ALL ' +
   'SELECT id, state, 1 FROM millrace_archive WHERE id IN LIST($2 text)'
-const REMEMBERED = 'SELECT id, 5, 1 FROM millrace_done WHERE id IN LIST($1 text)'
+const REMEMBERED_IDS = 'SELECT v.id, 5, 1 FROM ROWS($1: id text) v WHERE REMEMBERED(v.id)'
 /** After so many tries locks are taken as they come; a deadlock then is the database's to find. */
 const MAX_RESTARTS = 5
-
-/** Statements of this file that a driver may say in its own words. */
-export const LEDGER_STATEMENTS = { REMEMBERED } as const
 
 /** What one transaction of the slow road is about. */
 export class Ledger {
@@ -111,7 +108,7 @@ export class Ledger {
     if (unknown.length === 0) return
     const [states, forgotten] = await Promise.all([
       this.tx.query(STATES, [unknown, unknown]),
-      withForgotten ? this.tx.query(REMEMBERED, [unknown]) : undefined,
+      withForgotten ? this.tx.query(REMEMBERED_IDS, [rowsJson(unknown.map((id) => ({ id })))]) : undefined,
     ])
     for (const id of unknown) this.#others.delete(id)
     for (const row of [...(forgotten?.rows ?? []), ...states.rows]) {

@@ -2,9 +2,10 @@
  * What the slow road needs of a database: to run statements, one after the other, inside transactions. Everything that is
  * not hot (control, due, leases, bonds, reads) is written once over these types; a driver gives a `Dialect` and a `Database`.
  *
- * Statements are written with `$1…$n`, tables as `millrace_job`, and three forms that a dialect replaces:
+ * Statements are written with `$1…$n`, tables as `millrace_job`, and four forms that a dialect replaces:
  * `x IN LIST($1 text)` for one list parameter, `ROWS($1: id text, at int) v` for a table made of one parameter (`rowsJson`),
- * and `BYTES(v.data)` for bytes that came in such a table. What no text can say in both worlds is a `RowsStatement`.
+ * `BYTES(v.data)` for bytes that came in such a table, and `REMEMBERED(v.id)` for the condition that an id is remembered
+ * (`remembered.ts`). What no text can say in both worlds is a `RowsStatement`.
  */
 import type { QueryWords } from './query/words.ts'
 import type { Columns } from './rows.ts'
