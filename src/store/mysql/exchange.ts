@@ -57,20 +57,24 @@ class NotPlain extends Error {}
 /** The exchange of one store. */
 export class Exchange {
   readonly #db: MysqlDatabase
+  readonly #onFound: (isEnough: boolean) => void
   /** Running jobs that had dependents or a unique key when they were claimed here. */
   readonly #bound = new Set<string>()
   #turn = 0
   /** The last claim found nothing: the next one looks before it begins a transaction. */
   #isIdle = false
 
-  constructor(db: MysqlDatabase) {
+  /** `onFound`: a claim is answered; told whether it got all that it asked for. */
+  constructor(db: MysqlDatabase, onFound: (isEnough: boolean) => void) {
     this.#db = db
+    this.#onFound = onFound
   }
 
   async run(request: ExchangeRequest): Promise<ExchangeResult> {
     const result = await this.#run(request)
     for (const { id } of request.settle) this.#bound.delete(id)
     if (request.settle.length > 0) this.#db.hint()
+    if (request.claim !== undefined) this.#onFound(result.claimed.length > 0 && result.more)
     return result
   }
 

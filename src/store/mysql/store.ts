@@ -68,7 +68,7 @@ class MysqlStore implements Store {
     this.#steps = [...STEPS, ...later]
     const wake: Wake = new Wake(() => db)
     const db = new MysqlDatabase(mysqlSettings(url), clock, () => wake.hint())
-    const exchange = new Exchange(db)
+    const exchange = new Exchange(db, (isEnough) => wake.found(isEnough))
     this.#db = db
     this.#wake = wake
     this.description = db.pool.where
