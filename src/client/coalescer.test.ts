@@ -3,8 +3,17 @@ import { newId } from '../base/id.ts'
 import type { InsertResult, NewJob } from '../store/contract/index.ts'
 import { Coalescer } from './coalescer.ts'
 
-function someJob(): NewJob {
-  return { id: newId(), name: 'job', version: 1, queue: 'q', priority: 5, payload: new Uint8Array(1) }
+function someJob(more: Partial<NewJob> = {}): NewJob {
+  return {
+    id: newId(),
+    fresh: true,
+    name: 'job',
+    version: 1,
+    queue: 'q',
+    priority: 5,
+    payload: new Uint8Array(1),
+    ...more,
+  }
 }
 
 /** A coalescer over a store that answers when it is told to. */
@@ -18,7 +27,8 @@ function slow(isRemote: boolean) {
       }),
     isRemote,
   )
-  const add = (count: number) => Array.from({ length: count }, () => coalescer.add(someJob()))
+  const add = (count: number, more: Partial<NewJob> = {}) =>
+    Array.from({ length: count }, () => coalescer.add(someJob(more)))
   return { coalescer, add, batches, sizes: () => batches.map(({ jobs }) => jobs.length) }
 }
 
@@ -74,13 +84,41 @@ describe('enqueues that come together', () => {
     expect(sizes()).toEqual([1, 31, 32])
   })
 
-  test('are all there when it is drained', async () => {
+  test.each([
+    { dependsOn: [{ parentId: newId(), policy: 'cancel' as const }] },
+    { unique: { scope: 's', key: 'k', onConflict: 'replace' as const } },
+    { fresh: false },
+  ])('wait for what was called before them, and go whole, when one may be about another job: %o', async (more) => {
+    const { add, batches, sizes } = slow(true)
+    add(1)
+    await turn()
+    add(99)
+    add(1, more)
+    await turn()
+    expect(sizes()).toEqual([1])
+
+    batches[0]?.answer()
+    await turn()
+    expect(sizes()).toEqual([1, 100])
+
+    add(40)
+    await turn()
+    expect(sizes()).toEqual([1, 100, 40])
+  })
+
+  test('are all written when it is drained, and not before', async () => {
     const { coalescer, add, batches } = slow(true)
     const results = add(64)
-    const drained = coalescer.drain()
+    let isDrained = false
+    const drained = coalescer.drain().then(() => {
+      isDrained = true
+    })
     await turn()
-    for (const { answer } of batches) answer()
+    batches[0]?.answer()
+    await turn()
+    expect(isDrained).toBe(false)
 
+    batches[1]?.answer()
     await drained
 
     expect((await Promise.all(results)).map(({ status }) => status)).toEqual(Array(64).fill('created'))

@@ -5,7 +5,8 @@
  *
  * Where the store is a server, many jobs travel as two batches on two connections: it writes both at a time, and one part of
  * the callers goes on while the other part's jobs are written. With one batch of all that wait, server and client took turns,
- * and neither was ever busy for more than two thirds of the time.
+ * and neither was ever busy for more than two thirds of the time. Only jobs that have to do with no other go so: one with a
+ * parent, a unique key or an id of the caller's waits until all that was called before it is written.
  */
 import { MAX_BATCH_ROWS, takeBatch } from '../core/batch.ts'
 import { StoreError } from '../core/errors.ts'
@@ -26,6 +27,8 @@ export class Coalescer {
   readonly #maxInFlight: number
   readonly #inFlight = new Set<Promise<void>>()
   #waiting: Waiting[] = []
+  /** How many of those that wait have to be written after what was called before them. */
+  #ordered = 0
   #isScheduled = false
 
   /** `isRemote`: the store works in a process of its own. */
@@ -38,6 +41,7 @@ export class Coalescer {
   add(job: NewJob): Promise<InsertResult> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, resolve, reject })
+      if (isOrdered(job)) this.#ordered++
       this.#schedule()
     })
   }
@@ -56,6 +60,7 @@ export class Coalescer {
     const waiting = this.#waiting.length
     const inFlight = this.#inFlight.size
     if (inFlight >= this.#maxInFlight || (inFlight > 0 && waiting < MIN_BESIDE)) return 0
+    if (this.#ordered > 0) return inFlight > 0 ? 0 : waiting
     return this.#maxInFlight - inFlight > 1 && waiting >= 2 * MIN_BESIDE ? Math.ceil(waiting / 2) : waiting
   }
 
@@ -81,6 +86,7 @@ export class Coalescer {
     const rows = takeBatch(this.#waiting, (w) => w.job.payload.byteLength, Math.min(most, MAX_BATCH_ROWS))
     const batch = rows === this.#waiting.length ? this.#waiting : this.#waiting.slice(0, rows)
     this.#waiting = rows === this.#waiting.length ? [] : this.#waiting.slice(rows)
+    if (this.#ordered > 0) this.#ordered -= batch.filter(({ job }) => isOrdered(job)).length
     await this.#write(batch)
   }
 
@@ -103,4 +109,9 @@ export class Coalescer {
       await this.#write(batch.slice(middle))
     }
   }
+}
+
+/** It may be about another job: what it depends on, whose key it wants, whose id it has. */
+function isOrdered(job: NewJob): boolean {
+  return job.fresh !== true || job.dependsOn !== undefined || job.unique !== undefined
 }

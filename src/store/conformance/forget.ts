@@ -49,8 +49,10 @@ export function forgetCases(test: Case): void {
 
     test('remembers each of many ids that were settled at once, of whatever age', async (f) => {
       const old = ['00000000-0000-4000-8000-000000000000', 'ffffffff-ffff-4fff-bfff-ffffffffffff']
-      const between = '80000000-0000-4000-8000-000000000000'
-      await f.jobs.insert([...old.map((id) => newJob({ id })), ...Array.from({ length: 25 }, () => newJob())])
+      const near = [1, 3, 5].map((n) => `aaaaaaaa-a000-7000-8000-00000000000${n}`)
+      const others = [0, 2, 4, 6].map((n) => `aaaaaaaa-a000-7000-8000-00000000000${n}`)
+      await f.jobs.insert([...old, ...near].map((id) => newJob({ id })))
+      await f.jobs.insert(Array.from({ length: 22 }, () => newJob()))
       const settle = (await f.claim()).map(({ id, epoch }) => ({ id, epoch, ...COMPLETED }))
       const { settled } = await f.jobs.exchange({ workerId: 'w1', settle })
       const again = settle.map(({ id }) => newJob({ id }))
@@ -60,7 +62,12 @@ export function forgetCases(test: Case): void {
       for (const jobs of [again, bound]) {
         expect((await f.jobs.insert(jobs)).map((result) => result.status)).toEqual(Array(27).fill('existing'))
       }
-      expect(await f.jobs.insert([newJob({ id: between })])).toMatchObject([{ status: 'created' }])
+      const [first, ...more] = others.map((id, i) =>
+        newJob({ id, ...(i % 2 === 1 && { unique: { scope: 's', key: id } }) }),
+      )
+      if (first === undefined) throw new Error('there are four')
+      expect(await f.jobs.insert([first])).toMatchObject([{ status: 'created' }])
+      expect((await f.jobs.insert(more)).map((result) => result.status)).toEqual(Array(3).fill('created'))
 
       f.clock.advance(MEMORY_MS)
       expect(await f.jobs.prune(NONE, 2)).toBeGreaterThan(0)

@@ -35,7 +35,8 @@ const ARCHIVE =
 const FORGET =
   "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$')) v STRAIGHT_JOIN millrace_job j " +
   'FORCE INDEX (PRIMARY) ON j.id = v.id WHERE j.epoch = 1 AND j.worker_id = $2 AND j.state = 3 AND j.dependents = 0 ' +
-  'AND j.unique_key IS NULL AND j.payload IS NOT NULL AND NOT EXISTS (SELECT 1 FROM millrace_log l WHERE l.job_id = j.id)'
+  'AND j.unique_key IS NULL AND j.payload IS NOT NULL AND (SELECT 1 FROM millrace_log l FORCE INDEX (PRIMARY) ' +
+  'WHERE l.job_id = j.id LIMIT 1) IS NULL'
 const REMEMBER =
   'INSERT INTO millrace_done (bucket, first_id, last_id, done_at, ids) SELECT v.bucket, v.first_id, v.last_id, $2, v.ids ' +
   "FROM JSON_TABLE($1, '$[*]' COLUMNS (bucket VARBINARY(40) PATH '$[0]', first_id VARBINARY(255) PATH '$[1]', " +

@@ -219,7 +219,10 @@ export class Exchange {
     if (rows.length === 0) return NOTHING_CLAIMED
     for (const row of rows) this.#held.claimed(row)
     const { claimed, unreadable } = readClaimed(rows, () => null)
-    if (unreadable.length > 0) await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
+    if (unreadable.length > 0) {
+      await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
+      this.#held.settled(unreadable)
+    }
     return { claimed, unreadable, more: more || unreadable.length > 0 }
   }
 

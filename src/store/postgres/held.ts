@@ -26,7 +26,8 @@ export class Held {
   /** A row of the statement that claims. */
   claimed(row: Columns): void {
     const id = text(row[0])
-    if (this.#spots.size < MAX_SPOTS) this.#spots.set(id, int(row[19]))
+    this.#spots.set(id, int(row[19]))
+    if (this.#spots.size > MAX_SPOTS) for (const oldest of this.#spots.keys()) return void this.#spots.delete(oldest)
     if (row[16] === 1) this.#bound.add(id)
   }
 

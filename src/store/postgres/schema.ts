@@ -10,7 +10,7 @@
  * compressed them already. Text compares as bytes (collation C): keys differ by case, and indexes by no locale.
  *
  * The archive is one plain table, not partitions by day, though dropping a day is nearly free. Each end (completed, failed,
- * cancelled) has a retention of its own, so partitions are by state, then by day: 41 with the defaults. A repeated id is
+ * cancelled) has a retention of its own, so partitions are by state, then by day: 41 with the defaults. A caller's own id is
  * looked up here at every insert, by one index instead of 41. With 1,000,000 rows on 2 EPYC cores that others used too
  * (`node bench/archive.ts`): the look 44 µs an id here, 114 there, on the producers' way; taking away a day of 138,000 jobs
  * with the vacuum after it 26 µs a job and 39 MB of WAL here, behind everybody's back, under 1 µs and 0.1 MB there; filling

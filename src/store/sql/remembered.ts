@@ -2,7 +2,9 @@
  * Ids of jobs that are gone, remembered for two minutes. Those that are settled together share a row when they begin alike,
  * which are ids of the same four seconds (the first 36 of the 48 bits of time in a UUID of version 7): a row of its own for
  * each id, with its index entries, cost as much as all the rest of settling. What lies between the first and the last id of a
- * row may be in it: there are few such rows for any id, since only those of its own four seconds can be. Each driver says in
+ * row may be in it: there are few such rows for an id
+ * of version 7, since only those of its own four seconds can be; a caller's own ids that all begin alike share them all, and each
+ * look reads as many as were settled in two minutes. Each driver says in
  * its own words what `REMEMBERED(v.id)` stands for.
  */
 
