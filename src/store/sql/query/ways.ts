@@ -92,11 +92,12 @@ export function pageOf(words: QueryWords, way: Way, span: Span, what: 'rows' | '
 
 /** How many jobs of the way there are, counted no further than `limit`. */
 export function countOf(words: QueryWords, way: Way, span: Span, limit: number): CompiledQuery {
-  const found = matching(words, way, span).select(sql.lit(1).as('one')).limit(sql.lit(limit))
+  // By their ids, which keeps the planner from walking the whole of another index that holds all else that is asked for.
+  const found = matching(words, way, span).select('a.id').limit(sql.lit(limit))
   return compiled(
     builderOf(words)
       .selectFrom(found.as('found'))
-      .select(({ fn }) => fn.countAll().as('n')),
+      .select(({ fn }) => fn.count('found.id').as('n')),
   )
 }
 
