@@ -7,7 +7,8 @@
  * Jobs with a unique key or parents take the slow road.
  */
 import type { InsertResult, NewJob } from '../contract/index.ts'
-import { areAlike, insertBound, refusalOf, runTime } from '../sql/insert.ts'
+import { areAlike } from '../sql/alike.ts'
+import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
 import { BYTES_FIELD, INLINE_BYTES, int, liveState, STATE, tagsText, text } from '../sql/rows.ts'
 import { Restart, rowsJson, type Session, type Transaction } from '../sql/session.ts'
 import { INSERT_BYTES } from '../sql/write.ts'

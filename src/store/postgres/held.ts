@@ -27,8 +27,10 @@ export class Held {
   claimed(row: Columns): void {
     const id = text(row[0])
     this.#spots.set(id, int(row[19]))
-    if (this.#spots.size > MAX_SPOTS) for (const oldest of this.#spots.keys()) return void this.#spots.delete(oldest)
     if (row[16] === 1) this.#bound.add(id)
+    if (this.#spots.size <= MAX_SPOTS) return
+    const [oldest = id] = this.#spots.keys()
+    this.#spots.delete(oldest)
   }
 
   /** It had dependents or a unique key when it was claimed: never settled by one statement. */

@@ -22,28 +22,6 @@ export function runTime(job: NewJob, now: number): number {
   return Math.floor(job.runAt ?? now + (job.delayMs ?? 0))
 }
 
-/** Whether plain jobs differ in id and payload alone, and none has a large payload. */
-export function areAlike(jobs: readonly NewJob[]): boolean {
-  const [first] = jobs
-  return first !== undefined && jobs.every((job) => isAlike(job, first))
-}
-
-function isAlike(job: NewJob, like: NewJob): boolean {
-  return (
-    job.name === like.name &&
-    job.version === like.version &&
-    job.queue === like.queue &&
-    job.priority === like.priority &&
-    job.payload.byteLength <= INLINE_BYTES &&
-    job.delayMs === undefined &&
-    job.runAt === undefined &&
-    job.expiresInMs === undefined &&
-    job.timeoutMs === undefined &&
-    job.retry === undefined &&
-    job.tags === undefined
-  )
-}
-
 /** Inserts a batch in order, inside the caller's transaction; one result per job. */
 export async function insertBound(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
   const ledger = new Ledger(tx)

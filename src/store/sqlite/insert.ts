@@ -1,6 +1,7 @@
 /** New jobs: rows, unique keys and edges, all inside the caller's write transaction. */
 import type { JobState } from '../../core/job/state.ts'
 import type { InsertResult, NewEdge, NewJob, NewUnique } from '../contract/index.ts'
+import { isAlike } from '../sql/alike.ts'
 import { BYTES_FIELD, endedState, INLINE_BYTES, int, liveState, STATE, tagsText, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
@@ -65,7 +66,7 @@ function insertAlike(c: Connection, jobs: readonly NewJob[], from: number, newes
   let count = 0
   for (; count < MANY_ALIKE; count++) {
     const job = jobs[from + count]
-    if (job === undefined || !isBare(job, first) || job.id <= newestEnded) break
+    if (job === undefined || !isAlike(job, first) || job.id <= newestEnded) break
     values.push(job.id, job.payload)
   }
   if (count < ALIKE) return 0
@@ -84,24 +85,6 @@ function insertAlike(c: Connection, jobs: readonly NewJob[], from: number, newes
 
 function isFresh(job: NewJob): boolean {
   return job.fresh === true
-}
-
-function isBare(job: NewJob, like: NewJob): boolean {
-  return (
-    job.name === like.name &&
-    job.version === like.version &&
-    job.queue === like.queue &&
-    job.priority === like.priority &&
-    job.payload.byteLength <= INLINE_BYTES &&
-    job.unique === undefined &&
-    job.dependsOn === undefined &&
-    job.delayMs === undefined &&
-    job.runAt === undefined &&
-    job.expiresInMs === undefined &&
-    job.timeoutMs === undefined &&
-    job.retry === undefined &&
-    job.tags === undefined
-  )
 }
 
 function insertOne(c: Connection, job: NewJob, now: number): InsertResult {
