@@ -89,7 +89,7 @@ export class Millrace extends Client {
 
   /** Starts a worker in this process. It never exits the process and installs no signal handler; `done` says how it ended. */
   work(handlers: Handlers, options: WorkerOptions = {}): WorkerHandle {
-    const settings = workerSettings(options, this.store.capabilities.remote)
+    const settings = workerSettings(options, this.store.capabilities)
     const worker = new WorkerHandle({
       id: newWorkerId(),
       store: this.store,

@@ -4,6 +4,7 @@ import { ConfigError } from '../core/errors.ts'
 import { checkQueue } from '../core/job/limits.ts'
 import { checkOptions } from '../core/options.ts'
 import type { Middleware } from '../job/context.ts'
+import type { Capabilities } from '../store/contract/index.ts'
 
 /** How one queue is served by a worker. */
 export interface QueueOptions {
@@ -28,7 +29,7 @@ export interface WorkerOptions {
   readonly grace?: Duration
   /** On `stop`: how long running jobs may finish undisturbed. Default 20 s. */
   readonly stopWithin?: Duration
-  /** The longest a worker sleeps without asking the store, default 250 ms. */
+  /** The longest a worker sleeps without asking the store. Default 250 ms, on MySQL 1 s: there it asks four times a second whether there is news. */
   readonly poll?: Duration
   /**
    * Jobs fetched ahead of free slots at most; 0 turns it off. Default on SQLite 128 less `concurrency`, and 32 at least;
@@ -80,10 +81,13 @@ const OPTIONS = [
 ]
 
 /**
- * Checks the options and fills in defaults. `isRemote`: the store's capability `remote`. Throws ConfigError with the option's
- * name and value.
+ * Checks the options and fills in defaults, some of which depend on the store. Throws ConfigError with the option's name and
+ * value.
  */
-export function workerSettings(options: WorkerOptions, isRemote = false): WorkerSettings {
+export function workerSettings(
+  options: WorkerOptions,
+  { remote, pollMs }: Pick<Capabilities, 'remote' | 'pollMs'> = { remote: false, pollMs: 250 },
+): WorkerSettings {
   checkOptions(options, OPTIONS, 'work')
   const leaseMs = duration(options.lease, 'lease', 30_000, 100)
   const heartbeatMs = duration(options.heartbeat, 'heartbeat', Math.floor(leaseMs / 3), 10)
@@ -102,8 +106,8 @@ export function workerSettings(options: WorkerOptions, isRemote = false): Worker
     heartbeatMs,
     graceMs: duration(options.grace, 'grace', 5_000, 0),
     stopWithinMs: duration(options.stopWithin, 'stopWithin', 20_000, 0),
-    pollMs: duration(options.poll, 'poll', 250, 1),
-    maxPrefetch: count(options.maxPrefetch, 'maxPrefetch', defaultPrefetch(concurrency, isRemote), 0, 10_000),
+    pollMs: duration(options.poll, 'poll', pollMs, 1),
+    maxPrefetch: count(options.maxPrefetch, 'maxPrefetch', defaultPrefetch(concurrency, remote), 0, 10_000),
     maxTimeoutMs: options.timeout === undefined ? Number.POSITIVE_INFINITY : duration(options.timeout, 'timeout', 0, 1),
     maxJobs:
       options.maxJobs === undefined

@@ -23,6 +23,8 @@ export interface Capabilities {
   readonly push: boolean
   /** The database works in a process of its own: while a call is under way, this one can run handlers. */
   readonly remote: boolean
+  /** How often, in milliseconds, a worker looks for jobs beneath the hints when it is not told. */
+  readonly pollMs: number
 }
 
 /** The latest schema version this code knows, and the one the store has (0: no tables yet). */

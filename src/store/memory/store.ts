@@ -42,6 +42,7 @@ class MemoryStore implements Store {
     transactions: false,
     push: true,
     remote: false,
+    pollMs: 250,
   } as const
   readonly jobs: JobsFacet
   readonly queues: QueuesFacet

@@ -9,7 +9,7 @@ import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../co
 import { bytesOfAll } from '../sql/read.ts'
 import { BYTES_FIELD, type Columns, int, isInt, tagsOrNull, text } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
-import { pendingQueues } from './stepwise.ts'
+import { pendingQueues, type QueueEnds } from './stepwise.ts'
 
 /** What a claim came to. */
 export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'> & {
@@ -43,20 +43,25 @@ export const CLAIM_STATEMENTS = { CANDIDATES, LEAVE, TAKE } as const
 /** A claim that gave nothing. */
 export const NOTHING_CLAIMED: Claimed = { claimed: [], more: false, unreadable: [], bound: [] }
 
-/** Gives pending jobs to a worker. `turn`: with which queue a claim over all begins; `paused`: queues that give nothing. */
-export async function claim(
-  tx: Transaction,
-  request: ClaimRequest,
-  turn: number,
-  paused: ReadonlySet<string>,
-): Promise<Claimed> {
+/** What a claim goes by. */
+export interface ClaimTerms {
+  /** With which queue a claim over all begins. */
+  readonly turn: number
+  /** Queues that give nothing. */
+  readonly paused: ReadonlySet<string>
+  /** The first and the last queue that has something, when they were looked for a moment ago. */
+  readonly ends?: QueueEnds
+}
+
+/** Gives pending jobs to a worker. */
+export async function claim(tx: Transaction, request: ClaimRequest, terms: ClaimTerms): Promise<Claimed> {
   const taken: Columns[] = []
   const writes: Promise<unknown>[] = []
   const unfinished = new Set<string>()
   const asked = new Set<string>()
   let bytes = 0
   let isCut = false
-  for (const share of await sharesOf(tx, request, turn, paused)) {
+  for (const share of await sharesOf(tx, request, terms)) {
     const max = Math.min(share.max, request.limit - taken.length)
     // A queue that gave less than it was asked for has no more.
     if (max <= 0 || (asked.has(share.queue) && !unfinished.has(share.queue))) continue
@@ -148,8 +153,7 @@ function claimedJob(row: Columns, payload: Uint8Array): ClaimedJob | null {
 async function sharesOf(
   tx: Transaction,
   request: ClaimRequest,
-  turn: number,
-  paused: ReadonlySet<string>,
+  { turn, paused, ends }: ClaimTerms,
 ): Promise<readonly QueueShare[]> {
   if (request.queues !== 'all') {
     const open = request.queues.filter((share) => !paused.has(share.queue))
@@ -157,7 +161,7 @@ async function sharesOf(
     const pending = new Set(await pendingQueues(tx))
     return open.filter((share) => pending.has(share.queue))
   }
-  const names = (await pendingQueues(tx)).filter((name) => !paused.has(name))
+  const names = (await pendingQueues(tx, ends)).filter((name) => !paused.has(name))
   if (names.length === 0) return []
   const start = turn % names.length
   const order = [...names.slice(start), ...names.slice(0, start)]

@@ -21,6 +21,11 @@ const MAX_RESTARTS = 50
  */
 const BEGIN = 'SET autocommit = 0'
 const COMMIT = 'SET autocommit = 1'
+/** `BEGIN`, and the store's time, no earlier than $1, for statements in which it stands as `STORED_NOW`. */
+const BEGIN_AT = `SET autocommit = 0, @millrace_now = CAST(GREATEST(?, ${SERVER_NOW}) AS SIGNED)`
+const BEGIN_AT_OWN = 'SET autocommit = 0, @millrace_now = CAST(? AS SIGNED)'
+/** The time of a transaction of `transactUnasked`, in its statements. */
+export const STORED_NOW = '@millrace_now'
 const UNPREPARED = /^(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) row_guard$/
 
 /** What a transaction asks first; the time is the first column of the first row. */
@@ -89,12 +94,34 @@ export class MysqlDatabase implements Database {
   }
 
   /** `transact` with another first question than that for the time. */
-  async transactOpening<T>(opening: Opening, fn: (tx: OpenedTransaction) => Promise<T>, isUrgent: boolean): Promise<T> {
+  transactOpening<T>(opening: Opening, fn: (tx: OpenedTransaction) => Promise<T>, isUrgent: boolean): Promise<T> {
     const known = new Set<string>()
+    const begin = async (connection: Connection, restarts: number) => {
+      const [, { now, rows }] = await Promise.all([connection.run(BEGIN), this.#openOn(connection, opening)])
+      return { ...this.sessionOn(connection), now, opening: rows, known, restarts }
+    }
+    return this.#repeat(begin, fn, isUrgent)
+  }
+
+  /** A transaction that need not know the time: it stays on the server, as `STORED_NOW`, which saves a round trip. */
+  transactUnasked<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
+    const begin = async (connection: Connection) => {
+      if (this.#clock === undefined) await connection.execute(BEGIN_AT, [this.#lastNow])
+      else await connection.execute(BEGIN_AT_OWN, [this.#saw(this.#clock.now())])
+      return this.sessionOn(connection)
+    }
+    return this.#repeat(begin, fn, false)
+  }
+
+  async #repeat<S, T>(
+    begin: (connection: Connection, restarts: number) => Promise<S>,
+    fn: (session: S) => Promise<T>,
+    isUrgent: boolean,
+  ): Promise<T> {
     let conflicts = 0
     for (let restarts = 0; ; restarts++) {
       const outcome = await this.pool.use(
-        (c) => this.#attempt(c, opening, fn, known, restarts, conflicts < MAX_CONFLICTS),
+        (c) => this.#attempt(c, (on) => begin(on, restarts), fn, restarts, conflicts < MAX_CONFLICTS),
         isUrgent,
       )
       if ('value' in outcome) return outcome.value
@@ -104,19 +131,18 @@ export class MysqlDatabase implements Database {
     }
   }
 
-  async #attempt<T>(
+  async #attempt<S, T>(
     connection: Connection,
-    opening: Opening,
-    fn: (tx: OpenedTransaction) => Promise<T>,
-    known: Set<string>,
+    begin: (connection: Connection) => Promise<S>,
+    fn: (session: S) => Promise<T>,
     restarts: number,
     mayRepeat: boolean,
   ): Promise<{ readonly value: T } | { readonly again: 'conflict' | 'restart' | 'lost' }> {
     let hasBegun = false
     try {
-      const [, { now, rows }] = await Promise.all([connection.run(BEGIN), this.#openOn(connection, opening)])
+      const session = await begin(connection)
       hasBegun = true
-      const value = await fn({ ...this.sessionOn(connection), now, opening: rows, known, restarts })
+      const value = await fn(session)
       await connection.run(COMMIT)
       return { value }
     } catch (error) {

@@ -12,15 +12,20 @@ import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
 import type { SqlValue, Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
 import { type Claimed, claim, NOTHING_CLAIMED } from './claim.ts'
-import type { MysqlDatabase, Opening } from './database.ts'
+import type { MysqlDatabase, OpenedTransaction, Opening } from './database.ts'
+import { bytesOf, PENDING_ENDS, type QueueEnd } from './stepwise.ts'
 
 /** The time, this worker's jobs that are asked to stop, and the paused queues. */
 const LOOK =
-  'SELECT NOW_SQL AS now, NULL AS id, NULL AS epoch UNION ALL SELECT 1, id, epoch FROM millrace_job ' +
-  'FORCE INDEX (job_due) WHERE phase = 4 AND worker_id = $1 UNION ALL SELECT 2, name, 0 FROM millrace_queue ' +
+  'SELECT NOW_SQL AS now, NULL AS id, NULL AS epoch, NULL AS data UNION ALL SELECT 1, id, epoch, NULL FROM millrace_job ' +
+  'FORCE INDEX (job_due) WHERE phase = 4 AND worker_id = $1 UNION ALL SELECT 2, name, 0, NULL FROM millrace_queue ' +
   'WHERE paused_at IS NOT NULL'
-/** The same, and whether anything at all is pending. */
-const LOOK_IDLE = `${LOOK} UNION ALL (SELECT 3, queue_key, 0 FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1)`
+/** The same, and the first and the last queue that has something pending. */
+const LOOK_FOR_ALL = `${LOOK} UNION ALL (SELECT 3, j.queue, 0, r.queue_key ${PENDING_ENDS} LIMIT 1) UNION ALL (SELECT 4, j.queue, 0, r.queue_key ${PENDING_ENDS} DESC LIMIT 1)`
+/** The same as the first, whether anything at all is pending, and how many hints there were. */
+const LOOK_IDLE =
+  `${LOOK} UNION ALL (SELECT 3, id, 0, NULL FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) ` +
+  'UNION ALL SELECT 5, NULL, count, NULL FROM millrace_signal WHERE id = 1'
 const SETTLED =
   "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]', epoch BIGINT PATH '$[1]', run_ms BIGINT PATH '$[2]', " +
   "start BIGINT PATH '$[3]', length BIGINT PATH '$[4]')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = v.id"
@@ -46,36 +51,43 @@ const REMOVE =
   'FORCE INDEX (PRIMARY) ON j.id = v.id'
 
 /** The statements whose plans the tests assert. */
-export const EXCHANGE_STATEMENTS = { LOOK, LOOK_IDLE, ARCHIVE, FORGET, REMEMBER, REMOVE } as const
+export const EXCHANGE_STATEMENTS = { LOOK, LOOK_FOR_ALL, LOOK_IDLE, ARCHIVE, FORGET, REMEMBER, REMOVE } as const
 
-/** How a row of `LOOK_IDLE` begins that tells of a pending job. */
-const HAS_PENDING = 3
+/** What a row of a look tells, by its first number. */
+const ROW = { cancelling: 1, paused: 2, first: 3, last: 4, hints: 5 } as const
 const NOTHING: readonly never[] = []
 
 /** Thrown inside a transaction: something among what is settled is not plain. */
 class NotPlain extends Error {}
 
+/** What an exchange learns beside what it was made for. */
+export interface ExchangeNews {
+  /** A claim is answered. `isEnough`: it got all that it asked for, and there is more. */
+  found(isEnough: boolean): void
+  /** How many hints there were, and the id of a job that may be claimed. */
+  saw(count: number, head: string | null): void
+}
+
 /** The exchange of one store. */
 export class Exchange {
   readonly #db: MysqlDatabase
-  readonly #onFound: (isEnough: boolean) => void
+  readonly #on: ExchangeNews
   /** Running jobs that had dependents or a unique key when they were claimed here. */
   readonly #bound = new Set<string>()
   #turn = 0
   /** The last claim found nothing: the next one looks before it begins a transaction. */
   #isIdle = false
 
-  /** `onFound`: a claim is answered; told whether it got all that it asked for. */
-  constructor(db: MysqlDatabase, onFound: (isEnough: boolean) => void) {
+  constructor(db: MysqlDatabase, on: ExchangeNews) {
     this.#db = db
-    this.#onFound = onFound
+    this.#on = on
   }
 
   async run(request: ExchangeRequest): Promise<ExchangeResult> {
     const result = await this.#run(request)
     for (const { id } of request.settle) this.#bound.delete(id)
     if (request.settle.length > 0) this.#db.hint()
-    if (request.claim !== undefined) this.#onFound(result.claimed.length > 0 && result.more)
+    if (request.claim !== undefined) this.#on.found(result.claimed.length > 0 && result.more)
     return result
   }
 
@@ -97,7 +109,10 @@ export class Exchange {
     }
     if (request.settle.length === 0 && this.#isIdle) {
       const { now, rows } = await this.#db.look({ statement: LOOK_IDLE, params: [request.workerId] }, true)
-      if (rows.every((row) => int(row[0]) !== HAS_PENDING)) {
+      const head = rowOf(rows, ROW.first)
+      const hints = rowOf(rows, ROW.hints)
+      if (hints !== undefined) this.#on.saw(int(hints[2]), head === undefined ? null : text(head[1]))
+      if (head === undefined) {
         return { settled: NOTHING, claimed: NOTHING, more: false, cancelling: leasesIn(rows, NOTHING), now }
       }
     }
@@ -122,7 +137,7 @@ export class Exchange {
       lookOf(request),
       async (tx) => {
         const settled = request.settle.length === 0 ? NOTHING : await settle(request, tx)
-        const claimed = await this.#claim(request, tx, pausedIn(tx.opening))
+        const claimed = await this.#claim(request, tx)
         if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)
         return { settled, claimed, cancelling: leasesIn(tx.opening, request.settle), now: tx.now }
       },
@@ -135,11 +150,13 @@ export class Exchange {
   }
 
   /** What is locked for a moment by somebody who then leaves it is passed over: where nothing was found it is looked once more. */
-  async #claim({ claim: asked }: ExchangeRequest, tx: Transaction, paused: ReadonlySet<string>): Promise<Claimed> {
+  async #claim({ claim: asked }: ExchangeRequest, tx: OpenedTransaction): Promise<Claimed> {
     if (asked === undefined || asked.limit <= 0 || asked.names.length === 0) return NOTHING_CLAIMED
     const turn = this.#turn++
-    const claimed = await claim(tx, asked, turn, paused)
-    return claimed.claimed.length + claimed.unreadable.length > 0 ? claimed : claim(tx, asked, turn, paused)
+    const paused = pausedIn(tx.opening)
+    const ends = { first: endIn(tx.opening, ROW.first), last: endIn(tx.opening, ROW.last) }
+    const claimed = await claim(tx, asked, { turn, paused, ends })
+    return claimed.claimed.length + claimed.unreadable.length > 0 ? claimed : claim(tx, asked, { turn, paused })
   }
 
   #isPlain({ settle }: ExchangeRequest): boolean {
@@ -151,8 +168,17 @@ export class Exchange {
   }
 }
 
-function lookOf({ workerId }: ExchangeRequest): Opening {
-  return { statement: LOOK, params: [workerId] }
+function lookOf({ workerId, claim: asked }: ExchangeRequest): Opening {
+  return { statement: asked?.queues === 'all' ? LOOK_FOR_ALL : LOOK, params: [workerId] }
+}
+
+function rowOf(rows: readonly Columns[], kind: number): Columns | undefined {
+  return rows.slice(1).find((row) => int(row[0]) === kind)
+}
+
+function endIn(rows: readonly Columns[], kind: number): QueueEnd | undefined {
+  const row = rowOf(rows, kind)
+  return row === undefined ? undefined : { queue: text(row[1]), key: bytesOf(row[3]) }
 }
 
 async function settlePlain({ settle, workerId }: ExchangeRequest, tx: Transaction): Promise<readonly SettleResult[]> {
@@ -220,12 +246,12 @@ async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[
 }
 
 function leasesIn(rows: readonly Columns[], settled: readonly Lease[]): readonly Lease[] {
-  const leases = rows.slice(1).filter((row) => int(row[0]) === 1)
+  const leases = rows.slice(1).filter((row) => int(row[0]) === ROW.cancelling)
   if (leases.length === 0) return NOTHING
   const gone = new Set(settled.map(({ id }) => id))
   return leases.map((row) => ({ id: text(row[1]), epoch: int(row[2]) })).filter(({ id }) => !gone.has(id))
 }
 
 function pausedIn(rows: readonly Columns[]): ReadonlySet<string> {
-  return new Set(rows.slice(1).flatMap((row) => (int(row[0]) === 2 ? [text(row[1])] : [])))
+  return new Set(rows.slice(1).flatMap((row) => (int(row[0]) === ROW.paused ? [text(row[1])] : [])))
 }

@@ -12,7 +12,7 @@ import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
 import { BYTES_FIELD, INLINE_BYTES, int, liveState, STATE, tagsText, text } from '../sql/rows.ts'
 import { Restart, rowsJson, type Session, type Transaction } from '../sql/session.ts'
 import { INSERT_BYTES } from '../sql/write.ts'
-import type { MysqlDatabase } from './database.ts'
+import { type MysqlDatabase, STORED_NOW } from './database.ts'
 import { queueKey } from './dialect.ts'
 import { codeOf, isConstraint, isDuplicate } from './errors.ts'
 
@@ -35,12 +35,12 @@ const INSERT_JOBS =
   "tags LONGTEXT CHARACTER SET utf8mb4 PATH '$[13]')) v"
 // Jobs that differ in id and payload alone, as those of one busy producer do: what they share is read once.
 const INSERT_JOBS_ALIKE =
-  'INSERT INTO millrace_job (id, name, queue, priority, state, run_at, created_at, version, payload) SELECT v.id, $3, $4, $5, ' +
-  "2, $2, $2, $6, SUBSTR($7, v.start, v.length) FROM JSON_TABLE($1, '$[*]' COLUMNS (" +
+  'INSERT INTO millrace_job (id, name, queue, priority, state, run_at, created_at, version, payload) SELECT v.id, $2, $3, $4, ' +
+  `2, ${STORED_NOW}, ${STORED_NOW}, $5, SUBSTR($6, v.start, v.length) FROM JSON_TABLE($1, '$[*]' COLUMNS (` +
   "id VARBINARY(255) PATH '$[0]' ERROR ON ERROR, start BIGINT PATH '$[1]', length BIGINT PATH '$[2]')) v"
 const INSERT_READY_ALIKE =
-  'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) SELECT 2, QUEUE($4), $5, $2, v.id, $3, ' +
-  "NULL FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v"
+  `INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) SELECT 2, QUEUE($3), $4, ${STORED_NOW}, ` +
+  "v.id, $2, NULL FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v"
 const INSERT_READY =
   'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) SELECT v.state, ' +
   "coalesce(v.queue_key, v.queue), v.place, v.run_at, v.id, v.name, v.expires_at FROM JSON_TABLE($1, '$[*]' COLUMNS (" +
@@ -110,14 +110,15 @@ function insertPlain(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<readon
   const refusals = jobs.map(refusalOf)
   const good = refusals.some((refusal) => refusal !== null) ? jobs.filter((_, i) => refusals[i] === null) : jobs
   if (new Set(good.map(({ id }) => id)).size < good.length) throw new Taken('an id stands twice')
-  return db.transact(async (tx) => {
+  const isAlike = areAlike(good)
+  const write = async (session: Session, now: number) => {
     const mayHaveEnded = good.some((job) => job.fresh !== true)
     const [states, newest] = await Promise.all([
-      writePlain(tx, good, tx.now),
-      mayHaveEnded ? tx.query(NEWEST_ENDED).then(({ rows }) => text(rows[0]?.[0])) : '',
+      isAlike ? writeAlike(session, good) : writePlain(session, good, now),
+      mayHaveEnded ? session.query(NEWEST_ENDED).then(({ rows }) => text(rows[0]?.[0])) : '',
     ])
     if (good.some(({ id }) => id <= newest)) {
-      const ended = await tx.query(ENDED, [JSON.stringify(good.map(({ id }) => [id]))])
+      const ended = await session.query(ENDED, [JSON.stringify(good.map(({ id }) => [id]))])
       if (int(ended.rows[0]?.[0]) > 0) throw new Taken('an id has ended')
     }
     let at = 0
@@ -126,14 +127,13 @@ function insertPlain(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<readon
       if (refusal !== null) return { status: 'refused', id: job.id, code: 'STORE_CONSTRAINT', message: refusal }
       return { status: 'created', id: job.id, state: liveState(states[at++]) }
     })
-  })
+  }
+  return isAlike ? db.transactUnasked((session) => write(session, 0)) : db.transact((tx) => write(tx, tx.now))
 }
 
 /** Writes rows that nobody has; returns the state of each. */
 async function writePlain(session: Session, jobs: readonly NewJob[], now: number): Promise<readonly number[]> {
-  const [first] = jobs
-  if (first === undefined) return []
-  if (areAlike(jobs)) return writeAlike(session, jobs, first, now)
+  if (jobs.length === 0) return []
   const large = jobs.filter((job) => job.payload.byteLength > INLINE_BYTES)
   const inline: Uint8Array[] = []
   const states: number[] = []
@@ -167,12 +167,11 @@ async function writePlain(session: Session, jobs: readonly NewJob[], now: number
   return states
 }
 
-async function writeAlike(
-  session: Session,
-  jobs: readonly NewJob[],
-  { name, queue, priority, version }: NewJob,
-  now: number,
-): Promise<readonly number[]> {
+/** Writes rows that differ in id and payload alone, in a transaction that has its time on the server. */
+async function writeAlike(session: Session, jobs: readonly NewJob[]): Promise<readonly number[]> {
+  const [first] = jobs
+  if (first === undefined) return []
+  const { name, queue, priority, version } = first
   let start = 1
   const rows = jobs.map(({ id, payload: { byteLength } }) => {
     start += byteLength
@@ -181,8 +180,8 @@ async function writeAlike(
   const json = JSON.stringify(rows)
   const payloads = Buffer.concat(jobs.map((job) => job.payload))
   await Promise.all([
-    session.query(INSERT_JOBS_ALIKE, [json, now, name, queue, priority, version, payloads]),
-    session.query(INSERT_READY_ALIKE, [json, now, name, queue, 100 - priority]),
+    session.query(INSERT_JOBS_ALIKE, [json, name, queue, priority, version, payloads]),
+    session.query(INSERT_READY_ALIKE, [json, name, queue, 100 - priority]),
   ])
   return jobs.map(() => STATE.pending)
 }

@@ -30,11 +30,10 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
     'SELECT id FROM millrace_job FORCE INDEX (job_expiry) WHERE expires_at <= $1 AND state <> 3 ' +
       'ORDER BY expires_at, id LIMIT $2',
   ],
-  [DUE_STATEMENTS.NEXT_RUN, 'SELECT min(due_at) FROM millrace_job WHERE phase = 1'],
   [
-    DUE_STATEMENTS.NEXT_EXPIRY,
-    'SELECT expires_at FROM millrace_job FORCE INDEX (job_expiry) WHERE expires_at IS NOT NULL AND state <> 3 ' +
-      'ORDER BY expires_at LIMIT 1',
+    DUE_STATEMENTS.NEXT,
+    'SELECT min(due_at) FROM millrace_job WHERE phase = 1 UNION ALL (SELECT expires_at FROM millrace_job ' +
+      'FORCE INDEX (job_expiry) WHERE expires_at IS NOT NULL AND state <> 3 ORDER BY expires_at LIMIT 1)',
   ],
   [
     DUE_STATEMENTS.BLOCKED,

@@ -8,9 +8,13 @@ import type { Columns } from '../sql/rows.ts'
 import { int } from '../sql/rows.ts'
 import type { Session, SqlResult, SqlValue } from '../sql/session.ts'
 
-const FIRST_QUEUE =
-  'SELECT r.queue_key AS data, j.queue FROM millrace_ready r FORCE INDEX (PRIMARY) STRAIGHT_JOIN millrace_job j FORCE INDEX ' +
-  '(PRIMARY) ON j.id = r.id WHERE r.state = $1 ORDER BY r.queue_key LIMIT 1'
+const OF_QUEUES =
+  'FROM millrace_ready r FORCE INDEX (PRIMARY) STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = r.id ' +
+  'WHERE r.state = $1 ORDER BY r.queue_key'
+// allow sql: a constant of this file
+const FIRST_QUEUE = `SELECT r.queue_key AS data, j.queue ${OF_QUEUES} LIMIT 1`
+/** What ends a statement that looks for the first queue with pending jobs, or, with `DESC` behind it, for the last. */
+export const PENDING_ENDS = OF_QUEUES.replace('$1', '2')
 const NEXT_QUEUE = FIRST_QUEUE.replace('$1 ', '$1 AND r.queue_key > $2 ')
 const FIRST_ARCHIVED =
   'SELECT queue_key AS data, queue FROM millrace_archive FORCE INDEX (archive_finished) ORDER BY queue_key LIMIT 1'
@@ -29,9 +33,32 @@ export const STEPWISE: ReadonlyMap<string, Step> = new Map<string, Step>([
   [QUEUE_STATEMENTS.OLDEST, oldest],
 ])
 
-/** The queues that have pending jobs, by their names. */
-export async function pendingQueues(session: Session): Promise<readonly string[]> {
-  return (await waiting(session, [2])).map(String).sort()
+/** A queue that has pending jobs, and its key. */
+export interface QueueEnd {
+  readonly queue: string
+  readonly key: Uint8Array
+}
+
+/** The first and the last queue that has pending jobs, when they were looked for before. */
+export interface QueueEnds {
+  readonly first: QueueEnd | undefined
+  readonly last: QueueEnd | undefined
+}
+
+/** The queues that have pending jobs, by their names. Costs a round trip for each, but for those in `ends`. */
+export async function pendingQueues(session: Session, ends?: QueueEnds): Promise<readonly string[]> {
+  if (ends === undefined) return (await waiting(session, [2])).map(String).sort()
+  const { first, last } = ends
+  if (first === undefined || last === undefined) return []
+  const names = new Set([first.queue, last.queue])
+  let key = first.key
+  while (Buffer.compare(key, last.key) < 0) {
+    const row = (await session.query(NEXT_QUEUE, [2, key])).rows[0]
+    if (row === undefined) break
+    key = keyOf(row)
+    names.add(String(row[1]))
+  }
+  return [...names].sort()
 }
 
 async function waiting(session: Session, states: readonly number[]): Promise<readonly SqlValue[]> {
@@ -68,7 +95,12 @@ async function oldest(session: Session, [queue = null]: readonly SqlValue[]): Pr
 }
 
 function keyOf(row: Columns): Uint8Array {
-  return row[0] instanceof Uint8Array ? row[0] : Buffer.from(String(row[0]))
+  return bytesOf(row[0])
+}
+
+/** A key as the server compares it. */
+export function bytesOf(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : Buffer.from(String(value))
 }
 
 function found(values: readonly SqlValue[]): SqlResult {

@@ -46,13 +46,14 @@ export function createMysqlStore(options: MysqlOptions): Store {
 
 class MysqlStore implements Store {
   readonly description: string
-  /** Wake hints are found by polling, within a quarter of a second. */
+  /** Wake hints are found by polling, within a quarter of a second; so is what is pending, at a fifth of the cost of a worker's look. */
   readonly capabilities: Capabilities = {
     persistent: true,
     processes: true,
     transactions: true,
     push: true,
     remote: true,
+    pollMs: 1_000,
   }
   readonly jobs: JobsFacet
   readonly queues: QueuesFacet
@@ -68,7 +69,7 @@ class MysqlStore implements Store {
     this.#steps = [...STEPS, ...later]
     const wake: Wake = new Wake(() => db)
     const db = new MysqlDatabase(mysqlSettings(url), clock, () => wake.hint())
-    const exchange = new Exchange(db, (isEnough) => wake.found(isEnough))
+    const exchange = new Exchange(db, wake)
     this.#db = db
     this.#wake = wake
     this.description = db.pool.where

@@ -1,6 +1,7 @@
 /**
  * Wake hints between processes. There is nothing to listen to on these servers, so one row counts the hints, and whoever
- * listens reads it: every 3 ms for half a second after something happened, then less and less often, down to each 250 ms. While
+ * listens reads it, and which job is first in line, which is there a commit earlier: every 3 ms for half a second after something
+ * happened, then less and less often, down to each 250 ms; a look of the worker's own tells as much, and counts as a poll. While
  * claims find all they ask for, hints tell a worker nothing new, and it is read each 50 ms, which is as late as others send them
  * under load: of four busy workers' time a tenth went into reading it.
  *
@@ -8,10 +9,10 @@
  * that follow within 8 to 50 ms become one. Our own are not told from others': a listener that hears itself looks once in vain.
  */
 import { Debounce } from '../sql/debounce.ts'
-import { int } from '../sql/rows.ts'
+import { int, textOrNull } from '../sql/rows.ts'
 import type { MysqlDatabase } from './database.ts'
 
-const FIRST_POLL_MS = 3
+const FIRST_POLL_MS = 2
 /** How long it is asked that often after something happened. */
 const EAGER_MS = 500
 const LAST_POLL_MS = 250
@@ -19,7 +20,9 @@ const LAST_POLL_MS = 250
 const BUSY_POLL_MS = 50
 const GROWTH = 1.2
 const TELL = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1'
-const ASK = 'SELECT count FROM millrace_signal WHERE id = 1'
+const ASK =
+  'SELECT count, (SELECT id FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) AS id ' +
+  'FROM millrace_signal WHERE id = 1'
 
 /** Tells and hears hints on one database. */
 export class Wake {
@@ -34,6 +37,8 @@ export class Wake {
   /** Until then claims are known to find enough. */
   #busyUntil = 0
   #count: number | undefined
+  /** The job that was first in line at the last poll. */
+  #head: string | null = null
   #asking: Promise<void> | undefined
 
   constructor(db: () => MysqlDatabase) {
@@ -64,6 +69,12 @@ export class Wake {
     const wasBusy = this.#busyUntil > performance.now()
     this.#busyUntil = isEnough ? performance.now() + BUSY_POLL_MS : 0
     if (wasBusy && !isEnough) this.#hurry()
+  }
+
+  /** An exchange saw what a poll would: the next poll waits its time from now. */
+  saw(count: number, head: string | null): void {
+    if (this.#poll !== undefined) this.#askLater()
+    this.#heard(count, head)
   }
 
   /** Calls `onWake` after hints of other connections until the returned function is called. */
@@ -104,6 +115,15 @@ export class Wake {
     if (!isBusy && performance.now() > this.#eagerUntil) this.#pollMs = Math.min(LAST_POLL_MS, this.#pollMs * GROWTH)
   }
 
+  #heard(count: number, head: string | null): void {
+    const isNews = (this.#count !== undefined && this.#count !== count) || (head !== null && head !== this.#head)
+    this.#count = count
+    this.#head = head
+    if (!isNews) return
+    this.#rouse()
+    for (const listener of this.#listeners) listener()
+  }
+
   #tell(): void {
     // A hint that cannot be sent is lost: the poll finds what it was about.
     void this.#db()
@@ -112,17 +132,11 @@ export class Wake {
   }
 
   async #ask(): Promise<void> {
-    let count: number
     try {
-      count = await this.#db().read(async (session) => int((await session.query(ASK)).rows[0]?.[0]))
+      const { rows } = await this.#db().read((session) => session.query(ASK))
+      this.#heard(int(rows[0]?.[0]), textOrNull(rows[0]?.[1] ?? null))
     } catch {
       // Out of reach for now: asked again later, less and less often.
-      return
     }
-    const before = this.#count
-    this.#count = count
-    if (before === undefined || before === count) return
-    this.#rouse()
-    for (const listener of this.#listeners) listener()
   }
 }

@@ -73,6 +73,7 @@ class PostgresStore implements Store {
       transactions: true,
       push: settings.pooler === 'none',
       remote: true,
+      pollMs: 250,
     }
     const jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),

@@ -86,7 +86,14 @@ class SqliteStore implements Store {
     this.#watch = new WalWatch(connection)
     const isFile = connection.path !== ':memory:'
     this.description = `sqlite ${connection.path}`
-    this.capabilities = { persistent: isFile, processes: isFile, transactions: isFile, push: isFile, remote: false }
+    this.capabilities = {
+      persistent: isFile,
+      processes: isFile,
+      transactions: isFile,
+      push: isFile,
+      remote: false,
+      pollMs: 250,
+    }
     this.jobs = jobsFacet(connection)
     this.queues = queuesFacet(connection)
     this.state = stateFacet(connection)
