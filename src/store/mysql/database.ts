@@ -9,6 +9,7 @@ import { isConflict, isLost, translateError } from './errors.ts'
 import { describeTarget, type MysqlSettings } from './options.ts'
 import { keepingReady } from './ready.ts'
 import { STEPWISE } from './stepwise.ts'
+import { Turns } from './turns.ts'
 
 /** The server's clock in milliseconds. */
 const SERVER_NOW = "CAST(timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(3)) DIV 1000 AS SIGNED)"
@@ -47,6 +48,7 @@ export class MysqlDatabase implements Database {
   readonly settings: MysqlSettings
   readonly #clock: Clock | undefined
   readonly #onHint: () => void
+  readonly #turns: Turns
   #lastNow = 0
 
   /** `clock`: for tests, instead of the server's. */
@@ -54,6 +56,7 @@ export class MysqlDatabase implements Database {
     this.settings = settings
     this.pool = poolOf(settings)
     this.#clock = clock
+    this.#turns = new Turns(settings.target.database)
     this.#onHint = onHint
   }
 
@@ -93,10 +96,16 @@ export class MysqlDatabase implements Database {
     return this.transactOpening(ASK_TIME, fn, isUrgent)
   }
 
-  /** `transact` with another first question than that for the time. */
-  transactOpening<T>(opening: Opening, fn: (tx: OpenedTransaction) => Promise<T>, isUrgent: boolean): Promise<T> {
+  /** `transact` with another first question than that for the time. `takesTurn`: it makes a large claim. */
+  transactOpening<T>(
+    opening: Opening,
+    fn: (tx: OpenedTransaction) => Promise<T>,
+    isUrgent: boolean,
+    takesTurn = false,
+  ): Promise<T> {
     const known = new Set<string>()
     const begin = async (connection: Connection, restarts: number) => {
+      if (takesTurn) await this.#turns.take(connection)
       const [, { now, rows }] = await Promise.all([connection.run(BEGIN), this.#openOn(connection, opening)])
       return { ...this.sessionOn(connection), now, opening: rows, known, restarts }
     }
@@ -155,6 +164,8 @@ export class MysqlDatabase implements Database {
       if (error instanceof Restart && restarts < MAX_RESTARTS) return { again: 'restart' }
       if (isConflict(error) && mayRepeat) return { again: 'conflict' }
       throw error
+    } finally {
+      this.#turns.leave(connection)
     }
   }
 

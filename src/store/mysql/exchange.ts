@@ -55,6 +55,8 @@ export const EXCHANGE_STATEMENTS = { LOOK, LOOK_FOR_ALL, LOOK_IDLE, ARCHIVE, FOR
 
 /** What a row of a look tells, by its first number. */
 const ROW = { cancelling: 1, paused: 2, first: 3, last: 4, hints: 5 } as const
+/** Claims from here on take turns. */
+const LARGE_CLAIM = 64
 const NOTHING: readonly never[] = []
 
 /** Thrown inside a transaction: something among what is settled is not plain. */
@@ -142,6 +144,7 @@ export class Exchange {
         return { settled, claimed, cancelling: leasesIn(tx.opening, request.settle), now: tx.now }
       },
       true,
+      (request.claim?.limit ?? 0) >= LARGE_CLAIM,
     )
     for (const id of done.claimed.bound) this.#bound.add(id)
     const { claimed, more } = done.claimed

@@ -18,6 +18,8 @@ const EAGER_MS = 500
 const LAST_POLL_MS = 250
 /** Between two polls while the claims of this process find enough. */
 const BUSY_POLL_MS = 50
+/** For so long a claim that found enough tells that the next one will. */
+const BUSY_MS = 500
 const GROWTH = 1.2
 const TELL = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1'
 const ASK =
@@ -67,7 +69,7 @@ export class Wake {
   /** A claim is answered. `isEnough`: it got all that it asked for, and there is more. */
   found(isEnough: boolean): void {
     const wasBusy = this.#busyUntil > performance.now()
-    this.#busyUntil = isEnough ? performance.now() + BUSY_POLL_MS : 0
+    this.#busyUntil = isEnough ? performance.now() + BUSY_MS : 0
     if (wasBusy && !isEnough) this.#hurry()
   }
 
