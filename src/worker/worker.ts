@@ -17,6 +17,7 @@ import { answeredWithin, Contact, unanswered } from './contact.ts'
 import { Exchanges } from './exchanges.ts'
 import { Executor } from './executor.ts'
 import { Fetcher } from './fetcher.ts'
+import { keepYoungSmall, RestCollector } from './memory.ts'
 import type { WorkerSettings } from './options.ts'
 import { Reporter } from './reporter.ts'
 import { Settler } from './settler.ts'
@@ -52,6 +53,7 @@ export class Worker implements Service {
   readonly #attempts: Attempts
   readonly #contact: Contact
   readonly #exchanges: Exchanges
+  readonly #collector: RestCollector | undefined
   #isScheduled = false
   #lastBeatAt: number
   #lookMs = FIRST_LOOK_MS
@@ -79,6 +81,7 @@ export class Worker implements Service {
       onReleased: () => this.wake(),
       onStoreFailed: (operation, error) => this.#contact.failed(operation, error),
     })
+    if (settings.dedicated) this.#collector = new RestCollector(clock, () => this.jobsDone)
     this.#exchanges = new Exchanges({
       ...parts,
       workerId: parts.id,
@@ -113,6 +116,7 @@ export class Worker implements Service {
   }
 
   start(): void {
+    if (this.#parts.settings.dedicated) keepYoungSmall()
     this.#exchanges.isClaiming = true
     this.#schedule()
   }
@@ -185,6 +189,7 @@ export class Worker implements Service {
     this.#exchanges.isClaiming = false
     this.#exchanges.isStopped = true
     this.#cancelPoll?.()
+    this.#collector?.stop()
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
     this.#attempts.leases.stop()
@@ -223,6 +228,7 @@ export class Worker implements Service {
     if (this.isIdle) {
       for (const resolve of this.#idleWaiters.splice(0)) resolve()
       if (this.#drainWaiters.length > 0) void this.#checkDrained()
+      this.#collector?.rested()
     }
     this.#unsubscribe ??= store.wake.subscribe(() => this.wake())
     this.#cancelPoll?.()

@@ -41,7 +41,7 @@ async function work(
 ): Promise<ExitCode> {
   const log = logFormat(options.log)
   const { config } = await context.config()
-  const workerOptions = { ...config.worker, ...given(config, queues, options) }
+  const workerOptions = { dedicated: true, ...config.worker, ...given(config, queues, options) }
   const handlers = await context.handlers()
   if (handlers.length === 0) {
     throw new MillraceError('HANDLER_MISSING', 'no handlers are configured', {
