@@ -35,7 +35,7 @@ const SCENARIOS = {
     const handler = await HANDLERS[options.handler ?? 'plain']()
     await fill()
     await analyze()
-    const figures = await timed(count, () => mill.work([handler], { concurrency, drain: true }).done)
+    const figures = await timed(count, () => mill.work([handler], { concurrency, dedicated: true, drain: true }).done)
     const [completed, pending] = await Promise.all(
       ['completed', 'pending'].map((state) => mill.count({ state }, count + 1)),
     )
@@ -55,7 +55,7 @@ const ROLES = {
   /** Ends at the first job done. */
   async first() {
     mill.on('job.settled', () => console.log('first job done'))
-    await mill.work([noop], { concurrency }).done
+    await mill.work([noop], { concurrency, dedicated: true }).done
   },
   async worker() {
     const tally = new Tally(options)
@@ -63,7 +63,7 @@ const ROLES = {
     const errors = []
     mill.on('store.failed', ({ operation, error }) => errors.push(`${operation}: ${error}`))
     mill.on('lease.lost', ({ jobId }) => errors.push(`lease of ${jobId} lost`))
-    const worker = mill.work([telling(({ at }) => tally.seen(at))], { concurrency })
+    const worker = mill.work([telling(({ at }) => tally.seen(at))], { concurrency, dedicated: true })
     process.on('message', async ({ ask, ms }) => {
       if (ask === 'idleCpu') process.send({ idleCpu: await cpuShare(ms) })
       if (ask === 'stop') {
@@ -87,7 +87,7 @@ const ROLES = {
       ran.push(id)
       lastAt = now()
     })
-    await mill.work([handler], { concurrency, drain: true }).done
+    await mill.work([handler], { concurrency, dedicated: true, drain: true }).done
     await tell({ fleet: { ran, lastAt } })
   },
   /** Calls for some seconds, `width` in flight, `gapMs` between an answer and the next; how long each took. */

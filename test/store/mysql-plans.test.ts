@@ -12,6 +12,7 @@ import { EXCHANGE_STATEMENTS } from '../../src/store/mysql/exchange.ts'
 import { INSERT_STATEMENTS } from '../../src/store/mysql/insert.ts'
 import { STEPWISE } from '../../src/store/mysql/stepwise.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
+import { WAITING_STATEMENTS } from '../../src/store/mysql/waiting.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sql/control.ts'
 import { DUE_STATEMENTS } from '../../src/store/sql/due.ts'
 import { LEASE_STATEMENTS } from '../../src/store/sql/lease.ts'
@@ -59,6 +60,7 @@ await describeOn('mysql', (server) => {
       ...DUE_STATEMENTS,
       ...CONTROL_STATEMENTS,
       ...LEASE_STATEMENTS,
+      ...WAITING_STATEMENTS,
     }
     const faults: string[] = []
     for (const [name, sql] of Object.entries(statements)) {

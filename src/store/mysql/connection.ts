@@ -72,6 +72,11 @@ export class Connection implements Runner {
     }
   }
 
+  /** Its number on the server. */
+  get threadId(): number | undefined {
+    return this.#raw.threadId ?? undefined
+  }
+
   /** Whether a call was made on it before this one. */
   get wasUsed(): boolean {
     return this.idleSince > 0

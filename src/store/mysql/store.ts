@@ -46,7 +46,7 @@ export function createMysqlStore(options: MysqlOptions): Store {
 
 class MysqlStore implements Store {
   readonly description: string
-  /** Wake hints are found by polling, within a quarter of a second; so is what is pending, at a fifth of the cost of a worker's look. */
+  /** Hints are waited for on the server, or polled for each 300 ms at least; so is what is pending, at less than a worker's look costs. */
   readonly capabilities: Capabilities = {
     persistent: true,
     processes: true,
@@ -109,7 +109,8 @@ class MysqlStore implements Store {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#wake.close(), this.#db.pool.close()])
+    await this.#wake.close()
+    await this.#db.pool.close()
   }
 
   time(): Promise<number> {

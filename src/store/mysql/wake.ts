@@ -1,9 +1,10 @@
 /**
- * Wake hints between processes. There is nothing to listen to on these servers, so one row counts the hints, and whoever
- * listens reads it, and which job is first in line, which is there a commit earlier: every 3 ms for half a second after something
- * happened, then less and less often, down to each 250 ms; a look of the worker's own tells as much, and counts as a poll. While
- * claims find all they ask for, hints tell a worker nothing new, and it is read each 50 ms, which is as late as others send them
- * under load: of four busy workers' time a tenth went into reading it.
+ * Wake hints between processes. One row counts them, since there is nothing to listen to on these servers, and whoever listens
+ * reads it, and which job is first in line, which is there a commit earlier: each 2 ms for half a second after something happened.
+ * Then the server waits for us (waiting.ts), and sees a change within 40 ms; where it cannot, the row is read less and less often,
+ * down to each 300 ms. A look of the worker's own tells as much. While claims find all they ask for, hints tell a worker nothing
+ * new, and the row is read each 50 ms, which is as late as others send them under load: of four busy workers' time a tenth went
+ * into reading it.
  *
  * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
  * that follow within 8 to 50 ms become one. Our own are not told from others': a listener that hears itself looks once in vain.
@@ -11,16 +12,19 @@
 import { Debounce } from '../sql/debounce.ts'
 import { int, textOrNull } from '../sql/rows.ts'
 import type { MysqlDatabase } from './database.ts'
+import { type News, Waiting } from './waiting.ts'
 
 const FIRST_POLL_MS = 2
 /** How long it is asked that often after something happened. */
 const EAGER_MS = 500
-const LAST_POLL_MS = 250
+const LAST_POLL_MS = 300
 /** Between two polls while the claims of this process find enough. */
 const BUSY_POLL_MS = 50
 /** For so long a claim that found enough tells that the next one will. */
 const BUSY_MS = 500
 const GROWTH = 1.2
+/** A job that was seen before its commit, which tells of no hint, is told of again after so long. */
+const ECHOES_MS = [10, 50, 200]
 const TELL = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1'
 const ASK =
   'SELECT count, (SELECT id FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) AS id ' +
@@ -31,17 +35,18 @@ export class Wake {
   readonly #db: () => MysqlDatabase
   readonly #listeners = new Set<() => void>()
   readonly #debounce = new Debounce(() => this.#tell())
+  #waiting: Waiting | undefined
   #isOpen = false
-  #poll: NodeJS.Timeout | undefined
   #pollMs = FIRST_POLL_MS
-  /** Until then, by `performance.now()`, the polls stay as they are. */
+  /** Until then, by `performance.now()`, something is expected soon. */
   #eagerUntil = 0
   /** Until then claims are known to find enough. */
   #busyUntil = 0
-  #count: number | undefined
-  /** The job that was first in line at the last poll. */
-  #head: string | null = null
-  #asking: Promise<void> | undefined
+  /** What is known, once it was asked for. */
+  #known: News | undefined
+  #listening: Promise<void> | undefined
+  #endSleep: (() => void) | undefined
+  #echoes: readonly NodeJS.Timeout[] = []
 
   constructor(db: () => MysqlDatabase) {
     this.#db = db
@@ -49,14 +54,17 @@ export class Wake {
 
   open(): void {
     this.#isOpen = true
+    this.#waiting = new Waiting(this.#db().settings)
   }
 
   async close(): Promise<void> {
     this.#isOpen = false
     this.#debounce.stop()
-    clearTimeout(this.#poll)
     this.#listeners.clear()
-    await this.#asking
+    this.#endSleep?.()
+    for (const timer of this.#echoes) clearTimeout(timer)
+    await this.#waiting?.close()
+    await this.#listening
   }
 
   /** Tells the others soon. Returns at once. */
@@ -68,31 +76,36 @@ export class Wake {
 
   /** A claim is answered. `isEnough`: it got all that it asked for, and there is more. */
   found(isEnough: boolean): void {
-    const wasBusy = this.#busyUntil > performance.now()
+    const wasBusy = this.#isBusy
     this.#busyUntil = isEnough ? performance.now() + BUSY_MS : 0
     if (wasBusy && !isEnough) this.#hurry()
   }
 
-  /** An exchange saw what a poll would: the next poll waits its time from now. */
+  /** An exchange saw what a poll would. */
   saw(count: number, head: string | null): void {
-    if (this.#poll !== undefined) this.#askLater()
-    this.#heard(count, head)
+    this.#heard({ count, head })
   }
 
   /** Calls `onWake` after hints of other connections until the returned function is called. */
   subscribe(onWake: () => void): () => void {
     this.#listeners.add(onWake)
     this.#hurry()
+    if (this.#isOpen) this.#listening ??= this.#listen()
     return () => {
       this.#listeners.delete(onWake)
     }
   }
 
-  /** Polls often again, since something happened. */
+  get #isBusy(): boolean {
+    return this.#busyUntil > performance.now()
+  }
+
+  /** Something happened: more may follow soon. */
   #hurry(): void {
-    if (this.#busyUntil <= performance.now()) this.#rouse()
-    else if (this.#poll !== undefined) return
-    if (this.#asking === undefined) this.#askLater()
+    if (this.#isBusy) return
+    const wasSlow = this.#pollMs > 2 * FIRST_POLL_MS
+    this.#rouse()
+    if (wasSlow) this.#endSleep?.()
   }
 
   #rouse(): void {
@@ -100,29 +113,61 @@ export class Wake {
     this.#eagerUntil = performance.now() + EAGER_MS
   }
 
-  #askLater(): void {
-    clearTimeout(this.#poll)
-    this.#poll = undefined
-    if (!this.#isOpen || this.#listeners.size === 0) return
-    const isBusy = this.#busyUntil > performance.now()
-    this.#poll = setTimeout(
-      () => {
-        this.#asking = this.#ask().finally(() => {
-          this.#asking = undefined
-          this.#askLater()
-        })
-      },
-      isBusy ? BUSY_POLL_MS : this.#pollMs,
-    ).unref()
-    if (!isBusy && performance.now() > this.#eagerUntil) this.#pollMs = Math.min(LAST_POLL_MS, this.#pollMs * GROWTH)
+  /** Hears hints for as long as there are listeners. */
+  async #listen(): Promise<void> {
+    while (this.#isOpen && this.#listeners.size > 0) {
+      try {
+        await this.#hear()
+      } catch {
+        // Out of reach for now: asked again later, less and less often.
+        await this.#sleep(this.#nextPollMs())
+      }
+    }
+    this.#listening = undefined
   }
 
-  #heard(count: number, head: string | null): void {
-    const isNews = (this.#count !== undefined && this.#count !== count) || (head !== null && head !== this.#head)
-    this.#count = count
-    this.#head = head
-    if (!isNews) return
+  async #hear(): Promise<void> {
+    const rests = !this.#isBusy && performance.now() > this.#eagerUntil
+    if (this.#known !== undefined && rests && this.#waiting?.mayWait === true) {
+      const news = await this.#waiting.wait(this.#known)
+      if (news !== null) this.#heard(news)
+      return
+    }
+    if (this.#known !== undefined) await this.#sleep(this.#isBusy ? BUSY_POLL_MS : this.#nextPollMs())
+    if (!this.#isOpen) return
+    const { rows } = await this.#db().read((session) => session.query(ASK))
+    this.#heard({ count: int(rows[0]?.[0]), head: textOrNull(rows[0]?.[1] ?? null) })
+  }
+
+  #nextPollMs(): number {
+    const ms = this.#pollMs
+    if (performance.now() > this.#eagerUntil) this.#pollMs = Math.min(LAST_POLL_MS, ms * GROWTH)
+    return ms
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms).unref()
+      this.#endSleep = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #heard(news: News): void {
+    const before = this.#known
+    this.#known = news
+    if (before === undefined) return
+    if (news.count === before.count && (news.head === null || news.head === before.head)) return
     this.#rouse()
+    this.#wakeAll()
+    if (news.count !== before.count) return
+    for (const timer of this.#echoes) clearTimeout(timer)
+    this.#echoes = ECHOES_MS.map((ms) => setTimeout(() => this.#wakeAll(), ms).unref())
+  }
+
+  #wakeAll(): void {
     for (const listener of this.#listeners) listener()
   }
 
@@ -131,14 +176,5 @@ export class Wake {
     void this.#db()
       .read((session) => session.query(TELL))
       .catch(() => undefined)
-  }
-
-  async #ask(): Promise<void> {
-    try {
-      const { rows } = await this.#db().read((session) => session.query(ASK))
-      this.#heard(int(rows[0]?.[0]), textOrNull(rows[0]?.[1] ?? null))
-    } catch {
-      // Out of reach for now: asked again later, less and less often.
-    }
   }
 }

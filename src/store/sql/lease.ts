@@ -5,7 +5,7 @@ import { finish } from './finish.ts'
 import { Ledger } from './ledger.ts'
 import { dropLease, intOrNull, type LiveJob } from './live-job.ts'
 import { type Columns, int, STATE, text } from './rows.ts'
-import { type RowsStatement, rowsJson, type SqlValue, type Transaction } from './session.ts'
+import { type RowsStatement, rowsJson, type Session, type SqlValue, type Transaction } from './session.ts'
 import { writeLedger } from './write.ts'
 
 const LOCK_HELD =
@@ -30,9 +30,10 @@ const DROP_OLD_LOGS =
   'DELETE FROM millrace_log WHERE job_id = $1 AND seq <= (SELECT seq FROM (SELECT seq FROM millrace_log WHERE job_id = $2 ' +
   'ORDER BY seq DESC LIMIT 1 OFFSET 1000) AS oldest)'
 const EXPIRED_LEASES = 'SELECT id FROM millrace_job WHERE state = 3 AND lease_until <= $1 ORDER BY lease_until LIMIT $2'
+const FIRST_LEASE = 'SELECT min(lease_until) FROM millrace_job WHERE state = 3'
 
 /** The statements of this file, for the tests of their plans. */
-export const LEASE_STATEMENTS = { EXPIRED_LEASES } as const
+export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE } as const
 
 /** Moves the end of the leases that this worker still holds. */
 export async function extend(
@@ -99,6 +100,12 @@ async function lockHeld(
   const ids = [...new Set(leases.map((lease) => lease.id))].sort()
   const { rows } = await tx.query(LOCK_HELD, [ids, workerId])
   return new Map(rows.map((row) => [text(row[0]), row]))
+}
+
+/** Whether any job is held at all: one reading instead of a transaction, for a store at rest. */
+export async function hasLeases(session: Session): Promise<boolean> {
+  const first = (await session.query(FIRST_LEASE)).rows[0]?.[0]
+  return first !== null && first !== undefined
 }
 
 /** Takes back jobs whose lease has ended, the longest lost first. */

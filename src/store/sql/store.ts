@@ -4,7 +4,7 @@ import type { ClusterFacet, QueuesFacet, StateFacet } from '../contract/store.ts
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
 import { expire, nextDue, promote, unblock } from './due.ts'
-import { extend, reclaim, report, start } from './lease.ts'
+import { extend, hasLeases, reclaim, report, start } from './lease.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
 import { reseal } from './reseal.ts'
@@ -47,11 +47,13 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
         (count) => count > 0,
       ),
     nextDue: () => db.read(nextDue),
-    reclaim: (limit) =>
-      told(
+    async reclaim(limit) {
+      if (!(await db.read(hasLeases))) return []
+      return told(
         db.transact((tx) => reclaim(tx, limit)),
         some,
-      ),
+      )
+    },
     unblock: (keyIds, limit) =>
       told(
         db.transact((tx) => unblock(tx, keyIds, limit)),

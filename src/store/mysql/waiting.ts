@@ -1,0 +1,140 @@
+/**
+ * Waiting on the server for the next hint. These servers have nothing to listen to, but a statement that sleeps on the server
+ * between looks costs its client nothing: one statement looks each 40 ms for four fifths of a second, and ends at the first news.
+ * On a connection of its own, which reads what is not committed yet, since within one statement it would see
+ * nothing new otherwise. What it sees is only a hint: whoever hears of it looks for himself.
+ *
+ * A server whose optimizer looks only once, however often it is told to, is noticed: its news always come with a statement's first
+ * look. Then, and while the connection cannot be had, `mayWait` is false, and hints are polled for (wake.ts).
+ */
+import { int, textOrNull } from '../sql/rows.ts'
+import { Connection } from './connection.ts'
+import type { MysqlSettings } from './options.ts'
+
+/** How many hints there were, and which job is first in line. */
+export interface News {
+  readonly count: number
+  readonly head: string | null
+}
+
+const LOOK_EACH_S = 0.04
+/** A statement that is not answered in this time, in milliseconds, ends with its connection. */
+const LATE_MS = 5_000
+/** So long nobody waits after it went wrong, in milliseconds. */
+const AGAIN_MS = 5_000
+/** How long it may take to end a statement that nobody waits for any more; it ends by itself as soon. */
+const GOODBYE_MS = 1_000
+/** So many news in a row that came with a first look say that there is only one. */
+const MAX_DEAF = 3
+
+const COUNT = '(SELECT count FROM millrace_signal WHERE id = IF(v.i > 0, 1, 1))'
+const HEAD = '(SELECT id FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = IF(v.i > 0, 2, 2) LIMIT 1)'
+// The first look is at once, then there are twenty more. What is looked for depends on the row, so that it is looked for again.
+const WAIT =
+  `SELECT v.i AS i, ${COUNT} AS count, ${HEAD} AS id ` +
+  "FROM JSON_TABLE('[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]', '$[*]' COLUMNS (i FOR ORDINALITY)) v " +
+  `WHERE SLEEP(IF(v.i > 1, ?, 0)) = 0 AND (${COUNT} <> ? OR COALESCE(${HEAD}, ?) <> ?) LIMIT 1`
+
+/** The statement whose plan the tests assert, its parameters numbered. */
+export const WAITING_STATEMENTS = { WAIT: numbered(WAIT) } as const
+
+/** Waits for hints on one connection of its own. */
+export class Waiting {
+  readonly #settings: MysqlSettings
+  #connection: Connection | undefined
+  #notBefore = 0
+  readonly #hearing = new Hearing()
+  #isWaiting = false
+  #isClosed = false
+
+  constructor(settings: MysqlSettings) {
+    this.#settings = settings
+  }
+
+  /** Whether it is worth waiting, rather than asking now and then. */
+  get mayWait(): boolean {
+    return !this.#hearing.isDeaf && performance.now() >= this.#notBefore && !this.#isClosed
+  }
+
+  /** Resolves with what is new, or with null after less than a second. Rejects when the server cannot be asked. */
+  async wait(known: News): Promise<News | null> {
+    try {
+      this.#connection ??= await this.#connect()
+      if (this.#isClosed) throw new Error('closed')
+      const late = setTimeout(() => this.#connection?.destroy(), LATE_MS)
+      this.#isWaiting = true
+      try {
+        const found = await this.#ask(this.#connection, known)
+        this.#hearing.heard(found?.look)
+        return found
+      } finally {
+        this.#isWaiting = false
+        clearTimeout(late)
+      }
+    } catch (error) {
+      this.#notBefore = performance.now() + AGAIN_MS
+      this.#connection?.destroy()
+      this.#connection = undefined
+      throw error
+    }
+  }
+
+  /** Ends the connection, and what it waits for: a statement sleeps on without its client, and holds up who drops its tables. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const waiting = this.#isWaiting && this.#connection?.isBroken === false ? this.#connection.threadId : undefined
+    this.#connection?.destroy()
+    if (waiting === undefined) return
+    try {
+      const other = await Connection.open(this.#settings, GOODBYE_MS)
+      const late = setTimeout(() => other.destroy(), GOODBYE_MS)
+      // allow sql: a number
+      await other.run(`KILL ${Number(waiting)}`).finally(() => clearTimeout(late))
+      other.destroy()
+    } catch {
+      // Then it ends by itself.
+    }
+  }
+
+  async #connect(): Promise<Connection> {
+    const connection = await Connection.open(this.#settings, LATE_MS)
+    if (this.#isClosed) connection.destroy()
+    await connection.run('SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED')
+    // It is slow on purpose, and nothing for the log of what is slow.
+    await connection.run('SET SESSION long_query_time = 10').catch(() => undefined)
+    return connection
+  }
+
+  async #ask(connection: Connection, { count, head }: News): Promise<Found | null> {
+    const row = (await connection.execute(WAIT, [LOOK_EACH_S, count, head ?? '', head ?? ''])).rows[0]
+    return row === undefined ? null : { look: int(row[0]), count: int(row[1]), head: textOrNull(row[2] ?? null) }
+  }
+}
+
+interface Found extends News {
+  /** Which look it was, from 1. */
+  readonly look: number
+}
+
+/** Whether a statement that looks again and again ever sees anything but at its first look. */
+export class Hearing {
+  #late = 0
+  #endedEmpty = false
+
+  get isDeaf(): boolean {
+    return this.#late >= MAX_DEAF
+  }
+
+  /** A statement ended, at this look, from 1, or without news. */
+  heard(look: number | undefined): void {
+    if (look !== undefined && look > 1) this.#late = 0
+    // There was no time between two statements in which so much can happen so often.
+    else if (look === 1 && this.#endedEmpty) this.#late++
+    this.#endedEmpty = look === undefined
+  }
+}
+
+function numbered(text: string): string {
+  let n = 0
+  return text.replaceAll('?', () => `$${++n}`)
+}
