@@ -1,4 +1,7 @@
-/** Millrace, built, as an app uses it: no schema, no options but the concurrency, and retention 0 where nothing is kept. */
+/**
+ * Millrace, built, as an app uses it: no schema, no options but the concurrency and `dedicated` (a worker of a process of its own, as
+ * `millrace work` is), and retention 0 where nothing is kept.
+ */
 import { pathToFileURL } from 'node:url'
 import { defineJob, Millrace } from '../../dist/index.js'
 import { analyze } from './analyze.js'
