@@ -46,13 +46,30 @@ test('a rest that ends early is none, nor is one of a worker that was stopped', 
   expect(collected()).toBe(0)
 })
 
+test('a job that runs when the time has come is not held up', () => {
+  const { clock, collector, work, runs, collected } = made()
+  work(1_000)
+  collector.rested()
+  runs(true)
+  clock.advance(1_000)
+  expect(collected()).toBe(0)
+
+  runs(false)
+  work(1)
+  collector.rested()
+  clock.advance(1_000)
+  expect(collected()).toBe(1)
+})
+
 function made() {
   const clock = new ManualClock()
   let done = 0
   let times = 0
+  let isIdle = true
   const collector = new RestCollector(
     clock,
     () => done,
+    () => isIdle,
     () => times++,
   )
   return {
@@ -60,6 +77,9 @@ function made() {
     collector,
     work: (jobs: number) => {
       done += jobs
+    },
+    runs: (runs: boolean) => {
+      isIdle = !runs
     },
     collected: () => times,
   }

@@ -34,15 +34,17 @@ export function collectAll(): void {
 export class RestCollector {
   readonly #clock: Clock
   readonly #done: () => number
+  readonly #isIdle: () => boolean
   readonly #collect: () => void
   #doneAtRest = 0
   #doneAtCollect = 0
   #cancel: (() => void) | undefined
 
-  /** `done`: how many jobs were done so far. */
-  constructor(clock: Clock, done: () => number, collect: () => void = collectAll) {
+  /** `done`: how many jobs were done so far; `isIdle`: nothing runs. */
+  constructor(clock: Clock, done: () => number, isIdle: () => boolean, collect: () => void = collectAll) {
     this.#clock = clock
     this.#done = done
+    this.#isIdle = isIdle
     this.#collect = collect
   }
 
@@ -53,8 +55,8 @@ export class RestCollector {
     this.#doneAtRest = done
     this.#cancel?.()
     this.#cancel = this.#clock.after(REST_MS, () => {
-      // Work went on meanwhile: its own rest will come.
-      if (this.#done() !== done) return
+      // Work went on meanwhile, or goes on: its own rest will come.
+      if (this.#done() !== done || !this.#isIdle()) return
       this.#doneAtCollect = done
       this.#collect()
     })

@@ -29,7 +29,7 @@ export interface WorkerOptions {
   readonly grace?: Duration
   /** On `stop`: how long running jobs may finish undisturbed. Default 20 s. */
   readonly stopWithin?: Duration
-  /** The longest a worker sleeps without asking the store. Default 250 ms, on MySQL 1 s: there it asks four times a second whether there is news. */
+  /** The longest a worker sleeps without asking the store. Default 250 ms, on MySQL 1 s: hints come by other looks there. */
   readonly poll?: Duration
   /**
    * Jobs fetched ahead of free slots at most; 0 turns it off. Default on SQLite 128 less `concurrency`, and 32 at least;

@@ -81,7 +81,12 @@ export class Worker implements Service {
       onReleased: () => this.wake(),
       onStoreFailed: (operation, error) => this.#contact.failed(operation, error),
     })
-    if (settings.dedicated) this.#collector = new RestCollector(clock, () => this.jobsDone)
+    if (settings.dedicated)
+      this.#collector = new RestCollector(
+        clock,
+        () => this.jobsDone,
+        () => this.isIdle,
+      )
     this.#exchanges = new Exchanges({
       ...parts,
       workerId: parts.id,

@@ -144,7 +144,8 @@ export class Exchange {
         return { settled, claimed, cancelling: leasesIn(tx.opening, request.settle), now: tx.now }
       },
       true,
-      (request.claim?.limit ?? 0) >= LARGE_CLAIM,
+      // Outcomes wait for nobody's claim.
+      request.settle.length === 0 && (request.claim?.limit ?? 0) >= LARGE_CLAIM,
     )
     for (const id of done.claimed.bound) this.#bound.add(id)
     const { claimed, more } = done.claimed

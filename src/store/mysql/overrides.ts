@@ -44,7 +44,10 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
     LEASE_STATEMENTS.EXPIRED_LEASES,
     'SELECT id FROM millrace_job FORCE INDEX (job_due) WHERE phase IN (3, 4) AND due_at <= $1 ORDER BY due_at, id LIMIT $2',
   ],
-  [LEASE_STATEMENTS.FIRST_LEASE, 'SELECT due_at FROM millrace_job FORCE INDEX (job_due) WHERE phase IN (3, 4) LIMIT 1'],
+  [
+    LEASE_STATEMENTS.FIRST_LEASE,
+    'SELECT due_at FROM millrace_job FORCE INDEX (job_due) WHERE phase IN (3, 4) AND due_at IS NOT NULL LIMIT 1',
+  ],
   [
     QUEUE_STATEMENTS.RUNNING,
     'SELECT queue, count(*) FROM (SELECT queue FROM millrace_job FORCE INDEX (job_due) WHERE phase IN (3, 4) ' +

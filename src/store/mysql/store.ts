@@ -46,7 +46,7 @@ export function createMysqlStore(options: MysqlOptions): Store {
 
 class MysqlStore implements Store {
   readonly description: string
-  /** Hints are waited for on the server, or polled for each 300 ms at least; so is what is pending, at less than a worker's look costs. */
+  /** Hints are waited for on the server, or polled for each 300 ms at least, and so is which job is first in line; that is most news. */
   readonly capabilities: Capabilities = {
     persistent: true,
     processes: true,

@@ -36,6 +36,20 @@ test('two turns are taken in turn, and each is left once, by its name', async ()
   expect(two.asked).toEqual([`GET_LOCK ${turns.names[1]}`, `RELEASE_LOCK ${turns.names[1]}`])
 })
 
+test('a process takes the turn that it holds less of, so that it does not wait for itself', async () => {
+  const turns = new Turns('app')
+  const [slow, quick] = [new Taker(), new Taker()]
+  await turns.take(quick)
+  await turns.take(slow)
+  for (let i = 0; i < 3; i++) {
+    turns.leave(quick)
+    await turns.take(quick)
+  }
+
+  expect(slow.asked).toEqual([`GET_LOCK ${turns.names[1]}`])
+  expect(new Set(quick.asked.map((asked) => asked.split(' ')[1]))).toEqual(new Set([turns.names[0]]))
+})
+
 test('each database has turns of its own, whose names a server takes', () => {
   const names = ['app', 'other', 'x'.repeat(64)].flatMap((database) => new Turns(database).names)
 

@@ -29,36 +29,51 @@ export interface TurnTaker {
 export class Turns {
   /** The names of their locks. */
   readonly names: readonly string[]
-  readonly #held = new WeakMap<TurnTaker, string>()
-  #next = 0
+  readonly #held = new WeakMap<TurnTaker, number>()
+  /** How many of this process hold each turn, or wait for it. */
+  readonly #taken: number[]
   #notBefore = 0
 
   /** `database`: names of locks are the whole server's. */
   constructor(database: string) {
     const hash = createHash('sha256').update(database).digest('hex').slice(0, 24)
     this.names = Array.from({ length: TURNS }, (_, i) => `millrace.${hash}.${i}`)
+    this.#taken = this.names.map(() => 0)
   }
 
   /** Waits for a turn, for a second at most. Outside of a transaction. */
   async take(taker: TurnTaker): Promise<void> {
     if (performance.now() < this.#notBefore) return
-    const name = this.names[this.#next++ % TURNS] ?? ''
+    const turn = this.#taken.indexOf(Math.min(...this.#taken))
+    this.#count(turn, 1)
+    let isTaken = false
     try {
-      const { rows } = await taker.execute(TAKE, [name])
-      if (Number(rows[0]?.[0]) === 1) this.#held.set(taker, name)
-      else this.#notBefore = performance.now() + REST_MS
+      const { rows } = await taker.execute(TAKE, [this.#name(turn)])
+      isTaken = Number(rows[0]?.[0]) === 1
     } catch (error) {
       if (isLost(error)) throw error
-      this.#notBefore = performance.now() + REST_MS
+    } finally {
+      if (isTaken) this.#held.set(taker, turn)
+      else this.#count(turn, -1)
     }
+    if (!isTaken) this.#notBefore = performance.now() + REST_MS
   }
 
   /** Ends the turn, if there is one. Returns at once: what the connection is asked next waits for it. */
   leave(taker: TurnTaker): void {
-    const name = this.#held.get(taker)
-    if (name === undefined) return
+    const turn = this.#held.get(taker)
+    if (turn === undefined) return
     this.#held.delete(taker)
+    this.#count(turn, -1)
     // A turn that cannot be given back ends with its connection.
-    if (!taker.isBroken) taker.execute(LEAVE, [name]).catch(() => taker.destroy())
+    if (!taker.isBroken) taker.execute(LEAVE, [this.#name(turn)]).catch(() => taker.destroy())
+  }
+
+  #name(turn: number): string {
+    return this.names[turn] ?? ''
+  }
+
+  #count(turn: number, change: number): void {
+    this.#taken[turn] = (this.#taken[turn] ?? 0) + change
   }
 }

@@ -23,7 +23,9 @@ const BUSY_POLL_MS = 50
 /** For so long a claim that found enough tells that the next one will. */
 const BUSY_MS = 500
 const GROWTH = 1.2
-/** A job that was seen before its commit, which tells of no hint, is told of again after so long. */
+/** While others take jobs from the front, it is told of no more often, in milliseconds. */
+const HEADS_REST_MS = 50
+/** A job that was seen before its commit is told of again after so long. */
 const ECHOES_MS = [10, 50, 200]
 const TELL = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1'
 const ASK =
@@ -42,8 +44,13 @@ export class Wake {
   #eagerUntil = 0
   /** Until then claims are known to find enough. */
   #busyUntil = 0
-  /** What is known, once it was asked for. */
-  #known: News | undefined
+  /** How many hints there were, once that was asked for. */
+  #count: number | undefined
+  /** Which job was first in line: by what is committed, and by what is not. */
+  #head: string | null = null
+  #waitedHead: string | null = null
+  /** When another job in front was last told of. */
+  #headToldAt = 0
   #listening: Promise<void> | undefined
   #endSleep: (() => void) | undefined
   #echoes: readonly NodeJS.Timeout[] = []
@@ -83,7 +90,7 @@ export class Wake {
 
   /** An exchange saw what a poll would. */
   saw(count: number, head: string | null): void {
-    this.#heard({ count, head })
+    this.#heardOf({ count, head })
   }
 
   /** Calls `onWake` after hints of other connections until the returned function is called. */
@@ -120,7 +127,7 @@ export class Wake {
         await this.#hear()
       } catch {
         // Out of reach for now: asked again later, less and less often.
-        await this.#sleep(this.#nextPollMs())
+        if (this.#isOpen) await this.#sleep(this.#nextPollMs())
       }
     }
     this.#listening = undefined
@@ -128,15 +135,21 @@ export class Wake {
 
   async #hear(): Promise<void> {
     const rests = !this.#isBusy && performance.now() > this.#eagerUntil
-    if (this.#known !== undefined && rests && this.#waiting?.mayWait === true) {
-      const news = await this.#waiting.wait(this.#known)
-      if (news !== null) this.#heard(news)
+    if (this.#count !== undefined && rests && this.#waiting?.mayWait === true) {
+      const news = await this.#waiting.wait({ count: this.#count, head: this.#waitedHead })
+      if (news === null) return
+      const isFirst = this.#waitedHead === null
+      this.#waitedHead = news.head
+      if (this.#counted(news.count)) return
+      this.#headChanged(isFirst)
+      if (!isFirst) await this.#sleep(HEADS_REST_MS)
+      else this.#tellAgain()
       return
     }
-    if (this.#known !== undefined) await this.#sleep(this.#isBusy ? BUSY_POLL_MS : this.#nextPollMs())
+    if (this.#count !== undefined) await this.#sleep(this.#isBusy ? BUSY_POLL_MS : this.#nextPollMs())
     if (!this.#isOpen) return
     const { rows } = await this.#db().read((session) => session.query(ASK))
-    this.#heard({ count: int(rows[0]?.[0]), head: textOrNull(rows[0]?.[1] ?? null) })
+    this.#heardOf({ count: int(rows[0]?.[0]), head: textOrNull(rows[0]?.[1] ?? null) })
   }
 
   #nextPollMs(): number {
@@ -155,14 +168,35 @@ export class Wake {
     })
   }
 
-  #heard(news: News): void {
-    const before = this.#known
-    this.#known = news
-    if (before === undefined) return
-    if (news.count === before.count && (news.head === null || news.head === before.head)) return
+  #heardOf({ count, head }: News): void {
+    const before = this.#head
+    const isFirst = this.#count === undefined
+    this.#head = head
+    if (this.#counted(count) || isFirst || head === null || head === before) return
+    this.#headChanged(before === null)
+  }
+
+  /** Whether there were hints since; then all are told. */
+  #counted(count: number): boolean {
+    const before = this.#count
+    this.#count = count
+    if (before === undefined || before === count) return false
     this.#rouse()
     this.#wakeAll()
-    if (news.count !== before.count) return
+    return true
+  }
+
+  /** Another job is first in line. Where there was one before, that is most likely others' work: now and then is enough. */
+  #headChanged(isFirst: boolean): void {
+    const now = performance.now()
+    if (isFirst) this.#rouse()
+    else if (now - this.#headToldAt < HEADS_REST_MS) return
+    this.#headToldAt = now
+    this.#wakeAll()
+  }
+
+  /** The job may not be committed yet, and its commit tells of nothing. */
+  #tellAgain(): void {
     for (const timer of this.#echoes) clearTimeout(timer)
     this.#echoes = ECHOES_MS.map((ms) => setTimeout(() => this.#wakeAll(), ms).unref())
   }
