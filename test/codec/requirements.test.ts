@@ -46,7 +46,9 @@ describe('D1: data is data', () => {
       const bare = blank(text, { comments: true, strings: true })
       expect(bare, path).not.toMatch(/\beval\s*\(|\bnew Function\b|\bFunction\(/)
       expect(bare, `${path}: a reviver`).not.toMatch(/JSON\.parse\([^()]*(?:\([^()]*\)[^()]*)*,/)
-      expect(blank(text, { comments: true }), path).not.toMatch(/['"](?:node:)?(?:vm|v8)['"]|['"](?:yaml|js-yaml)['"]/)
+      // One file has V8 collect garbage, which is to be had by these two modules: it may use nothing else of them.
+      const read = path.endsWith('src/worker/memory.ts') ? withoutCollecting(text) : text
+      expect(blank(read, { comments: true }), path).not.toMatch(/['"](?:node:)?(?:vm|v8)['"]|['"](?:yaml|js-yaml)['"]/)
     }
   })
 
@@ -173,3 +175,13 @@ describe('D3: limits', () => {
       expect(page).toContain(row)
   })
 })
+
+/** The source without its two imports, once all that it does with them is setting flags and getting `gc`. */
+function withoutCollecting(text: string): string {
+  expect(text.match(/runInNewContext\([^)]*\)/g)).toEqual(["runInNewContext('gc')"])
+  expect(text.match(/\b(?:setFlagsFromString|runInNewContext)\b(?!\(['"])/g)).toEqual([
+    'setFlagsFromString',
+    'runInNewContext',
+  ])
+  return text.replace(/import \{ (?:setFlagsFromString|runInNewContext) \} from '[^']*'\n/g, '')
+}
