@@ -2,7 +2,7 @@
  * Keeps the process of a worker small when it is the worker's own (`dedicated`). V8's young generation grows with whatever
  * survives in it, to a hundred MiB under load, and is not given back; here it stays as it is at the start, at the same speed. When
  * work rests, what the burst has left is collected and its pages go back to the system. After 100,000 jobs a worker on PostgreSQL
- * held 28 MiB above bare Node instead of 165 (bench/, scenario f-memory).
+ * is 28 MiB above bare Node (bench/, scenario f-memory), without this 165.
  *
  * Both are the whole process's: its young generation, and a pause of 50 to 100 ms. So it is not done to an app that has a worker
  * beside its own work.

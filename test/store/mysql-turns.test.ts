@@ -3,16 +3,15 @@ import mysql, { type RowDataPacket } from 'mysql2/promise'
 import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { Store } from '../../src/store/contract/index.ts'
-import { createMysqlStore } from '../../src/store/mysql/store.ts'
 import { Turns } from '../../src/store/mysql/turns.ts'
-import { describeOn } from '../support/servers.ts'
+import { describeOn, freshStoreUrl, migratedStore } from '../support/servers.ts'
 
 const CLAIM = { queues: 'all', names: ['job'], limit: 100, leaseMs: 30_000 } as const
 
 await describeOn('mysql', (server) => {
   test('large claims at once get each job once, and leave no turn behind', async () => {
-    const url = await database()
-    const stores = await Promise.all(Array.from({ length: 6 }, () => opened(url)))
+    const url = await freshStoreUrl(server)
+    const stores = await Promise.all(Array.from({ length: 6 }, () => migratedStore(url)))
     await fill(stores[0], 1_000)
     const ids = (
       await Promise.all(
@@ -30,30 +29,15 @@ await describeOn('mysql', (server) => {
   })
 
   test('who holds the turns and does nothing holds up nobody', async () => {
-    const url = await database()
-    const store = await opened(url)
+    const url = await freshStoreUrl(server)
+    const store = await migratedStore(url)
     await fill(store, 400)
     const stopped = await connected(url)
     for (const name of namesOf(url)) await stopped.query('SELECT GET_LOCK(?, 0)', [name])
 
     for (let i = 0; i < 4; i++) expect(await claimed(store, 'w')).toHaveLength(100)
   })
-
-  async function database(): Promise<string> {
-    const url = server.freshUrl()
-    await server.create(url)
-    onTestFinished(() => server.drop(url))
-    return url
-  }
 })
-
-async function opened(url: string): Promise<Store> {
-  const store = createMysqlStore({ url })
-  await store.open()
-  onTestFinished(() => store.close())
-  await store.migrate()
-  return store
-}
 
 async function fill(store: Store | undefined, count: number): Promise<void> {
   const jobs = Array.from({ length: count }, () => {

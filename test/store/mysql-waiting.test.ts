@@ -2,11 +2,10 @@
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
-import type { NewJob, Store } from '../../src/store/contract/index.ts'
+import type { NewJob } from '../../src/store/contract/index.ts'
 import { mysqlSettings } from '../../src/store/mysql/options.ts'
-import { createMysqlStore } from '../../src/store/mysql/store.ts'
 import { Waiting } from '../../src/store/mysql/waiting.ts'
-import { describeOn } from '../support/servers.ts'
+import { describeOn, freshStoreUrl, migratedStore } from '../support/servers.ts'
 
 const WAITS =
   "SELECT id FROM information_schema.processlist WHERE db = database() AND info LIKE '%millrace_signal%' AND info LIKE '%SLEEP(%' AND id <> connection_id()"
@@ -53,7 +52,7 @@ await describeOn('mysql', (server) => {
     let heard = 0
     onTestFinished(store.wake.subscribe(() => heard++))
     await expect.poll(() => waits(client), { timeout: 5_000 }).toHaveLength(1)
-    const other = await opened(url)
+    const other = await migratedStore(url)
     for (let i = 0; i < 3; i++) {
       for (const id of await waits(client)) await client.query(`KILL ${Number(id)}`)
       const before = heard
@@ -75,23 +74,13 @@ await describeOn('mysql', (server) => {
   })
 
   async function made() {
-    const url = server.freshUrl()
-    await server.create(url)
-    onTestFinished(() => server.drop(url))
-    const store = await opened(url)
+    const url = await freshStoreUrl(server)
+    const store = await migratedStore(url)
     const client = await mysql.createConnection(url)
     onTestFinished(() => client.end())
     return { url, store, client }
   }
 })
-
-async function opened(url: string): Promise<Store> {
-  const store = createMysqlStore({ url })
-  await store.open()
-  onTestFinished(() => store.close())
-  await store.migrate()
-  return store
-}
 
 function waitingOn(url: string): Waiting {
   const waiting = new Waiting(mysqlSettings(url))

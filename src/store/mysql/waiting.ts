@@ -1,8 +1,8 @@
 /**
  * Waiting on the server for the next hint. These servers have nothing to listen to, but a statement that sleeps on the server
  * between looks costs its client nothing: one statement looks each 40 ms for four fifths of a second, and ends at the first news.
- * On a connection of its own, which reads what is not committed yet, since within one statement it would see
- * nothing new otherwise. What it sees is only a hint: whoever hears of it looks for himself.
+ * It runs on a connection of its own, which reads what is not committed yet: within one statement it would see nothing new
+ * otherwise. What it sees is only a hint: whoever hears of it looks for himself.
  *
  * A server whose optimizer looks only once, however often it is told to, is noticed: its news always come with a statement's first
  * look. Then, and while the connection cannot be had, `mayWait` is false, and hints are polled for (wake.ts).
@@ -39,8 +39,8 @@ const WAIT =
 const IS_OURS =
   "SELECT 1 FROM information_schema.processlist WHERE id = ? AND db = database() AND info LIKE '%SLEEP(%millrace_signal%'"
 
-/** The statement whose plan the tests assert, its parameters numbered. */
-export const WAITING_STATEMENTS = { WAIT: numbered(WAIT) } as const
+/** The statement whose plan the tests assert. */
+export const WAITING_STATEMENTS = { WAIT } as const
 
 /** Waits for hints on one connection of its own. */
 export class Waiting {
@@ -143,9 +143,4 @@ export class Hearing {
     else if (look === 1 && this.#endedEmpty) this.#late++
     this.#endedEmpty = look === undefined
   }
-}
-
-function numbered(text: string): string {
-  let n = 0
-  return text.replaceAll('?', () => `$${++n}`)
 }
