@@ -22,14 +22,14 @@ const STREAK_CLAIM = claimOf(
   'j.priority = shares.priority AND (j.run_at, j.id) > (shares.run_at, shares.after) AND ',
   '',
 )
-// One row of its own, before those that were taken: told apart by its missing name.
+// One row of its own, before those that were taken: told apart by its missing name. Whoever asked for all queues is told
+// which they were.
 const HEAD =
   ' SELECT (SELECT json_agg(json_build_array(id, epoch))::text FROM millrace_job WHERE cancelling = 1 AND ' +
   'worker_id = @worker AND state = 3) AS id, NULL AS name, t.now AS version'
-const NO_JOB =
-  ', NULL, NULL::smallint, NULL::bytea, NULL::int, NULL::int, NULL::int, NULL::int, NULL::int, NULL::bigint, ' +
-  'NULL::bigint, NULL::bigint, NULL, NULL, fit.settles::int, plain.claims::int::bigint, NULL::bigint, NULL::tid FROM fit, plain, t ' +
-  'UNION ALL SELECT * FROM taken'
+const SHARES = '(SELECT json_agg(json_build_array(queue, most))::text FROM shares)'
+const NO_JOB = jobless('NULL')
+const NO_JOB_OF_ALL = jobless(SHARES)
 const SETTLED = ', fit.settles::int FROM fit, t'
 const IDLE = ', 1 FROM t'
 
@@ -40,17 +40,17 @@ export const EXCHANGE_SQL = {
   forget: TIME + FORGET + HEAD + SETTLED,
   vanish: TIME + VANISH + HEAD + SETTLED,
   claimNamed: TIME + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  claimAll: TIME + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+  claimAll: TIME + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
   claimOn: TIME + NO_SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   bothOn: TIME + SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   bothNamed: TIME + SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  bothAll: TIME + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+  bothAll: TIME + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
   forgetOn: TIME + FORGET + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   forgetNamed: TIME + FORGET + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  forgetAll: TIME + FORGET + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+  forgetAll: TIME + FORGET + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
   vanishOn: TIME + VANISH + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   vanishNamed: TIME + VANISH + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  vanishAll: TIME + VANISH + ALL_SHARES + CLAIM + HEAD + NO_JOB,
+  vanishAll: TIME + VANISH + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
 } as const
 
 /** Which parts a statement is made of. */
@@ -85,10 +85,22 @@ function sharesOf(columns: string, arrays: string): string {
   )
 }
 
-/** What is claimed of each queue. `behind`: a further condition; `first`: what the order begins with. */
+/** The first row, as wide as those behind it, and these. `shares`: what is told of the queues. */
+function jobless(shares: string): string {
+  return (
+    `, ${shares}, NULL::smallint, NULL::bytea, NULL::int, NULL::int, NULL::int, NULL::int, NULL::int, NULL::bigint, ` +
+    'NULL::bigint, NULL::bigint, NULL, NULL, fit.settles::int, plain.claims::int, NULL::tid FROM fit, plain, t ' +
+    'UNION ALL SELECT * FROM taken'
+  )
+}
+
+/**
+ * What is claimed of each queue. `behind`: a further condition; `first`: what the order begins with. The places go to one scan
+ * as a list: see settle-sql.ts.
+ */
 function claimOf(behind: string, first: string): string {
   return (
-    ', found AS MATERIALIZED (SELECT f.*, shares.ord, shares.most FROM fit JOIN shares ON fit.settles CROSS JOIN LATERAL ' +
+    ', found AS MATERIALIZED (SELECT f.* FROM fit JOIN shares ON fit.settles CROSS JOIN LATERAL ' +
     '(SELECT j.ctid AS spot, j.losses >= 2 OR j.payload IS NULL AS is_special, octet_length(j.payload) AS size FROM millrace_job j WHERE j.state = 2 ' +
     'AND j.queue = shares.queue AND ' +
     behind +
@@ -99,10 +111,11 @@ function claimOf(behind: string, first: string): string {
     'LIMIT @limit::bigint), ' +
     'plain AS MATERIALIZED (SELECT NOT coalesce(bool_or(is_special), false) AND ' +
     `coalesce(sum(size), 0) <= ${MAX_BATCH_BYTES} AS claims FROM found), ` +
-    'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = t.now, ' +
-    'lease_until = t.now + @lease::bigint FROM found, plain, t WHERE plain.claims AND j.ctid = found.spot ' +
+    'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = (SELECT now FROM t), ' +
+    'lease_until = (SELECT now FROM t) + @lease::bigint WHERE (SELECT claims FROM plain) AND ' +
+    'j.ctid = ANY (ARRAY(SELECT spot FROM found)) ' +
     'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, nullif(j.attempts, 0), nullif(j.attempt_offset, 0), ' +
     'nullif(j.losses, 0), nullif(j.crashes, 0), j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
-    'CASE WHEN j.dependents > 0 OR j.unique_key IS NOT NULL THEN 1 END AS is_bound, found.ord, found.most, j.ctid)'
+    'CASE WHEN j.dependents > 0 OR j.unique_key IS NOT NULL THEN 1 END AS is_bound, NULL::int, j.ctid)'
   )
 }

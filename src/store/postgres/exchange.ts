@@ -1,12 +1,12 @@
 /**
  * The worker's one hot operation: settle outcomes and claim more, by one statement that commits itself.
  *
- * The statement is all or nothing about what it settles: in the order of their ids it moves the jobs to the archive that this
- * worker still holds and that are plain (no dependents, no unique key), and claims. When not every one was such, it ends with an
- * error of its own, which undoes it, and the exchange goes its next way (held.ts), the last of which is the slow road in a
- * transaction. READ COMMITTED looks again at a row
- * whose lock it had to wait for, so a child that was counted meanwhile in `dependents` is seen. What the worker's own memory
- * says is not plain (another outcome than completed, a large result, bonds at the time of the claim) goes the slow road at once.
+ * The statement is all or nothing about what it settles: it moves the jobs to the archive that this worker still holds and
+ * that are plain (no dependents, no unique key), and claims. When not every one was such, it ends with an error of its own,
+ * which undoes it, and the exchange goes its next way (held.ts), the last of which is the slow road in a transaction. READ
+ * COMMITTED looks again at a row whose lock it had to wait for, so a child that was counted meanwhile in `dependents` is seen.
+ * What the worker's own memory says is not plain (another outcome than completed, a large result, bonds at the time of the
+ * claim) goes the slow road at once.
  *
  * A claim takes rows in the order of the index, passing over those that others hold. One with a suspect (two losses, which
  * go alone), a large payload or more than 1 MiB among its rows takes nothing and is made again by plain code (`claim.ts`).
@@ -18,6 +18,7 @@ import type {
   ExchangeRequest,
   ExchangeResult,
   Lease,
+  QueueShare,
   Settlement,
   SettleResult,
 } from '../contract/index.ts'
@@ -43,7 +44,10 @@ interface Fast {
   readonly hasClaimed: boolean
   readonly cancelling: readonly Lease[]
   readonly now: number
+  /** What was claimed, as the claim is ordered. */
   readonly rows: readonly Columns[]
+  /** The queues that were asked. */
+  readonly shares: readonly QueueShare[]
   /** It went on where the last claim ended: there may be jobs at earlier places. */
   readonly wentOn: boolean
 }
@@ -115,7 +119,7 @@ export class Exchange {
   /** Null: not all that was to be settled is plain; nothing was done. */
   async #fast({ settle, workerId }: ExchangeRequest, asked: ClaimRequest | undefined): Promise<Fast | null> {
     if (settle.length === 0) return this.#try(workerId, settle, undefined, asked)
-    // Locks are taken in the order of the ids.
+    // What is found is compared with these in the order of the ids.
     const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     for (const way of this.#held.waysOf(sorted)) {
       const fast = await this.#try(workerId, sorted, way, asked)
@@ -168,7 +172,9 @@ export class Exchange {
       if (streak !== null) this.#streak.go(claim, taken)
       else this.#streak.begin(claim, taken, performance.now(), performance.now() - from)
     }
-    return { hasClaimed, cancelling: leasesOf(head[0]), now, rows: taken, wentOn: streak !== null }
+    const shares = claim === undefined ? NOTHING : claim.queues === 'all' ? sharesOf(head[3]) : claim.queues
+    const rows = inOrder(shares, taken)
+    return { hasClaimed, cancelling: leasesOf(head[0]), now, rows, shares, wentOn: streak !== null }
   }
 
   #statement(kind: ExchangeKind): Numbered {
@@ -182,7 +188,7 @@ export class Exchange {
 
   /** What the first statement took, and, while a queue gave all that it might, what the next shares take. */
   async #rounds(claim: ClaimRequest, first: ClaimRequest, fast: Fast, rest: readonly ClaimRequest[]): Promise<Claimed> {
-    const rows = [...fast.rows].sort(inOrder)
+    const rows = [...fast.rows]
     if (fast.wentOn && rows.length >= mostOf(first)) return this.#claimedOf(rows, claim, true)
     const unfinished = new Set<string>()
     let isCut = false
@@ -193,9 +199,9 @@ export class Exchange {
       // Nothing by now, but there is something that only plain code can decide: it is asked for again, at the head.
       if (head?.hasClaimed !== true && rows.length === 0) return { ...NOTHING_CLAIMED, more: true }
       if (head?.hasClaimed !== true) return this.#claimedOf(rows, claim, true)
-      rows.push(...head.rows.toSorted(inOrder))
-      note(unfinished, asked, head.rows)
-    } else note(unfinished, first, fast.rows)
+      rows.push(...head.rows)
+      note(unfinished, head.shares, head.rows)
+    } else note(unfinished, fast.shares, fast.rows)
     const later =
       claim.queues === 'all'
         ? [{ ...claim, queues: [...unfinished].map((queue) => ({ queue, max: claim.limit })) }]
@@ -209,8 +215,8 @@ export class Exchange {
       const again = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked).catch(() => null)
       isCut = again?.hasClaimed !== true
       if (again === null || isCut) break
-      note(unfinished, asked, again.rows)
-      rows.push(...again.rows.toSorted(inOrder))
+      note(unfinished, again.shares, again.rows)
+      rows.push(...again.rows)
     }
     return this.#claimedOf(rows, claim, isCut || rows.length >= claim.limit || unfinished.size > 0)
   }
@@ -260,6 +266,12 @@ function leasesOf(json: unknown): readonly Lease[] {
   if (typeof json !== 'string') return NOTHING
   // Only our own statement writes this text.
   return (JSON.parse(json) as readonly [string, number][]).map(([id, epoch]) => ({ id, epoch }))
+}
+
+function sharesOf(json: unknown): readonly QueueShare[] {
+  if (typeof json !== 'string') return NOTHING
+  // This text too.
+  return (JSON.parse(json) as readonly [string, number][]).map(([queue, max]) => ({ queue, max }))
 }
 
 function without(leases: readonly Lease[], settled: readonly Lease[]): readonly Lease[] {

@@ -26,7 +26,7 @@ export class Held {
   /** A row of the statement that claims. */
   claimed(row: Columns): void {
     const id = text(row[0])
-    this.#spots.set(id, int(row[19]))
+    this.#spots.set(id, int(row[18]))
     if (row[16] === 1) this.#bound.add(id)
     if (this.#spots.size <= MAX_SPOTS) return
     const [oldest = id] = this.#spots.keys()

@@ -24,19 +24,20 @@ export function lessOf(claim: ClaimRequest, rows: readonly Columns[]): ClaimRequ
 }
 
 /** Keeps the queues that gave all they might: they may have more. */
-export function note(unfinished: Set<string>, asked: ClaimRequest, rows: readonly Columns[]): void {
+export function note(unfinished: Set<string>, shares: readonly QueueShare[], rows: readonly Columns[]): void {
   const given = new Map<string, number>()
   for (const row of rows) given.set(text(row[3]), (given.get(text(row[3])) ?? 0) + 1)
-  const shares = asked.queues === 'all' ? rows.map((row) => ({ queue: text(row[3]), max: int(row[18]) })) : asked.queues
   for (const { queue, max } of shares) {
     if ((given.get(queue) ?? 0) >= max) unfinished.add(queue)
     else unfinished.delete(queue)
   }
 }
 
-/** By share, then as the claim is ordered. */
-export function inOrder(a: Columns, b: Columns): number {
-  return (
-    int(a[17]) - int(b[17]) || int(b[4]) - int(a[4]) || int(a[12]) - int(b[12]) || (text(a[0]) < text(b[0]) ? -1 : 1)
-  )
+/** The rows by share, then as the claim is ordered. */
+export function inOrder(shares: readonly QueueShare[], rows: readonly Columns[]): Columns[] {
+  const place = new Map(shares.map(({ queue }, i) => [queue, i]))
+  const placeOf = (row: Columns) => place.get(text(row[3])) ?? 0
+  const compare = (a: Columns, b: Columns) =>
+    int(b[4]) - int(a[4]) || int(a[12]) - int(b[12]) || (text(a[0]) < text(b[0]) ? -1 : 1)
+  return rows.toSorted(shares.length > 1 ? (a, b) => placeOf(a) - placeOf(b) || compare(a, b) : compare)
 }
