@@ -8,25 +8,28 @@ import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../co
 import { bytesOfAll } from '../sql/read.ts'
 import { BYTES_FIELD, type Columns, int, isInt, tagsOrNull, text } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
+import { noteLease } from './leases.ts'
 
 /** What a claim gave. */
 export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'> & {
   /** Jobs whose rows cannot be read; they are held by this worker now, and have to be failed. */
   readonly unreadable: readonly { readonly id: string; readonly epoch: number }[]
+  /** Under which its leases are noted, where that was a step of its own. */
+  readonly leaseId?: string
 }
 
 const CANDIDATES =
   'SELECT id, losses, coalesce(octet_length(payload), (SELECT octet_length(data) FROM millrace_bytes b WHERE b.job_id = j.id ' +
-  'AND b.field = 1), 0) FROM millrace_job j WHERE j.state = 2 AND j.queue = $1 AND j.name IN LIST($2 text) ' +
+  'AND b.field = 1), 0) FROM millrace_job j WHERE j.line = 2 AND j.state = 2 AND j.queue = $1 AND j.name IN LIST($2 text) ' +
   'AND (j.expires_at IS NULL OR j.expires_at > $3) AND NOT (j.id IN LIST($4 text)) ' +
   'ORDER BY j.priority DESC, j.run_at, j.id LIMIT $5 FOR UPDATE OF j SKIP LOCKED'
 const TAKE =
-  'UPDATE millrace_job SET state = 3, epoch = epoch + 1, worker_id = $1, claimed_at = $2, lease_until = $3 ' +
+  'UPDATE millrace_job SET state = 3, epoch = epoch + 1, worker_id = $1, claimed_at = $2, lease_until = $3, left_in_line = 0 ' +
   'WHERE id IN LIST($4 text) RETURNING id, name, version, queue, priority, payload, attempts, attempt_offset, losses, ' +
   'crashes, epoch, created_at, run_at, timeout_ms, retry, tags'
 const PENDING_QUEUES =
-  'WITH RECURSIVE q (name) AS (SELECT min(queue) FROM millrace_job WHERE state = 2 UNION ALL SELECT (SELECT min(queue) FROM ' +
-  'millrace_job WHERE state = 2 AND queue > q.name) FROM q WHERE q.name IS NOT NULL) SELECT name FROM q WHERE name IS NOT NULL'
+  'WITH RECURSIVE q (name) AS (SELECT min(queue) FROM millrace_job WHERE line = 2 AND state = 2 UNION ALL SELECT (SELECT min(queue) ' +
+  'FROM millrace_job WHERE line = 2 AND state = 2 AND queue > q.name) FROM q WHERE q.name IS NOT NULL) SELECT name FROM q WHERE name IS NOT NULL'
 const PAUSED_QUEUES = 'SELECT name FROM millrace_queue WHERE paused_at IS NOT NULL'
 
 /** The statements of this file, for the test of their plans. */
@@ -59,7 +62,11 @@ export async function claimSlowly(tx: Transaction, request: ClaimRequest, turn: 
     }
   }
   if (taken.length === 0) return { claimed: [], more: false, unreadable: [] }
-  const { rows } = await tx.query(TAKE, [request.workerId, tx.now, Math.floor(tx.now + request.leaseMs), taken])
+  const until = Math.floor(tx.now + request.leaseMs)
+  const [{ rows }, leaseId] = await Promise.all([
+    tx.query(TAKE, [request.workerId, tx.now, until, taken]),
+    noteLease(tx, until, taken),
+  ])
   const order = new Map(taken.map((id, i) => [id, i]))
   const sorted = rows.toSorted((a, b) => (order.get(text(a[0])) ?? 0) - (order.get(text(b[0])) ?? 0))
   const large = sorted.filter((row) => row[5] === null).map((row) => text(row[0]))
@@ -67,6 +74,7 @@ export async function claimSlowly(tx: Transaction, request: ClaimRequest, turn: 
   return {
     claimed,
     unreadable,
+    leaseId,
     more: isCut || unreadable.length > 0 || taken.length >= request.limit || unfinished.size > 0,
   }
 }

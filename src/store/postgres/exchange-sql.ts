@@ -3,6 +3,9 @@ import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { FORGET, SETTLE, VANISH } from './settle-sql.ts'
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
+// Leases all of whose jobs have ended (see leases.ts).
+const OVER = ', over AS (DELETE FROM millrace_lease l WHERE l.id = ANY (@over::uuid[]))'
+const BEGIN = TIME + OVER
 const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
 const NAMED_SHARES = sharesOf('', '')
 // Where the last claim ended, within its priority (see streak.ts).
@@ -12,8 +15,8 @@ const STREAK_SHARES = sharesOf(
 )
 // Every queue with pending jobs, found by one step each; the limit shared evenly, another queue first each time.
 const ALL_SHARES =
-  ', q (name) AS (SELECT min(queue) FROM millrace_job WHERE state = 2 UNION ALL SELECT (SELECT min(queue) FROM millrace_job ' +
-  'WHERE state = 2 AND queue > q.name) FROM q WHERE q.name IS NOT NULL), open AS MATERIALIZED (SELECT name, ' +
+  ', q (name) AS (SELECT min(queue) FROM millrace_job WHERE line = 2 AND state = 2 UNION ALL SELECT (SELECT min(queue) ' +
+  'FROM millrace_job WHERE line = 2 AND state = 2 AND queue > q.name) FROM q WHERE q.name IS NOT NULL), open AS MATERIALIZED (SELECT name, ' +
   'row_number() OVER (ORDER BY name) AS n, count(*) OVER () AS total FROM q WHERE name IS NOT NULL AND name NOT IN ' +
   '(SELECT name FROM millrace_queue WHERE paused_at IS NOT NULL)), shares AS MATERIALIZED (SELECT name AS queue, ' +
   '(@limit::bigint + total - 1) / total AS most, (n - 1 + total - @turn::bigint % total) % total AS ord FROM open ORDER BY 3)'
@@ -36,21 +39,21 @@ const IDLE = ', 1 FROM t'
 /** The statements, their parameters by name (`@ids`) but for the time's, which is `$1`. */
 export const EXCHANGE_SQL = {
   look: TIME + HEAD + IDLE,
-  settle: TIME + SETTLE + HEAD + SETTLED,
-  forget: TIME + FORGET + HEAD + SETTLED,
-  vanish: TIME + VANISH + HEAD + SETTLED,
-  claimNamed: TIME + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  claimAll: TIME + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
-  claimOn: TIME + NO_SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
-  bothOn: TIME + SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
-  bothNamed: TIME + SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  bothAll: TIME + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
-  forgetOn: TIME + FORGET + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
-  forgetNamed: TIME + FORGET + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  forgetAll: TIME + FORGET + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
-  vanishOn: TIME + VANISH + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
-  vanishNamed: TIME + VANISH + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  vanishAll: TIME + VANISH + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
+  settle: BEGIN + SETTLE + HEAD + SETTLED,
+  forget: BEGIN + FORGET + HEAD + SETTLED,
+  vanish: BEGIN + VANISH + HEAD + SETTLED,
+  claimNamed: BEGIN + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  claimAll: BEGIN + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
+  claimOn: BEGIN + NO_SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
+  bothOn: BEGIN + SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
+  bothNamed: BEGIN + SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  bothAll: BEGIN + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
+  forgetOn: BEGIN + FORGET + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
+  forgetNamed: BEGIN + FORGET + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  forgetAll: BEGIN + FORGET + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
+  vanishOn: BEGIN + VANISH + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
+  vanishNamed: BEGIN + VANISH + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  vanishAll: BEGIN + VANISH + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
 } as const
 
 /** Which parts a statement is made of. */
@@ -101,8 +104,8 @@ function jobless(shares: string): string {
 function claimOf(behind: string, first: string): string {
   return (
     ', found AS MATERIALIZED (SELECT f.* FROM fit JOIN shares ON fit.settles CROSS JOIN LATERAL ' +
-    '(SELECT j.ctid AS spot, j.losses >= 2 OR j.payload IS NULL AS is_special, octet_length(j.payload) AS size FROM millrace_job j WHERE j.state = 2 ' +
-    'AND j.queue = shares.queue AND ' +
+    '(SELECT j.ctid AS spot, j.losses >= 2 OR j.payload IS NULL AS is_special, octet_length(j.payload) AS size FROM millrace_job j WHERE j.line = 2 ' +
+    'AND j.state = 2 AND j.queue = shares.queue AND ' +
     behind +
     'j.name = ANY (@names::text[]) AND (j.expires_at IS NULL OR j.expires_at > ' +
     '(SELECT now FROM t)) ORDER BY ' +
@@ -112,10 +115,12 @@ function claimOf(behind: string, first: string): string {
     'plain AS MATERIALIZED (SELECT NOT coalesce(bool_or(is_special), false) AND ' +
     `coalesce(sum(size), 0) <= ${MAX_BATCH_BYTES} AS claims FROM found), ` +
     'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = (SELECT now FROM t), ' +
-    'lease_until = (SELECT now FROM t) + @lease::bigint WHERE (SELECT claims FROM plain) AND ' +
+    'lease_until = (SELECT now FROM t) + @lease::bigint, left_in_line = @left::int WHERE (SELECT claims FROM plain) AND ' +
     'j.ctid = ANY (ARRAY(SELECT spot FROM found)) ' +
     'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, nullif(j.attempts, 0), nullif(j.attempt_offset, 0), ' +
     'nullif(j.losses, 0), nullif(j.crashes, 0), j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
-    'CASE WHEN j.dependents > 0 OR j.unique_key IS NOT NULL THEN 1 END AS is_bound, NULL::int, j.ctid)'
+    'CASE WHEN j.dependents > 0 OR j.unique_key IS NOT NULL THEN 1 END AS is_bound, NULL::int, j.ctid), ' +
+    'leased AS (INSERT INTO millrace_lease (id, until_at, job_ids) SELECT @claim::uuid, (SELECT now FROM t) + @lease::bigint, ' +
+    'array_agg(id) FROM taken HAVING count(*) > 0)'
   )
 }

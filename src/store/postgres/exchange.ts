@@ -11,7 +11,7 @@
  * A claim takes rows in the order of the index, passing over those that others hold. One with a suspect (two losses, which
  * go alone), a large payload or more than 1 MiB among its rows takes nothing and is made again by plain code (`claim.ts`).
  */
-
+import { randomUUID } from 'node:crypto'
 import { StoreError } from '../../core/errors.ts'
 import type {
   ClaimRequest,
@@ -29,7 +29,7 @@ import { bigintArray, bytesArray, spotArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly, readClaimed } from './claim.ts'
 import type { PostgresDatabase } from './database.ts'
 import { EXCHANGE_SQL, type ExchangeKind, type Numbered, numbered } from './exchange-sql.ts'
-import { Held, isForgotten, type Way } from './held.ts'
+import { Held, type HeldRow, isForgotten, type Way } from './held.ts'
 import { inOrder, lessOf, note, roundsOf } from './rounds.ts'
 import { mostOf, type Place, Streak } from './streak.ts'
 import { Vacuum } from './vacuum.ts'
@@ -37,6 +37,8 @@ import { Vacuum } from './vacuum.ts'
 const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = $1 AND state = 3'
 /** What the statement ends with when it may not settle all (see exchange-sql.ts): a text that is no truth value. */
 const NOT_PLAIN = '22P02'
+/** From so many on a claim leaves its jobs in line (see schema.ts): a worker that asks for them fetches ahead, so they are short. */
+const MIN_LEFT = 256
 const NOTHING: readonly never[] = []
 const NOTHING_CLAIMED: Claimed = { claimed: NOTHING, more: false, unreadable: NOTHING }
 
@@ -71,6 +73,8 @@ export class Exchange {
     const wanted = claim !== undefined && claim.limit > 0 && claim.names.length > 0 ? claim : undefined
     const result = await this.#run(request, wanted)
     if (settle.length > 0) {
+      const isLost = (_: Lease, i: number) => result.settled[i] === 'lost'
+      for (const lease of settle.filter(isLost)) this.#held.forget(lease)
       this.#held.settled(settle)
       this.#vacuum.settled(settle.length)
       this.#db.hint()
@@ -80,7 +84,7 @@ export class Exchange {
 
   /** Lets go of what is remembered of a job that is settled elsewhere. */
   forget(lease: { readonly id: string }): void {
-    this.#held.settled([lease])
+    this.#held.forget(lease)
   }
 
   /** Something else is about to be written about jobs that are held. */
@@ -141,8 +145,13 @@ export class Exchange {
     const claim = streak?.claim ?? asked
     const places = streak?.places ?? NOTHING
     const statement = this.#statement(kindOf(way?.kind ?? 'claim', claim, streak !== null))
+    const leaseId = randomUUID()
+    const { over } = this.#held
     const values: Record<string, () => SqlValue> = {
       worker: () => workerId,
+      claim: () => leaseId,
+      over: () => `{${over.join(',')}}`,
+      left: () => (claim !== undefined && claim.limit >= MIN_LEFT ? 1 : 0),
       spots: () => spotArray(way?.spots ?? NOTHING),
       ids: () => textArray(settle.map((s) => s.id)),
       epochs: () => bigintArray(settle.map((s) => s.epoch)),
@@ -165,7 +174,9 @@ export class Exchange {
       throw error
     })
     if (answer === null) return null
+    this.#held.dropped(over)
     const [head = [], ...taken] = answer.rows
+    if (taken.length > 0) this.#held.claimed(taken.map(heldRow), leaseId)
     const now = this.#db.saw(int(head[2]))
     const hasClaimed = claim !== undefined && int(head[17]) === 1
     if (claim !== undefined && hasClaimed) {
@@ -223,7 +234,6 @@ export class Exchange {
 
   async #claimedOf(rows: readonly Columns[], claim: ClaimRequest, more: boolean): Promise<Claimed> {
     if (rows.length === 0) return NOTHING_CLAIMED
-    for (const row of rows) this.#held.claimed(row)
     const { claimed, unreadable } = readClaimed(rows, () => null)
     if (unreadable.length > 0) {
       await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
@@ -232,15 +242,19 @@ export class Exchange {
     return { claimed, unreadable, more: more || unreadable.length > 0 }
   }
 
-  #slowly(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
-    return this.#db.transact(async (tx) => {
+  async #slowly(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
+    const { settled, claimed, cancelling, now } = await this.#db.transact(async (tx) => {
       const settled = request.settle.length === 0 ? NOTHING : await settleAll(tx, request.workerId, request.settle)
       const claimed = claim === undefined ? NOTHING_CLAIMED : await claimSlowly(tx, claim, this.#turn++)
       if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)
       const { rows } = await tx.query(CANCELLING, [request.workerId])
       const cancelling = rows.map((row) => ({ id: text(row[0]), epoch: int(row[1]) }))
-      return { settled, ...result(claimed), cancelling, now: tx.now }
+      return { settled, claimed, cancelling, now: tx.now }
     }, true)
+    const { leaseId } = claimed
+    const rows = claimed.claimed.map(({ id }) => ({ id, spot: null, isBound: false }))
+    if (leaseId !== undefined) this.#held.claimed(rows, leaseId)
+    return { settled, ...result(claimed), cancelling, now }
   }
 }
 
@@ -261,6 +275,10 @@ function kindOf(first: Way['kind'] | 'claim', claim: ClaimRequest | undefined, g
 }
 
 const ALONE = { claim: 'look', both: 'settle', forget: 'forget', vanish: 'vanish' } as const
+
+function heldRow(row: Columns): HeldRow {
+  return { id: text(row[0]), spot: int(row[18]), isBound: row[16] === 1 }
+}
 
 function leasesOf(json: unknown): readonly Lease[] {
   if (typeof json !== 'string') return NOTHING

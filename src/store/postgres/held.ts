@@ -1,12 +1,12 @@
 /**
  * What a store remembers of the jobs that were claimed through it, so that settling them is quick: where each row lies, and
- * which have bonds. Only hints: the statements say the whole fence, and what is wrong here costs a second try.
+ * which have bonds. Only hints: the statements say the whole fence, and what is wrong here costs a second try. Of each claim it
+ * counts how many of its jobs are left, so that its row of leases (leases.ts) is dropped with the last.
  */
 import type { Settlement } from '../contract/index.ts'
-import { type Columns, int, text } from '../sql/rows.ts'
 
 /** More are not remembered: jobs whose leases were lost may never be settled from here. */
-const MAX_SPOTS = 100_000
+const MAX_HELD = 100_000
 /** After a batch that could not vanish, so many go the way that keeps what has to be kept, twice as many each time. */
 const MAX_DETOUR = 64
 
@@ -16,42 +16,84 @@ export interface Way {
   readonly spots: readonly (number | null)[]
 }
 
+/** One claim: its row of leases goes when none of its jobs is left. */
+interface Claim {
+  readonly leaseId: string
+  left: number
+}
+
+interface HeldJob {
+  /** Null: its row may lie elsewhere by now. */
+  spot: number | null
+  readonly isBound: boolean
+  readonly claim: Claim
+}
+
+/** A job as its claim left it. */
+export interface HeldRow {
+  readonly id: string
+  readonly spot: number | null
+  /** It has dependents or a unique key: never settled by one statement. */
+  readonly isBound: boolean
+}
+
 /** The hints about what is claimed here and not settled yet. */
 export class Held {
-  readonly #spots = new Map<string, number>()
-  readonly #bound = new Set<string>()
+  readonly #jobs = new Map<string, HeldJob>()
+  readonly #over = new Set<string>()
   #detour = 0
   #nextDetour = 1
 
-  /** A row of the statement that claims. */
-  claimed(row: Columns): void {
-    const id = text(row[0])
-    this.#spots.set(id, int(row[18]))
-    if (row[16] === 1) this.#bound.add(id)
-    if (this.#spots.size <= MAX_SPOTS) return
-    const [oldest = id] = this.#spots.keys()
-    this.#spots.delete(oldest)
+  /** Jobs of one claim, which is noted under `leaseId`. */
+  claimed(rows: readonly HeldRow[], leaseId: string): void {
+    const claim = { leaseId, left: rows.length }
+    for (const { id, spot, isBound } of rows) this.#jobs.set(id, { spot, isBound, claim })
+    for (const oldest of this.#jobs.keys()) {
+      if (this.#jobs.size <= MAX_HELD) return
+      this.#jobs.delete(oldest)
+    }
   }
 
-  /** It had dependents or a unique key when it was claimed: never settled by one statement. */
   isBound(id: string): boolean {
-    return this.#bound.has(id)
+    return this.#jobs.get(id)?.isBound === true
   }
 
   /** Something is written about these jobs: their rows lie elsewhere now. */
   moved(leases: readonly { readonly id: string }[]): void {
-    for (const { id } of leases) this.#spots.delete(id)
+    for (const { id } of leases) {
+      const job = this.#jobs.get(id)
+      if (job !== undefined) job.spot = null
+    }
   }
 
-  /** They are settled. */
+  /** They are settled, and that is committed. */
   settled(leases: readonly { readonly id: string }[]): void {
-    this.moved(leases)
-    for (const { id } of leases) this.#bound.delete(id)
+    for (const { id } of leases) {
+      const job = this.#jobs.get(id)
+      if (job === undefined) continue
+      this.#jobs.delete(id)
+      if (--job.claim.left === 0) this.#over.add(job.claim.leaseId)
+    }
+  }
+
+  /** It is held no longer by whoever claimed it here, or is settled elsewhere, if that is committed. */
+  forget({ id }: { readonly id: string }): void {
+    this.#jobs.delete(id)
+  }
+
+  /** The leases all of whose jobs have ended. */
+  get over(): readonly string[] {
+    return [...this.#over]
+  }
+
+  /** Their rows are gone. */
+  dropped(leaseIds: readonly string[]): void {
+    for (const id of leaseIds) this.#over.delete(id)
   }
 
   /** How to settle these, which are completed. */
   waysOf(settle: readonly Settlement[]): readonly Way[] {
-    const spots = settle.map(({ id }) => this.#spots.get(id) ?? null)
+    const spots = settle.map(({ id }) => this.#jobs.get(id)?.spot ?? null)
     const kind = settle.some(isForgotten) ? 'forget' : 'both'
     const safe: Way = { kind, spots: settle.map(() => null) }
     const isAlone = settle.every((one) => one.epoch === 1 && isForgotten(one))

@@ -1,8 +1,45 @@
-/** Shared statements that PostgreSQL is asked in other words: remembered ids have no key, many share a row. */
+/**
+ * Shared statements that PostgreSQL is asked in other words: its indexes know lines instead of states, leases have a table of
+ * their own (schema.ts), and remembered ids have no key, since many share a row.
+ */
 import { CONTROL_STATEMENTS } from '../sql/control.ts'
+import { DUE_STATEMENTS } from '../sql/due.ts'
+import { LEASE_STATEMENTS } from '../sql/lease.ts'
+import { QUEUE_STATEMENTS } from '../sql/queues.ts'
+
+/** A large claim leaves its jobs in the line of those that are ready; in no other line is anybody but whose it is. */
+function inLine(text: string): string {
+  return text
+    .replaceAll('state <> 2 AND state <> 3 AND state = ', 'line <> 2 AND line <> 3 AND line = ')
+    .replaceAll('state <> 2 AND state <> 3', 'line <> 2 AND line <> 3')
+    .replaceAll('state <> 3', 'line <> 3 AND state <> 3')
+    .replaceAll('state IN (1, 4)', 'line IN (1, 4)')
+    .replaceAll('state = 2', 'line = 2 AND state = 2')
+}
+
+const { PENDING_NAMES, WAITING_NAMES, PENDING, WAITING, OLDEST, CLEARABLE_PENDING, CLEARABLE_WAITING } =
+  QUEUE_STATEMENTS
+const IN_LINE = [
+  ...[PENDING_NAMES, WAITING_NAMES, PENDING, WAITING, OLDEST, CLEARABLE_PENDING, CLEARABLE_WAITING],
+  ...[DUE_STATEMENTS.DUE, DUE_STATEMENTS.EXPIRED, DUE_STATEMENTS.NEXT],
+]
 
 /** The other words, by the shared ones. */
 export const OVERRIDES: ReadonlyMap<string, string> = new Map([
+  ...IN_LINE.map((text) => [text, inLine(text)] as const),
+  [
+    QUEUE_STATEMENTS.RUNNING,
+    'SELECT queue, count(*) FROM (SELECT queue FROM millrace_job WHERE id = ANY (ARRAY(SELECT DISTINCT unnest(job_ids) ' +
+      'FROM millrace_lease)) AND state + 0 = 3 LIMIT 100000) AS n GROUP BY queue',
+  ],
+  [LEASE_STATEMENTS.FIRST_LEASE, 'SELECT min(until_at) FROM millrace_lease'],
+  [
+    // A lease that becomes shorter is noted anew.
+    LEASE_STATEMENTS.EXTEND,
+    'WITH shorter AS (INSERT INTO millrace_lease (id, until_at, job_ids) SELECT gen_random_uuid(), $1::bigint, array_agg(id) ' +
+      'FROM millrace_job WHERE id IN LIST($2 text) AND lease_until > $1::bigint HAVING count(*) > 0) ' +
+      'UPDATE millrace_job SET lease_until = $1::bigint, left_in_line = 0 WHERE id IN LIST($2 text)',
+  ],
   [
     CONTROL_STATEMENTS.FORGET_IDS,
     'DELETE FROM millrace_done WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_done WHERE done_at <= $1 ORDER BY done_at ' +

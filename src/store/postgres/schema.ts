@@ -3,11 +3,18 @@
  *
  * One hot table, small: a finished job leaves `job` for `archive` in the transaction that finishes it, so the hot indexes
  * stay the size of the live work. Every hot index is partial: claiming reads `job_ready` in its exact order and never meets
- * a job that runs, waits or lies in the future. Pages are filled to 70 %, so that a claim's update finds room beside the
- * row it replaces, those of the primary key to 50 %, since each job gets a second entry there when it is claimed (3 of the 17
- * microseconds of a claim were splits of its full pages); vacuum comes early, since every job leaves dead rows behind. Payloads are opaque bytes, above 2 KiB in a
- * table of their own, so that moving a job to the archive never rewrites them, and stored as they are: the codec has
- * compressed them already. Text compares as bytes (collation C): keys differ by case, and indexes by no locale.
+ * a job that waits or lies in the future.
+ *
+ * What a claim writes stands in no index, and pages are filled to 45 %, so that the new row lies beside the one it replaces and
+ * no index hears of it (a HOT update): server time of a claim and its settle 11.4 → 9 µs a job on 2 EPYC cores, and a fifth
+ * less WAL. That takes two things. The indexes do not know `state` but `line`, the state whose line a job stands in: a job of a
+ * large claim keeps its entry in `job_ready`, and claims from the head step over it, until its lease is extended or it ends; of a
+ * small claim, which is what jobs that run long are claimed by, it leaves the line at once, so that running jobs never gather
+ * there. And leases are found by `millrace_lease`, one row a claim: see leases.ts.
+ *
+ * Vacuum comes early, since every job leaves dead rows behind. Payloads are opaque bytes, above 2 KiB in a table of their own,
+ * so that moving a job to the archive never rewrites them, and stored as they are: the codec has compressed them already. Text
+ * compares as bytes (collation C): keys differ by case, and indexes by no locale.
  *
  * The archive is one plain table, not partitions by day, though dropping a day is nearly free. Each end (completed, failed,
  * cancelled) has a retention of its own, so partitions are by state, then by day: 41 with the defaults. A caller's own id is
@@ -33,6 +40,8 @@ CREATE TABLE millrace_job (
   version bigint NOT NULL,
   priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 100),
   state smallint NOT NULL CHECK (state BETWEEN 0 AND 4),
+  left_in_line smallint NOT NULL DEFAULT 0,
+  line smallint NOT NULL GENERATED ALWAYS AS (CASE WHEN state = 3 AND left_in_line = 1 THEN 2 ELSE state END) STORED,
   cancelling smallint NOT NULL DEFAULT 0,
   epoch integer NOT NULL DEFAULT 0,
   attempts integer NOT NULL DEFAULT 0,
@@ -57,17 +66,25 @@ CREATE TABLE millrace_job (
   progress_note bytea,
   payload bytea,
   error bytea,
-  PRIMARY KEY (id) WITH (fillfactor = 50)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
+  PRIMARY KEY (id)
+) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 5000);
 ALTER TABLE millrace_job ALTER COLUMN payload SET STORAGE EXTERNAL, ALTER COLUMN error SET STORAGE EXTERNAL;
-CREATE INDEX job_ready ON millrace_job (queue, priority DESC, run_at, id) WHERE state = 2;
-CREATE INDEX job_due ON millrace_job (run_at) WHERE state IN (1, 4);
-CREATE INDEX job_lease ON millrace_job (lease_until) WHERE state = 3;
-CREATE INDEX job_waiting ON millrace_job (queue, state) WHERE state <> 2 AND state <> 3;
-CREATE INDEX job_expiry ON millrace_job (expires_at, id) WHERE expires_at IS NOT NULL AND state <> 3;
-CREATE INDEX job_cancelling ON millrace_job (worker_id) WHERE cancelling = 1;
+CREATE INDEX job_ready ON millrace_job (queue, priority DESC, run_at, id) WHERE line = 2;
+CREATE INDEX job_due ON millrace_job (run_at) WHERE line IN (1, 4);
+CREATE INDEX job_waiting ON millrace_job (queue, line) WHERE line <> 2 AND line <> 3;
+CREATE INDEX job_expiry ON millrace_job (expires_at, id) WHERE expires_at IS NOT NULL AND line <> 3;
+CREATE INDEX job_cancelling ON millrace_job (id) WHERE cancelling = 1;
 CREATE INDEX job_key ON millrace_job (blocked_on) WHERE blocked_on IS NOT NULL;
+
+CREATE TABLE millrace_lease (
+  id uuid NOT NULL,
+  until_at bigint NOT NULL,
+  job_ids text[] COLLATE "C" NOT NULL,
+  PRIMARY KEY (id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE millrace_lease ALTER COLUMN job_ids SET STORAGE EXTERNAL;
+CREATE INDEX lease_until ON millrace_lease (until_at);
 
 CREATE TABLE millrace_archive (
   id text COLLATE "C" NOT NULL,

@@ -24,6 +24,7 @@ import { PostgresDatabase } from './database.ts'
 import { diagnose } from './diagnose.ts'
 import { Exchange } from './exchange.ts'
 import { insertInside, insertJobs } from './insert.ts'
+import { noteCopied, reclaimEnded } from './leases.ts'
 import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
 import { postgresSettings } from './options.ts'
 import { withinTransaction } from './transaction.ts'
@@ -88,6 +89,7 @@ class PostgresStore implements Store {
         return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))
       },
       exchange: (request) => exchange.run(request),
+      reclaim: reclaimEnded,
     })
     this.jobs = {
       ...jobs,
@@ -107,7 +109,7 @@ class PostgresStore implements Store {
     this.queues = queuesFacet(db)
     this.state = stateFacet(db)
     this.cluster = clusterFacet(db)
-    this.copy = copyFacet(db)
+    this.copy = copyFacet(db, noteCopied)
     this.wake = { subscribe: (onWake) => wake.subscribe(onWake) }
   }
 

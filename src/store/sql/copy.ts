@@ -85,8 +85,11 @@ const INSERT = {
   values: insertInto('state', { state_key: 'text', value: 'text', version: 'int' }, 'state_key'),
 } as const
 
-/** The copy facet of a SQL store on a server. */
-export function copyFacet(db: Database): CopyFacet {
+/** The copy facet of a SQL store on a server. `afterLive`: what else it keeps of live jobs. */
+export function copyFacet(
+  db: Database,
+  afterLive?: (tx: Transaction, jobs: readonly CopiedJob[]) => Promise<void>,
+): CopyFacet {
   return {
     // Each part's reader and writer are of its own type.
     read: <P extends CopyPart>(part: P, cursor: string | null, limit: number) =>
@@ -95,7 +98,12 @@ export function copyFacet(db: Database): CopyFacet {
       const { write } = PARTS[part] as {
         readonly write: (tx: Transaction, items: readonly CopyParts[P][]) => Promise<void>
       }
-      if (items.length > 0) await db.transact((tx) => write(tx, items))
+      if (items.length === 0) return
+      await db.transact(async (tx) => {
+        await write(tx, items)
+        // Of this part they are jobs.
+        if (part === 'live') await afterLive?.(tx, items as readonly CopiedJob[])
+      })
     },
   }
 }

@@ -33,7 +33,7 @@ const EXPIRED_LEASES = 'SELECT id FROM millrace_job WHERE state = 3 AND lease_un
 const FIRST_LEASE = 'SELECT min(lease_until) FROM millrace_job WHERE state = 3'
 
 /** The statements of this file, for the tests of their plans. */
-export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE } as const
+export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE, EXTEND } as const
 
 /** Moves the end of the leases that this worker still holds. */
 export async function extend(
@@ -112,16 +112,33 @@ export async function hasLeases(session: Session): Promise<boolean> {
 export async function reclaim(tx: Transaction, limit: number): Promise<readonly ReclaimedJob[]> {
   const { rows } = await tx.query(EXPIRED_LEASES, [tx.now, limit])
   if (rows.length === 0) return []
-  const ids = rows.map((row) => text(row[0]))
+  const { taken } = await takeBackAmong(
+    tx,
+    rows.map((row) => text(row[0])),
+  )
+  return taken
+}
+
+/** Takes back those of these jobs whose lease has ended; `kept`: those that run on, with the ends of their leases. */
+export async function takeBackAmong(
+  tx: Transaction,
+  ids: readonly string[],
+): Promise<{
+  readonly taken: readonly ReclaimedJob[]
+  readonly kept: readonly { readonly id: string; readonly until: number }[]
+}> {
+  if (ids.length === 0) return { taken: [], kept: [] }
   const ledger = new Ledger(tx)
   await ledger.lock(ids, 'end')
-  const lost = ids.flatMap((id) => {
+  const running = ids.flatMap((id) => {
     const job = ledger.live(id)
-    return job !== undefined && job.state === STATE.processing && (job.leaseUntil ?? 0) <= tx.now ? [job] : []
+    return job !== undefined && job.state === STATE.processing ? [job] : []
   })
-  const reclaimed = lost.map((job) => takeBack(ledger, job))
+  const isLost = (job: LiveJob) => (job.leaseUntil ?? 0) <= tx.now
+  const kept = running.filter((job) => !isLost(job)).map((job) => ({ id: job.id, until: job.leaseUntil ?? 0 }))
+  const taken = running.filter(isLost).map((job) => takeBack(ledger, job))
   await writeLedger(ledger)
-  return reclaimed
+  return { taken, kept }
 }
 
 function takeBack(ledger: Ledger, job: LiveJob): ReclaimedJob {
