@@ -8,14 +8,15 @@ import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../co
 import { bytesOfAll } from '../sql/read.ts'
 import { BYTES_FIELD, type Columns, int, isInt, tagsOrNull, text } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
+import type { LeaseRow } from './held.ts'
 import { noteLease } from './leases.ts'
 
 /** What a claim gave. */
 export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'> & {
   /** Jobs whose rows cannot be read; they are held by this worker now, and have to be failed. */
   readonly unreadable: readonly { readonly id: string; readonly epoch: number }[]
-  /** Under which its leases are noted, where that was a step of its own. */
-  readonly leaseId?: string
+  /** Where its leases are noted, when that was a step of its own. */
+  readonly lease?: LeaseRow
 }
 
 const CANDIDATES =
@@ -63,7 +64,7 @@ export async function claimSlowly(tx: Transaction, request: ClaimRequest, turn: 
   }
   if (taken.length === 0) return { claimed: [], more: false, unreadable: [] }
   const until = Math.floor(tx.now + request.leaseMs)
-  const [{ rows }, leaseId] = await Promise.all([
+  const [{ rows }, lease] = await Promise.all([
     tx.query(TAKE, [request.workerId, tx.now, until, taken]),
     noteLease(tx, until, taken),
   ])
@@ -74,7 +75,7 @@ export async function claimSlowly(tx: Transaction, request: ClaimRequest, turn: 
   return {
     claimed,
     unreadable,
-    leaseId,
+    lease,
     more: isCut || unreadable.length > 0 || taken.length >= request.limit || unfinished.size > 0,
   }
 }

@@ -3,8 +3,9 @@ import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { FORGET, SETTLE, VANISH } from './settle-sql.ts'
 
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
-// Leases all of whose jobs have ended (see leases.ts).
-const OVER = ', over AS (DELETE FROM millrace_lease l WHERE l.id = ANY (@over::uuid[]))'
+// Leases all of whose jobs have ended (see leases.ts), with what ends jobs: a claim alone does as little as it can.
+const OVER =
+  ', over AS (DELETE FROM millrace_lease l WHERE l.ctid = ANY (@overSpots::tid[]) AND l.id = ANY (@over::uuid[]))'
 const BEGIN = TIME + OVER
 const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
 const NAMED_SHARES = sharesOf('', '')
@@ -42,9 +43,9 @@ export const EXCHANGE_SQL = {
   settle: BEGIN + SETTLE + HEAD + SETTLED,
   forget: BEGIN + FORGET + HEAD + SETTLED,
   vanish: BEGIN + VANISH + HEAD + SETTLED,
-  claimNamed: BEGIN + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
-  claimAll: BEGIN + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
-  claimOn: BEGIN + NO_SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
+  claimNamed: TIME + NO_SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
+  claimAll: TIME + NO_SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
+  claimOn: TIME + NO_SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   bothOn: BEGIN + SETTLE + STREAK_SHARES + STREAK_CLAIM + HEAD + NO_JOB,
   bothNamed: BEGIN + SETTLE + NAMED_SHARES + CLAIM + HEAD + NO_JOB,
   bothAll: BEGIN + SETTLE + ALL_SHARES + CLAIM + HEAD + NO_JOB_OF_ALL,
@@ -92,7 +93,7 @@ function sharesOf(columns: string, arrays: string): string {
 function jobless(shares: string): string {
   return (
     `, ${shares}, NULL::smallint, NULL::bytea, NULL::int, NULL::int, NULL::int, NULL::int, NULL::int, NULL::bigint, ` +
-    'NULL::bigint, NULL::bigint, NULL, NULL, fit.settles::int, plain.claims::int, NULL::tid FROM fit, plain, t ' +
+    'NULL::bigint, NULL::bigint, NULL, NULL, fit.settles::int, plain.claims::int, (SELECT spot FROM leased) FROM fit, plain, t ' +
     'UNION ALL SELECT * FROM taken'
   )
 }
@@ -121,6 +122,6 @@ function claimOf(behind: string, first: string): string {
     'nullif(j.losses, 0), nullif(j.crashes, 0), j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
     'CASE WHEN j.dependents > 0 OR j.unique_key IS NOT NULL THEN 1 END AS is_bound, NULL::int, j.ctid), ' +
     'leased AS (INSERT INTO millrace_lease (id, until_at, job_ids) SELECT @claim::uuid, (SELECT now FROM t) + @lease::bigint, ' +
-    'array_agg(id) FROM taken HAVING count(*) > 0)'
+    'array_agg(id) FROM taken HAVING count(*) > 0 RETURNING ctid AS spot)'
   )
 }

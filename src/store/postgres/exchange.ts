@@ -29,7 +29,7 @@ import { bigintArray, bytesArray, spotArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly, readClaimed } from './claim.ts'
 import type { PostgresDatabase } from './database.ts'
 import { EXCHANGE_SQL, type ExchangeKind, type Numbered, numbered } from './exchange-sql.ts'
-import { Held, type HeldRow, isForgotten, type Way } from './held.ts'
+import { Held, type HeldRow, isForgotten, type LeaseRow, type Way } from './held.ts'
 import { inOrder, lessOf, note, roundsOf } from './rounds.ts'
 import { mostOf, type Place, Streak } from './streak.ts'
 import { Vacuum } from './vacuum.ts'
@@ -146,11 +146,12 @@ export class Exchange {
     const places = streak?.places ?? NOTHING
     const statement = this.#statement(kindOf(way?.kind ?? 'claim', claim, streak !== null))
     const leaseId = randomUUID()
-    const { over } = this.#held
+    const over = settle.length === 0 ? NOTHING : this.#held.over
     const values: Record<string, () => SqlValue> = {
       worker: () => workerId,
       claim: () => leaseId,
-      over: () => `{${over.join(',')}}`,
+      over: () => `{${over.map((lease: LeaseRow) => lease.id).join(',')}}`,
+      overSpots: () => spotArray(over.map((lease: LeaseRow) => lease.spot)),
       left: () => (claim !== undefined && claim.limit >= MIN_LEFT ? 1 : 0),
       spots: () => spotArray(way?.spots ?? NOTHING),
       ids: () => textArray(settle.map((s) => s.id)),
@@ -176,7 +177,7 @@ export class Exchange {
     if (answer === null) return null
     this.#held.dropped(over)
     const [head = [], ...taken] = answer.rows
-    if (taken.length > 0) this.#held.claimed(taken.map(heldRow), leaseId)
+    if (taken.length > 0) this.#held.claimed(taken.map(heldRow), { id: leaseId, spot: int(head[18]) })
     const now = this.#db.saw(int(head[2]))
     const hasClaimed = claim !== undefined && int(head[17]) === 1
     if (claim !== undefined && hasClaimed) {
@@ -251,9 +252,9 @@ export class Exchange {
       const cancelling = rows.map((row) => ({ id: text(row[0]), epoch: int(row[1]) }))
       return { settled, claimed, cancelling, now: tx.now }
     }, true)
-    const { leaseId } = claimed
+    const { lease } = claimed
     const rows = claimed.claimed.map(({ id }) => ({ id, spot: null, isBound: false }))
-    if (leaseId !== undefined) this.#held.claimed(rows, leaseId)
+    if (lease !== undefined) this.#held.claimed(rows, lease)
     return { settled, ...result(claimed), cancelling, now }
   }
 }

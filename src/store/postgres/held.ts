@@ -16,9 +16,15 @@ export interface Way {
   readonly spots: readonly (number | null)[]
 }
 
+/** A row of leases: its id, and where it lies. */
+export interface LeaseRow {
+  readonly id: string
+  readonly spot: number
+}
+
 /** One claim: its row of leases goes when none of its jobs is left. */
 interface Claim {
-  readonly leaseId: string
+  readonly lease: LeaseRow
   left: number
 }
 
@@ -40,13 +46,13 @@ export interface HeldRow {
 /** The hints about what is claimed here and not settled yet. */
 export class Held {
   readonly #jobs = new Map<string, HeldJob>()
-  readonly #over = new Set<string>()
+  readonly #over = new Set<LeaseRow>()
   #detour = 0
   #nextDetour = 1
 
-  /** Jobs of one claim, which is noted under `leaseId`. */
-  claimed(rows: readonly HeldRow[], leaseId: string): void {
-    const claim = { leaseId, left: rows.length }
+  /** Jobs of one claim, which is noted in this row. */
+  claimed(rows: readonly HeldRow[], lease: LeaseRow): void {
+    const claim = { lease, left: rows.length }
     for (const { id, spot, isBound } of rows) this.#jobs.set(id, { spot, isBound, claim })
     for (const oldest of this.#jobs.keys()) {
       if (this.#jobs.size <= MAX_HELD) return
@@ -72,7 +78,7 @@ export class Held {
       const job = this.#jobs.get(id)
       if (job === undefined) continue
       this.#jobs.delete(id)
-      if (--job.claim.left === 0) this.#over.add(job.claim.leaseId)
+      if (--job.claim.left === 0) this.#over.add(job.claim.lease)
     }
   }
 
@@ -82,13 +88,13 @@ export class Held {
   }
 
   /** The leases all of whose jobs have ended. */
-  get over(): readonly string[] {
+  get over(): readonly LeaseRow[] {
     return [...this.#over]
   }
 
   /** Their rows are gone. */
-  dropped(leaseIds: readonly string[]): void {
-    for (const id of leaseIds) this.#over.delete(id)
+  dropped(leases: readonly LeaseRow[]): void {
+    for (const lease of leases) this.#over.delete(lease)
   }
 
   /** How to settle these, which are completed. */

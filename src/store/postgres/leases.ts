@@ -12,11 +12,13 @@ import type { CopiedJob, ReclaimedJob } from '../contract/index.ts'
 import { takeBackAmong } from '../sql/lease.ts'
 import { int, text } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
+import type { LeaseRow } from './held.ts'
 
 /** So many rows are looked at together: each may name some hundred jobs. */
 const AT_ONCE = 4
 
-const NOTE = 'INSERT INTO millrace_lease (id, until_at, job_ids) VALUES ($1::uuid, $2::bigint, $3::text[])'
+const NOTE =
+  'INSERT INTO millrace_lease (id, until_at, job_ids) VALUES ($1::uuid, $2::bigint, $3::text[]) RETURNING ctid'
 /** First how many rows there were; then what runs of their jobs, the lease that ended first before the others. */
 const ENDED =
   'WITH ended AS (DELETE FROM millrace_lease WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_lease WHERE until_at <= $1 ' +
@@ -27,11 +29,11 @@ const ENDED =
 /** The statements of this file, for the test of their plans. */
 export const LEASES_STATEMENTS = { ENDED } as const
 
-/** Says when to look at these jobs, which are held until then. Gives the row's id. */
-export async function noteLease(tx: Transaction, until: number, jobIds: readonly string[]): Promise<string> {
+/** Says when to look at these jobs, which are held until then. */
+export async function noteLease(tx: Transaction, until: number, jobIds: readonly string[]): Promise<LeaseRow> {
   const id = randomUUID()
-  await tx.query(NOTE, [id, Math.floor(until), jobIds])
-  return id
+  const { rows } = await tx.query(NOTE, [id, Math.floor(until), jobIds])
+  return { id, spot: int(rows[0]?.[0]) }
 }
 
 /** The same for jobs that were copied from another store while they ran. */

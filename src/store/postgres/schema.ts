@@ -80,8 +80,7 @@ CREATE INDEX job_key ON millrace_job (blocked_on) WHERE blocked_on IS NOT NULL;
 CREATE TABLE millrace_lease (
   id uuid NOT NULL,
   until_at bigint NOT NULL,
-  job_ids text[] COLLATE "C" NOT NULL,
-  PRIMARY KEY (id)
+  job_ids text[] COLLATE "C" NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE millrace_lease ALTER COLUMN job_ids SET STORAGE EXTERNAL;
 CREATE INDEX lease_until ON millrace_lease (until_at);
