@@ -12,9 +12,9 @@ import {
 } from '../sql/session.ts'
 import { Connection } from './connection.ts'
 import { PostgresDialect } from './dialect.ts'
-import { isConflict, translateError } from './errors.ts'
+import { isConflict, isLockTimeout, translateError } from './errors.ts'
 import { describeTarget, type PostgresSettings } from './options.ts'
-import type { Wake } from './wake.ts'
+import { riding, type Wake } from './wake.ts'
 
 /** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
 const ASK_TIME = 'SELECT greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
@@ -24,7 +24,7 @@ const MAX_CONFLICTS = 8
 const MAX_RESTARTS = 50
 
 /** How the others are told that something changed. */
-type Hints = Pick<Wake, 'hint' | 'hintBehind'>
+type Hints = Pick<Wake, 'hint' | 'hintBehind' | 'ride'>
 
 /** One schema of a database, as the shared slow road sees it. */
 export class PostgresDatabase implements Database {
@@ -109,6 +109,25 @@ export class PostgresDatabase implements Database {
       }, isUrgent)
       if (result !== null) return result
       await backOff(tries)
+    }
+  }
+
+  /**
+   * The same for a statement that makes news, with a hint in it when the time is right for that. `onHint`: a hint of it went in it
+   * or right behind it, or not.
+   */
+  async newsStatement(text: string, values: readonly SqlValue[], onHint: (isHinted: boolean) => void) {
+    const ride = this.#wake.ride()
+    if (ride === null) return this.statement(text, values, false, onHint)
+    onHint(true)
+    try {
+      return await this.statement(riding(text, values.length), [...values, ...ride.params], false)
+    } catch (error) {
+      // Nothing was written: others' hints were in the way.
+      if (!isLockTimeout(error)) throw error
+      return await this.statement(text, values, false, onHint)
+    } finally {
+      ride.over()
     }
   }
 

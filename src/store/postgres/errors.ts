@@ -13,6 +13,11 @@ export function isConflict(error: unknown): boolean {
   return code === '40001' || code === '40P01'
 }
 
+/** A lock did not come in time; `StoreError`s are known by the code they tell. */
+export function isLockTimeout(error: unknown): boolean {
+  return (error instanceof StoreError ? error.fields.code : codeOf(error)) === '55P03'
+}
+
 /** The statement was not looked at: another one of its transaction, sent before it, has failed. */
 export function isAfterFailure(error: unknown): boolean {
   return codeOf(error) === '25P02'

@@ -61,7 +61,7 @@ export async function insertJobs(db: PostgresDatabase, jobs: readonly NewJob[]):
   if (jobs.length === 0) return db.read(async () => [])
   let isHinted = false
   const run: RunPlain = (sql, values) =>
-    db.statement(sql, values, false, (hinted) => {
+    db.newsStatement(sql, values, (hinted) => {
       isHinted = hinted
     })
   const results = jobs.some(isBound) ? await insertBoundBatch(db, jobs) : await insertPlainBatch(db, jobs, run)
