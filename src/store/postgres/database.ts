@@ -24,7 +24,7 @@ const MAX_CONFLICTS = 8
 const MAX_RESTARTS = 50
 
 /** How the others are told that something changed. */
-type Hints = Pick<Wake, 'hint' | 'hintBehind' | 'ride'>
+type Hints = Pick<Wake, 'hint' | 'hintBehind' | 'ride' | 'rode'>
 
 /** One schema of a database, as the shared slow road sees it. */
 export class PostgresDatabase implements Database {
@@ -93,14 +93,19 @@ export class PostgresDatabase implements Database {
 
   /**
    * Runs one statement, which `timed` made, by itself. A conflict, which left nothing behind, is met by running it again.
-   * `onTry`: the statement makes news; told with each try whether a hint of it went right behind.
+   * `onTry`: called when it is sent, with what sends a hint of it right behind and tells whether it did.
    */
-  async statement(text: string, values: readonly SqlValue[], isUrgent: boolean, onTry?: (isHinted: boolean) => void) {
+  async statement(
+    text: string,
+    values: readonly SqlValue[],
+    isUrgent: boolean,
+    onTry?: (hintBehind: () => boolean) => void,
+  ) {
     for (let tries = 1; ; tries++) {
       const result = await this.pool.use(async (connection) => {
         try {
           const answer = connection.query(text, values)
-          onTry?.(this.#wake.hintBehind(connection))
+          onTry?.(() => this.#wake.hintBehind(connection))
           return await answer
         } catch (error) {
           if (isConflict(error) && tries < MAX_CONFLICTS) return null
@@ -116,18 +121,29 @@ export class PostgresDatabase implements Database {
    * The same for a statement that makes news, with a hint in it when the time is right for that. `onHint`: a hint of it went in it
    * or right behind it, or not.
    */
-  async newsStatement(text: string, values: readonly SqlValue[], onHint: (isHinted: boolean) => void) {
-    const ride = this.#wake.ride()
-    if (ride === null) return this.statement(text, values, false, onHint)
-    onHint(true)
+  async newsStatement(
+    text: string,
+    values: readonly SqlValue[],
+    mayRide: boolean,
+    onHint: (isHinted: boolean) => void,
+  ) {
+    const ride = mayRide ? this.#wake.ride() : null
+    const plainly = () => this.statement(text, values, false, (hintBehind) => onHint(hintBehind()))
+    if (ride === null) return plainly()
+    let sentAt = 0
+    const onTry = () => {
+      sentAt = performance.now()
+    }
     try {
-      return await this.statement(riding(text, values.length), [...values, ...ride.params], false)
+      const result = await this.statement(riding(text, values.length), [...values, ...ride.params], false, onTry)
+      onHint(true)
+      return result
     } catch (error) {
-      // Nothing was written: others' hints were in the way.
+      // Nothing was written: others' hints were in the way, or another lock, which is waited for then.
       if (!isLockTimeout(error)) throw error
-      return await this.statement(text, values, false, onHint)
+      return await plainly()
     } finally {
-      ride.over()
+      if (sentAt > 0) this.#wake.rode(performance.now() - sentAt)
     }
   }
 

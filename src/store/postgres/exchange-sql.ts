@@ -5,7 +5,8 @@ import { FORGET, SETTLE, VANISH } from './settle-sql.ts'
 const TIME = 'WITH RECURSIVE t AS MATERIALIZED (SELECT NOW_SQL AS now)'
 // Leases all of whose jobs have ended (see leases.ts), with what ends jobs: a claim alone does as little as it can.
 const OVER =
-  ', over AS (DELETE FROM millrace_lease l WHERE l.ctid = ANY (@overSpots::tid[]) AND l.id = ANY (@over::uuid[]))'
+  ', over AS (DELETE FROM millrace_lease WHERE ctid = ANY (ARRAY(SELECT l.ctid FROM millrace_lease l WHERE ' +
+  'l.ctid = ANY (@overSpots::tid[]) AND l.id = ANY (@over::uuid[]) FOR UPDATE SKIP LOCKED)))'
 const BEGIN = TIME + OVER
 const NO_SETTLE = ', fit AS MATERIALIZED (SELECT true AS settles)'
 const NAMED_SHARES = sharesOf('', '')
@@ -116,7 +117,7 @@ function claimOf(behind: string, first: string): string {
     'plain AS MATERIALIZED (SELECT NOT coalesce(bool_or(is_special), false) AND ' +
     `coalesce(sum(size), 0) <= ${MAX_BATCH_BYTES} AS claims FROM found), ` +
     'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = (SELECT now FROM t), ' +
-    'lease_until = (SELECT now FROM t) + @lease::bigint, left_in_line = @left::int WHERE (SELECT claims FROM plain) AND ' +
+    'lease_until = (SELECT now FROM t) + @lease::bigint, left_in_line = CASE WHEN j.expires_at IS NULL THEN @left::int ELSE 0 END WHERE (SELECT claims FROM plain) AND ' +
     'j.ctid = ANY (ARRAY(SELECT spot FROM found)) ' +
     'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, nullif(j.attempts, 0), nullif(j.attempt_offset, 0), ' +
     'nullif(j.losses, 0), nullif(j.crashes, 0), j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +

@@ -39,6 +39,8 @@ const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND 
 const NOT_PLAIN = '22P02'
 /** From so many on a claim leaves its jobs in line (see schema.ts): a worker that asks for them fetches ahead, so they are short. */
 const MIN_LEFT = 256
+/** Everybody who claims from the head steps over what is left in line: no store leaves more there than that, and a claim. */
+const MAX_LEFT = 4_096
 const NOTHING: readonly never[] = []
 const NOTHING_CLAIMED: Claimed = { claimed: NOTHING, more: false, unreadable: NOTHING }
 
@@ -83,7 +85,7 @@ export class Exchange {
   }
 
   /** Lets go of what is remembered of a job that is settled elsewhere. */
-  forget(lease: { readonly id: string }): void {
+  forget(lease: Lease): void {
     this.#held.forget(lease)
   }
 
@@ -146,19 +148,19 @@ export class Exchange {
     const places = streak?.places ?? NOTHING
     const statement = this.#statement(kindOf(way?.kind ?? 'claim', claim, streak !== null))
     const leaseId = randomUUID()
-    const over = settle.length === 0 ? NOTHING : this.#held.over
+    const over = settle.length === 0 ? NOTHING : this.#held.takeOver()
     const values: Record<string, () => SqlValue> = {
       worker: () => workerId,
       claim: () => leaseId,
       over: () => `{${over.map((lease: LeaseRow) => lease.id).join(',')}}`,
       overSpots: () => spotArray(over.map((lease: LeaseRow) => lease.spot)),
-      left: () => (claim !== undefined && claim.limit >= MIN_LEFT ? 1 : 0),
+      left: () => (claim !== undefined && claim.limit >= MIN_LEFT && this.#held.size < MAX_LEFT ? 1 : 0),
       spots: () => spotArray(way?.spots ?? NOTHING),
       ids: () => textArray(settle.map((s) => s.id)),
       epochs: () => bigintArray(settle.map((s) => s.epoch)),
       runs: () => bigintArray(settle.map((s) => Math.ceil(s.runMs))),
       forgets: () => bigintArray(settle.map((s) => (isForgotten(s) ? 1 : 0))),
-      results: () => bytesArray(settle.map((s) => (s.to === 'completed' ? s.result : null))),
+      results: () => resultsOf(settle),
       queues: () => textArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.queue)),
       mosts: () => bigintArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.max)),
       priorities: () => bigintArray(places.map((place: Place) => place.priority)),
@@ -171,11 +173,11 @@ export class Exchange {
     }
     const params = [this.#db.nowParam(), ...statement.names.map((name) => values[name]?.() ?? null)]
     const answer = await this.#db.statement(statement.text, params, true).catch((error: unknown) => {
+      this.#held.putBack(over)
       if (settle.length > 0 && error instanceof StoreError && error.fields.code === NOT_PLAIN) return null
       throw error
     })
     if (answer === null) return null
-    this.#held.dropped(over)
     const [head = [], ...taken] = answer.rows
     if (taken.length > 0) this.#held.claimed(taken.map(heldRow), { id: leaseId, spot: int(head[18]) })
     const now = this.#db.saw(int(head[2]))
@@ -253,7 +255,7 @@ export class Exchange {
       return { settled, claimed, cancelling, now: tx.now }
     }, true)
     const { lease } = claimed
-    const rows = claimed.claimed.map(({ id }) => ({ id, spot: null, isBound: false }))
+    const rows = claimed.claimed.map(({ id, epoch }) => ({ id, epoch, spot: null, isBound: false }))
     if (lease !== undefined) this.#held.claimed(rows, lease)
     return { settled, ...result(claimed), cancelling, now }
   }
@@ -277,8 +279,14 @@ function kindOf(first: Way['kind'] | 'claim', claim: ClaimRequest | undefined, g
 
 const ALONE = { claim: 'look', both: 'settle', forget: 'forget', vanish: 'vanish' } as const
 
+/** None at all where there is none: each is looked up in the list. */
+function resultsOf(settle: readonly Settlement[]): Buffer | null {
+  const results = settle.map((s) => (s.to === 'completed' ? s.result : null))
+  return results.every((result) => result === null) ? null : bytesArray(results)
+}
+
 function heldRow(row: Columns): HeldRow {
-  return { id: text(row[0]), spot: int(row[18]), isBound: row[16] === 1 }
+  return { id: text(row[0]), epoch: int(row[10]), spot: int(row[18]), isBound: row[16] === 1 }
 }
 
 function leasesOf(json: unknown): readonly Lease[] {

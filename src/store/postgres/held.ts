@@ -1,12 +1,16 @@
 /**
  * What a store remembers of the jobs that were claimed through it, so that settling them is quick: where each row lies, and
- * which have bonds. Only hints: the statements say the whole fence, and what is wrong here costs a second try. Of each claim it
- * counts how many of its jobs are left, so that its row of leases (leases.ts) is dropped with the last.
+ * which have bonds. Those are hints: the statements say the whole fence, and what is wrong there costs a second try. Of each claim
+ * it counts how many of its jobs are left, so that its row of leases (leases.ts) is dropped with the last: that is no hint, and
+ * goes by the epoch, since a job that was given back may be claimed again before we hear that it was settled.
  */
-import type { Settlement } from '../contract/index.ts'
+import type { Lease, Settlement } from '../contract/index.ts'
 
 /** More are not remembered: jobs whose leases were lost may never be settled from here. */
 const MAX_HELD = 100_000
+/** So many rows of leases are dropped by one statement, and so many wait for one; the rest goes when its time comes. */
+const OVER_AT_ONCE = 64
+const MAX_OVER = 1_000
 /** After a batch that could not vanish, so many go the way that keeps what has to be kept, twice as many each time. */
 const MAX_DETOUR = 64
 
@@ -29,6 +33,7 @@ interface Claim {
 }
 
 interface HeldJob {
+  readonly epoch: number
   /** Null: its row may lie elsewhere by now. */
   spot: number | null
   readonly isBound: boolean
@@ -38,6 +43,7 @@ interface HeldJob {
 /** A job as its claim left it. */
 export interface HeldRow {
   readonly id: string
+  readonly epoch: number
   readonly spot: number | null
   /** It has dependents or a unique key: never settled by one statement. */
   readonly isBound: boolean
@@ -46,14 +52,14 @@ export interface HeldRow {
 /** The hints about what is claimed here and not settled yet. */
 export class Held {
   readonly #jobs = new Map<string, HeldJob>()
-  readonly #over = new Set<LeaseRow>()
+  readonly #over: LeaseRow[] = []
   #detour = 0
   #nextDetour = 1
 
   /** Jobs of one claim, which is noted in this row. */
   claimed(rows: readonly HeldRow[], lease: LeaseRow): void {
     const claim = { lease, left: rows.length }
-    for (const { id, spot, isBound } of rows) this.#jobs.set(id, { spot, isBound, claim })
+    for (const { id, epoch, spot, isBound } of rows) this.#jobs.set(id, { epoch, spot, isBound, claim })
     for (const oldest of this.#jobs.keys()) {
       if (this.#jobs.size <= MAX_HELD) return
       this.#jobs.delete(oldest)
@@ -73,28 +79,40 @@ export class Held {
   }
 
   /** They are settled, and that is committed. */
-  settled(leases: readonly { readonly id: string }[]): void {
-    for (const { id } of leases) {
-      const job = this.#jobs.get(id)
+  settled(leases: readonly Lease[]): void {
+    for (const lease of leases) {
+      const job = this.#held(lease)
       if (job === undefined) continue
-      this.#jobs.delete(id)
-      if (--job.claim.left === 0) this.#over.add(job.claim.lease)
+      this.#jobs.delete(lease.id)
+      if (--job.claim.left === 0) this.#over.push(job.claim.lease)
     }
+    if (this.#over.length > MAX_OVER) this.#over.splice(0, this.#over.length - MAX_OVER)
   }
 
   /** It is held no longer by whoever claimed it here, or is settled elsewhere, if that is committed. */
-  forget({ id }: { readonly id: string }): void {
-    this.#jobs.delete(id)
+  forget(lease: Lease): void {
+    if (this.#held(lease) !== undefined) this.#jobs.delete(lease.id)
   }
 
-  /** The leases all of whose jobs have ended. */
-  get over(): readonly LeaseRow[] {
-    return [...this.#over]
+  /** Takes out leases all of whose jobs have ended, to be dropped. */
+  takeOver(): readonly LeaseRow[] {
+    return this.#over.splice(0, OVER_AT_ONCE)
   }
 
-  /** Their rows are gone. */
-  dropped(leases: readonly LeaseRow[]): void {
-    for (const lease of leases) this.#over.delete(lease)
+  /** They were not dropped. */
+  putBack(leases: readonly LeaseRow[]): void {
+    this.#over.unshift(...leases)
+  }
+
+  /** What is held under this very claim: another one of the same job has another epoch. */
+  #held({ id, epoch }: Lease): HeldJob | undefined {
+    const job = this.#jobs.get(id)
+    return job?.epoch === epoch ? job : undefined
+  }
+
+  /** How many jobs are held. */
+  get size(): number {
+    return this.#jobs.size
   }
 
   /** How to settle these, which are completed. */

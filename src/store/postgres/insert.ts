@@ -18,6 +18,8 @@ import { codeOf, isConstraint } from './errors.ts'
 
 /** So often a batch inside somebody's transaction is tried while others take its keys. */
 const MAX_TRIES = 5
+/** A batch of more is from somebody busy: the hint goes behind it. */
+const MAX_RIDING = 32
 
 const GIVEN =
   'WITH t AS MATERIALIZED (SELECT NOW_SQL AS now), given AS MATERIALIZED (SELECT v.*, ' +
@@ -61,7 +63,7 @@ export async function insertJobs(db: PostgresDatabase, jobs: readonly NewJob[]):
   if (jobs.length === 0) return db.read(async () => [])
   let isHinted = false
   const run: RunPlain = (sql, values) =>
-    db.newsStatement(sql, values, (hinted) => {
+    db.newsStatement(sql, values, jobs.length <= MAX_RIDING, (hinted) => {
       isHinted = hinted
     })
   const results = jobs.some(isBound) ? await insertBoundBatch(db, jobs) : await insertPlainBatch(db, jobs, run)

@@ -11,19 +11,23 @@ import { randomUUID } from 'node:crypto'
 import type { CopiedJob, ReclaimedJob } from '../contract/index.ts'
 import { takeBackAmong } from '../sql/lease.ts'
 import { int, text } from '../sql/rows.ts'
-import type { Transaction } from '../sql/session.ts'
+import type { Database, Transaction } from '../sql/session.ts'
 import type { LeaseRow } from './held.ts'
 
-/** So many rows are looked at together: each may name some hundred jobs. */
-const AT_ONCE = 4
+/** One transaction looks at the rows of so many jobs, and 1,000 more at most; so many transactions follow each other. */
+const JOBS_AT_ONCE = 4_000
+const ROUNDS = 50
 
 const NOTE =
   'INSERT INTO millrace_lease (id, until_at, job_ids) VALUES ($1::uuid, $2::bigint, $3::text[]) RETURNING ctid'
-/** First how many rows there were; then what runs of their jobs, the lease that ended first before the others. */
+/** First how many rows there were; then what runs of their jobs. */
 const ENDED =
-  'WITH ended AS (DELETE FROM millrace_lease WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_lease WHERE until_at <= $1 ' +
-  'ORDER BY until_at LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING job_ids), running AS (SELECT j.id, j.lease_until ' +
-  'FROM millrace_job j WHERE j.id = ANY (ARRAY(SELECT DISTINCT unnest(job_ids) FROM ended)) AND j.state + 0 = 3) ' +
+  'WITH due AS MATERIALIZED (SELECT ctid AS spot, cardinality(job_ids) AS jobs FROM millrace_lease ' +
+  'WHERE until_at <= $1 ORDER BY until_at LIMIT 256 FOR UPDATE SKIP LOCKED), counted AS (SELECT spot, ' +
+  'sum(jobs) OVER (ROWS UNBOUNDED PRECEDING) - jobs AS jobs_before FROM due), ended AS (DELETE FROM millrace_lease WHERE ' +
+  `ctid = ANY (ARRAY(SELECT spot FROM counted WHERE jobs_before < ${JOBS_AT_ONCE})) RETURNING job_ids), ` +
+  'running AS (SELECT j.id, j.lease_until FROM millrace_job j WHERE ' +
+  'j.id = ANY (ARRAY(SELECT DISTINCT unnest(job_ids) FROM ended)) AND j.state = 3) ' +
   'SELECT NULL AS id, (SELECT count(*) FROM ended) AS at UNION ALL SELECT id, lease_until FROM running'
 
 /** The statements of this file, for the test of their plans. */
@@ -45,30 +49,35 @@ export async function noteCopied(tx: Transaction, jobs: readonly CopiedJob[]): P
   await noteLease(tx, until, ids)
 }
 
-/** Takes back jobs whose lease has ended. See `JobsFacet.reclaim`. */
-export async function reclaimEnded(tx: Transaction, limit: number): Promise<readonly ReclaimedJob[]> {
+/**
+ * Takes back jobs whose lease has ended, those of early rows first. See `JobsFacet.reclaim`. Rows whose jobs have ended or live on
+ * give none: beyond so many transactions the rest waits for the next call.
+ */
+export async function reclaimEnded(db: Pick<Database, 'transact'>, limit: number): Promise<readonly ReclaimedJob[]> {
   const reclaimed: ReclaimedJob[] = []
-  while (reclaimed.length < limit) {
-    const { rows } = await tx.query(ENDED, [tx.now, AT_ONCE])
-    const [head = [], ...running] = rows
-    if (int(head[1]) === 0) break
-    const leases = running
-      .map((row) => ({ id: text(row[0]), until: int(row[1] ?? 0) }))
-      .sort((a, b) => a.until - b.until)
-    const ended = leases.filter(({ until }) => until <= tx.now).slice(0, limit - reclaimed.length)
-    const { taken, kept } = await takeBackAmong(
-      tx,
-      ended.map(({ id }) => id),
-    )
+  for (let round = 0; round < ROUNDS && reclaimed.length < limit; round++) {
+    const taken = await db.transact((tx) => reclaimRows(tx, limit - reclaimed.length))
+    if (taken === null) break
     reclaimed.push(...taken)
-    const rest = [...leases.slice(ended.length), ...kept]
-    if (rest.length === 0) continue
-    const until = Math.min(...rest.map((lease) => lease.until))
-    await noteLease(
-      tx,
-      until,
-      rest.map(({ id }) => id),
-    )
   }
   return reclaimed
+}
+
+/** Null: no row's time has come. */
+async function reclaimRows(tx: Transaction, limit: number): Promise<readonly ReclaimedJob[] | null> {
+  const { rows } = await tx.query(ENDED, [tx.now])
+  const [head = [], ...running] = rows
+  if (int(head[1]) === 0) return null
+  const leases = running.map((row) => ({ id: text(row[0]), until: int(row[1] ?? 0) })).sort((a, b) => a.until - b.until)
+  const ended = leases.filter(({ until }) => until <= tx.now).slice(0, limit)
+  const { taken, kept } = await takeBackAmong(
+    tx,
+    ended.map(({ id }) => id),
+  )
+  const rest = [...leases.slice(ended.length), ...kept]
+  if (rest.length === 0) return taken
+  const until = Math.min(...rest.map((lease) => lease.until))
+  const ids = rest.map(({ id }) => id)
+  await noteLease(tx, until, ids)
+  return taken
 }

@@ -29,9 +29,11 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
   ...IN_LINE.map((text) => [text, inLine(text)] as const),
   [
     QUEUE_STATEMENTS.RUNNING,
-    'SELECT queue, count(*) FROM (SELECT queue FROM millrace_job WHERE id = ANY (ARRAY(SELECT DISTINCT unnest(job_ids) ' +
-      'FROM millrace_lease)) AND state + 0 = 3 LIMIT 100000) AS n GROUP BY queue',
+    'SELECT queue, count(*) FROM (SELECT queue FROM millrace_job WHERE id = ANY (ARRAY(SELECT DISTINCT job_id ' +
+      'FROM (SELECT unnest(job_ids) AS job_id FROM millrace_lease LIMIT 100000) AS l)) AND state = 3) AS n GROUP BY queue',
   ],
+  // As settles lock them (settle-sql.ts), which go on beside it.
+  [LEASE_STATEMENTS.LOCK_HELD, LEASE_STATEMENTS.LOCK_HELD.replace('ORDER BY id', 'ORDER BY ctid')],
   [LEASE_STATEMENTS.FIRST_LEASE, 'SELECT min(until_at) FROM millrace_lease'],
   [
     // A lease that becomes shorter is noted anew.

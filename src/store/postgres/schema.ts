@@ -9,8 +9,8 @@
  * no index hears of it (a HOT update): server time of a claim and its settle 11.4 → 9 µs a job on 2 EPYC cores, and a fifth
  * less WAL. That takes two things. The indexes do not know `state` but `line`, the state whose line a job stands in: a job of a
  * large claim keeps its entry in `job_ready`, and claims from the head step over it, until its lease is extended or it ends; of a
- * small claim, which is what jobs that run long are claimed by, it leaves the line at once, so that running jobs never gather
- * there. And leases are found by `millrace_lease`, one row a claim: see leases.ts.
+ * small claim, which is what jobs that run long are claimed by, it leaves the line at once, so that running jobs do not gather
+ * there; nor does one that may expire stay. And leases are found by `millrace_lease`, one row a claim: see leases.ts.
  *
  * Vacuum comes early, since every job leaves dead rows behind. Payloads are opaque bytes, above 2 KiB in a table of their own,
  * so that moving a job to the archive never rewrites them, and stored as they are: the codec has compressed them already. Text
@@ -66,7 +66,7 @@ CREATE TABLE millrace_job (
   progress_note bytea,
   payload bytea,
   error bytea,
-  PRIMARY KEY (id)
+  PRIMARY KEY (id) WITH (fillfactor = 70)
 ) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 5000);
 ALTER TABLE millrace_job ALTER COLUMN payload SET STORAGE EXTERNAL, ALTER COLUMN error SET STORAGE EXTERNAL;

@@ -6,12 +6,12 @@
  *
  * A row that somebody changed since has another place and is missed, and a place may hold another job by now, so nothing is
  * believed: the worker's name, the state and the bonds are conditions, and what was found, in the order of the ids, has to
- * be the very ids with the very epochs that were to be settled. `state + 0`: never by way of all that run. Rows are locked in
- * the order of their places, elsewhere in that of their ids; where two statements wait for each other, the server ends one,
- * which is run again.
+ * be the very ids with the very epochs that were to be settled. Rows are locked in the order of their places, as
+ * leases are extended; elsewhere they are in that of their ids. Where two statements wait for each other, the server ends one
+ * after a second, which is run again.
  */
 
-const FREE = 'j.worker_id = @worker AND j.state + 0 = 3 AND j.dependents = 0 AND j.unique_key IS NULL'
+const FREE = 'j.worker_id = @worker AND j.state = 3 AND j.dependents = 0 AND j.unique_key IS NULL'
 const PLACES =
   'ARRAY(SELECT coalesce(v.spot, (SELECT i.ctid FROM millrace_job i WHERE i.id = v.id)) ' +
   'FROM unnest(@spots::tid[], @ids::text[]) AS v(spot, id))'

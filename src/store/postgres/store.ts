@@ -89,7 +89,7 @@ class PostgresStore implements Store {
         return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))
       },
       exchange: (request) => exchange.run(request),
-      reclaim: reclaimEnded,
+      reclaim: (limit) => reclaimEnded(db, limit),
     })
     this.jobs = {
       ...jobs,

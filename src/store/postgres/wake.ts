@@ -1,11 +1,11 @@
 /**
  * Wake hints between processes: LISTEN and NOTIFY on one connection of their own, opened when somebody listens or the first
- * hint is due that does not travel behind an insert.
+ * hint is due that does not travel with an insert.
  *
  * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
  * that follow within 8 to 50 ms become one. One about new jobs is sent right behind their insert, on its connection, before the
  * insert is answered: the listener hears of them a round trip earlier, and no caller waits for it, but that the next call on
- * this connection may by 50 ms. A hint's commit does not wait for the disk, since a hint may be lost. Our own hints come back to
+ * this connection may by 50 ms. The commit of a hint by itself does not wait for the disk, since a hint may be lost. Our own hints come back to
  * us and are dropped by the sender's mark. Whoever subscribes also polls; the connection is made again when it ends.
  *
  * After a rest a hint rides in the insert itself, and the listener hears of it with the commit (0.6 of 6 ms from an enqueue to its
@@ -44,8 +44,6 @@ const NO_RIDE_MS = 60_000
 export interface Ride {
   /** What `riding` adds to the statement's parameters. */
   readonly params: readonly [channel: string, mark: string]
-  /** The statement has ended, one way or the other. */
-  over(): void
 }
 
 /** The same statement, which begins with the store's time (`t`), with a hint. `count`: how many parameters it has. */
@@ -114,11 +112,12 @@ export class Wake {
     if (!this.#isOpen || now < this.#noRideBefore || now - this.#toldAt < RIDE_REST_MS) return null
     if (!this.#debounce.mayTell()) return null
     this.#toldAt = now
-    const over = () => {
-      const ended = performance.now()
-      if (ended - now > SLOW_RIDE_MS) this.#noRideBefore = ended + NO_RIDE_MS
-    }
-    return { params: [this.#channel, this.#mark], over }
+    return { params: [this.#channel, this.#mark] }
+  }
+
+  /** How long a statement with a hint in it took. */
+  rode(ms: number): void {
+    if (ms > SLOW_RIDE_MS) this.#noRideBefore = performance.now() + NO_RIDE_MS
   }
 
   /** Tells everybody when the caller's transaction commits. */

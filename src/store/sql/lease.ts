@@ -33,7 +33,7 @@ const EXPIRED_LEASES = 'SELECT id FROM millrace_job WHERE state = 3 AND lease_un
 const FIRST_LEASE = 'SELECT min(lease_until) FROM millrace_job WHERE state = 3'
 
 /** The statements of this file, for the tests of their plans. */
-export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE, EXTEND } as const
+export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE, EXTEND, LOCK_HELD } as const
 
 /** Moves the end of the leases that this worker still holds. */
 export async function extend(

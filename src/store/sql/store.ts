@@ -15,7 +15,7 @@ import { beat, getState, listState, nodes, putState, removeNode } from './shared
 export interface HotPath extends Pick<JobsFacet, 'insert' | 'insertWithin' | 'settleWithin'> {
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
   /** Takes back jobs whose lease has ended, where the shared statement does not know. */
-  readonly reclaim?: typeof reclaim
+  readonly reclaim?: JobsFacet['reclaim']
 }
 
 /** The jobs facet of a SQL store. */
@@ -51,10 +51,7 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
     nextDue: () => db.read(nextDue),
     async reclaim(limit) {
       if (!(await db.read(hasLeases))) return []
-      return told(
-        db.transact((tx) => (hot.reclaim ?? reclaim)(tx, limit)),
-        some,
-      )
+      return told(hot.reclaim?.(limit) ?? db.transact((tx) => reclaim(tx, limit)), some)
     },
     unblock: (keyIds, limit) =>
       told(
