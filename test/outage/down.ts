@@ -31,7 +31,8 @@ export function downCases(server: TestServer, machine: PrivateServer): void {
       const all = await Promise.all(ids.map((id) => mill.enqueue(job, 'x'.repeat(100), { id })))
       expect(all.every(({ status }) => status === (again === 0 ? 'created' : 'existing'))).toBe(true)
     }
-    expect((await mill.count({})).count).toBe(JOBS + 1)
+    // Counts end at 10,000 unless they are asked to go further.
+    expect((await mill.count({}, JOBS + 2)).count).toBe(JOBS + 1)
     expect(failed.every(({ error }) => isTypedAndTransient(error))).toBe(true)
     expect(Math.max(...failed.map(({ ms }) => ms))).toBeLessThan(DEADLINE_MS + 500)
     expect(kept).toBeLessThan(MOST_KEPT_BYTES)
