@@ -1,10 +1,9 @@
 /** On PostgreSQL leases are noted once a claim: whatever becomes of its jobs, none that runs is ever without such a row. */
-import pg from 'pg'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
 import { newId } from '../../src/base/id.ts'
 import type { ClaimRequest, Lease, NewJob, Settlement } from '../../src/store/contract/index.ts'
-import { createPostgresStore } from '../../src/store/postgres/store.ts'
+import { postgresStore } from '../support/postgres-store.ts'
 import { describeOn } from '../support/servers.ts'
 
 const LEASE_MS = 30_000
@@ -25,18 +24,9 @@ function completed({ id, epoch }: Lease): Settlement {
 
 await describeOn('postgres', (server) => {
   async function storeWith(jobs: readonly NewJob[]) {
-    const url = server.freshUrl()
-    onTestFinished(() => server.drop(url))
     const clock = new ManualClock()
-    const store = createPostgresStore({ url, clock })
-    await store.open()
-    onTestFinished(() => store.close())
-    await store.migrate()
+    const { store, client, schema } = await postgresStore(server, clock)
     await store.jobs.insert(jobs)
-    const client = new pg.Client({ connectionString: server.url })
-    await client.connect()
-    onTestFinished(() => client.end())
-    const schema = pg.escapeIdentifier(new URL(url).searchParams.get('schema') ?? '')
     const idsOf = async (sql: string): Promise<string[]> => (await client.query(sql)).rows.map((row) => String(row.id))
     const claim = async (limit: number, workerId = 'w') =>
       (await store.jobs.exchange({ workerId, settle: [], claim: claimOf(limit, workerId) })).claimed

@@ -1,9 +1,9 @@
 /** On PostgreSQL a job is settled at the place where its claim left it: whoever moves the row meanwhile, it is that job or none. */
-import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { Lease, NewJob, Settlement } from '../../src/store/contract/index.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
+import { postgresStore } from '../support/postgres-store.ts'
 import { describeOn } from '../support/servers.ts'
 
 const CLAIM = { workerId: 'w', queues: 'all', names: ['job'], limit: 10, leaseMs: 30_000 } as const
@@ -19,19 +19,10 @@ function completed(lease: Lease, how: { readonly forget?: boolean }): Settlement
 
 await describeOn('postgres', (server) => {
   async function storeWith(jobs: readonly NewJob[]) {
-    const url = server.freshUrl()
-    onTestFinished(() => server.drop(url))
-    const store = createPostgresStore({ url })
-    await store.open()
-    onTestFinished(() => store.close())
-    await store.migrate()
+    const { url, store, client, schema } = await postgresStore(server)
     await store.jobs.insert(jobs)
     const { claimed } = await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM })
-    const client = new pg.Client({ connectionString: server.url })
-    await client.connect()
-    onTestFinished(() => client.end())
-    const table = `${pg.escapeIdentifier(new URL(url).searchParams.get('schema') ?? '')}.job`
-    return { url, store, claimed, client, table }
+    return { url, store, claimed, client, table: `${schema}.job` }
   }
 
   test.each(WAYS)('a row that another hand has moved is found again: %o', async (how) => {

@@ -11,7 +11,7 @@ import { sessionOptions } from '../../src/store/postgres/connection.ts'
 import { PostgresDialect } from '../../src/store/postgres/dialect.ts'
 import { EXCHANGE_SQL, numbered } from '../../src/store/postgres/exchange-sql.ts'
 import { INSERT_STATEMENTS } from '../../src/store/postgres/insert.ts'
-import { LEASES_STATEMENTS } from '../../src/store/postgres/leases.ts'
+import { RECLAIM_STATEMENTS } from '../../src/store/postgres/leases.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sql/control.ts'
 import { DUE_STATEMENTS } from '../../src/store/sql/due.ts'
@@ -56,7 +56,7 @@ await describeOn('postgres', (server) => {
       ...QUEUE_STATEMENTS,
       ...DUE_STATEMENTS,
       ...CONTROL_STATEMENTS,
-      ...LEASES_STATEMENTS,
+      ...RECLAIM_STATEMENTS,
     }
     const faults: string[] = []
     for (const [name, sql] of Object.entries(statements)) {

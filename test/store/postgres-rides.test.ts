@@ -1,9 +1,9 @@
 /** On PostgreSQL a hint after a rest rides in the insert that it is about; what is in its way costs the hint's place, not the job. */
 import pg from 'pg'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
-import { createPostgresStore } from '../../src/store/postgres/store.ts'
+import { postgresStore } from '../support/postgres-store.ts'
 import { describeOn } from '../support/servers.ts'
 
 /** What a statement is told by a ride, and by nothing else. */
@@ -16,24 +16,14 @@ function someJob(): NewJob {
 await describeOn('postgres', (server) => {
   /** A store whose table runs `body` for each new job, and the next hint that a listener hears. */
   async function storeWithTrigger(body: string) {
-    const url = server.freshUrl()
-    onTestFinished(() => server.drop(url))
-    const store = createPostgresStore({ url })
-    await store.open()
-    onTestFinished(() => store.close())
-    await store.migrate()
-    const client = new pg.Client({ connectionString: server.url })
-    await client.connect()
-    onTestFinished(() => client.end())
-    const name = new URL(url).searchParams.get('schema') ?? ''
-    const schema = pg.escapeIdentifier(name)
+    const { store, client, schema, schemaName } = await postgresStore(server)
     await client.query(
       `CREATE TABLE ${schema}.rode (id text); CREATE FUNCTION ${schema}.seen() RETURNS trigger LANGUAGE plpgsql AS ` +
         `$$ BEGIN ${body.replaceAll('rode', `${schema}.rode`)} RETURN NEW; END $$; CREATE TRIGGER seen BEFORE INSERT ON ` +
         `${schema}.job FOR EACH ROW EXECUTE FUNCTION ${schema}.seen()`,
     )
     const heard = new Promise((resolve) => client.once('notification', resolve))
-    await client.query(`LISTEN ${pg.escapeIdentifier(`millrace:${name}`)}`)
+    await client.query(`LISTEN ${pg.escapeIdentifier(`millrace:${schemaName}`)}`)
     const rode = async () => (await client.query(`SELECT id FROM ${schema}.rode`)).rows.map((row) => String(row.id))
     return { store, heard, rode }
   }

@@ -1,9 +1,8 @@
 /** Claims on PostgreSQL that go on where the last one ended meet what stands before that place all the same. */
-import pg from 'pg'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
-import { createPostgresStore } from '../../src/store/postgres/store.ts'
+import { postgresStore } from '../support/postgres-store.ts'
 import { describeOn } from '../support/servers.ts'
 
 const ROWS = 64
@@ -15,16 +14,11 @@ function someJob(priority: number): NewJob {
 
 await describeOn('postgres', (server) => {
   async function storeAfterOneClaim() {
-    const url = server.freshUrl()
-    onTestFinished(() => server.drop(url))
-    const store = createPostgresStore({ url })
-    await store.open()
-    onTestFinished(() => store.close())
-    await store.migrate()
+    const { store, client, schema } = await postgresStore(server)
     await store.jobs.insert(Array.from({ length: ROWS }, () => someJob(5)))
     const { claimed } = await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM })
     expect(claimed).toHaveLength(ROWS)
-    return { store, schema: new URL(url).searchParams.get('schema') ?? '' }
+    return { store, client, schema }
   }
 
   test('a job of a higher priority that came meanwhile is given, when nothing stands behind', async () => {
@@ -38,13 +32,10 @@ await describeOn('postgres', (server) => {
   })
 
   test('a suspect that came meanwhile is given, or there is said to be more', async () => {
-    const { store, schema } = await storeAfterOneClaim()
+    const { store, client, schema } = await storeAfterOneClaim()
     const job = someJob(50)
-    const client = new pg.Client({ connectionString: server.url })
-    await client.connect()
-    onTestFinished(() => client.end())
     await store.jobs.insert([job])
-    await client.query(`UPDATE ${pg.escapeIdentifier(schema)}.job SET losses = 2 WHERE id = $1`, [job.id])
+    await client.query(`UPDATE ${schema}.job SET losses = 2 WHERE id = $1`, [job.id])
 
     const first = await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM })
     const second = first.more ? await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM }) : first

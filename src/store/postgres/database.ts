@@ -135,7 +135,7 @@ export class PostgresDatabase implements Database {
       sentAt = performance.now()
     }
     try {
-      const result = await this.statement(riding(text, values.length), [...values, ...ride.params], false, onTry)
+      const result = await this.statement(riding(text, values.length), [...values, ...ride], false, onTry)
       onHint(true)
       return result
     } catch (error) {

@@ -25,11 +25,12 @@ import type {
 import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
 import type { SqlValue, Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
-import { bigintArray, bytesArray, spotArray, textArray } from './arrays.ts'
+import { bigintArray, spotArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly, readClaimed } from './claim.ts'
 import type { PostgresDatabase } from './database.ts'
+import { heldRow, leasesOf, resultsOf, sharesOf, without } from './exchange-rows.ts'
 import { EXCHANGE_SQL, type ExchangeKind, type Numbered, numbered } from './exchange-sql.ts'
-import { Held, type HeldRow, isForgotten, type LeaseRow, type Way } from './held.ts'
+import { Held, isForgotten, type LeaseRow, type Way } from './held.ts'
 import { inOrder, lessOf, note, roundsOf } from './rounds.ts'
 import { mostOf, type Place, Streak } from './streak.ts'
 import { Vacuum } from './vacuum.ts'
@@ -278,31 +279,3 @@ function kindOf(first: Way['kind'] | 'claim', claim: ClaimRequest | undefined, g
 }
 
 const ALONE = { claim: 'look', both: 'settle', forget: 'forget', vanish: 'vanish' } as const
-
-/** None at all where there is none: each is looked up in the list. */
-function resultsOf(settle: readonly Settlement[]): Buffer | null {
-  const results = settle.map((s) => (s.to === 'completed' ? s.result : null))
-  return results.every((result) => result === null) ? null : bytesArray(results)
-}
-
-function heldRow(row: Columns): HeldRow {
-  return { id: text(row[0]), epoch: int(row[10]), spot: int(row[18]), isBound: row[16] === 1 }
-}
-
-function leasesOf(json: unknown): readonly Lease[] {
-  if (typeof json !== 'string') return NOTHING
-  // Only our own statement writes this text.
-  return (JSON.parse(json) as readonly [string, number][]).map(([id, epoch]) => ({ id, epoch }))
-}
-
-function sharesOf(json: unknown): readonly QueueShare[] {
-  if (typeof json !== 'string') return NOTHING
-  // This text too.
-  return (JSON.parse(json) as readonly [string, number][]).map(([queue, max]) => ({ queue, max }))
-}
-
-function without(leases: readonly Lease[], settled: readonly Lease[]): readonly Lease[] {
-  if (leases.length === 0) return leases
-  const gone = new Set(settled.map(({ id }) => id))
-  return leases.filter(({ id }) => !gone.has(id))
-}

@@ -31,7 +31,7 @@ const ENDED =
   'SELECT NULL AS id, (SELECT count(*) FROM ended) AS at UNION ALL SELECT id, lease_until FROM running'
 
 /** The statements of this file, for the test of their plans. */
-export const LEASES_STATEMENTS = { ENDED } as const
+export const RECLAIM_STATEMENTS = { ENDED } as const
 
 /** Says when to look at these jobs, which are held until then. */
 export async function noteLease(tx: Transaction, until: number, jobIds: readonly string[]): Promise<LeaseRow> {

@@ -6,8 +6,8 @@
  * a job that waits or lies in the future.
  *
  * What a claim writes stands in no index, and pages are filled to 45 %, so that the new row lies beside the one it replaces and
- * no index hears of it (a HOT update): server time of a claim and its settle 11.4 → 9 µs a job on 2 EPYC cores, and a fifth
- * less WAL. That takes two things. The indexes do not know `state` but `line`, the state whose line a job stands in: a job of a
+ * no index hears of it (a HOT update). With the one scan of settle-sql.ts, 10,000 jobs cost the server 0.23 s instead of 0.37
+ * (bench/, scenario d100-gone, 2 EPYC cores). That takes two things. The indexes do not know `state` but `line`, the state whose line a job stands in: a job of a
  * large claim keeps its entry in `job_ready`, and claims from the head step over it, until its lease is extended or it ends; of a
  * small claim, which is what jobs that run long are claimed by, it leaves the line at once, so that running jobs do not gather
  * there; nor does one that may expire stay. And leases are found by `millrace_lease`, one row a claim: see leases.ts.

@@ -1,8 +1,8 @@
 /**
  * What settles, in the statements of the exchange. Jobs are touched at the places where their claim left them (`ctid`), which
  * the worker's store remembers: looking them up again by id was a quarter of what settling cost. All places go to one scan as
- * a list: joined to a table of places, each row is a scan of its own, which asks the system for the table's length, and that
- * was as dear as deleting the row. A place that is not known is looked up.
+ * a list: joined to a table of places, each row is a scan of its own, which asks the system for the table's length, a system
+ * call a job. A place that is not known is looked up.
  *
  * A row that somebody changed since has another place and is missed, and a place may hold another job by now, so nothing is
  * believed: the worker's name, the state and the bonds are conditions, and what was found, in the order of the ids, has to

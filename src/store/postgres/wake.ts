@@ -8,10 +8,10 @@
  * this connection may by 50 ms. The commit of a hint by itself does not wait for the disk, since a hint may be lost. Our own hints come back to
  * us and are dropped by the sender's mark. Whoever subscribes also polls; the connection is made again when it ends.
  *
- * After a rest a hint rides in the insert itself, and the listener hears of it with the commit (0.6 of 6 ms from an enqueue to its
- * handler on an idle machine). Only then: whoever commits a notification holds a lock, one for all databases of the server, until
- * the disk has written, so a busy producer, or many, would wait for each other. A ride that takes long, or does not get that
- * lock in 50 ms, is the last for a minute.
+ * After a rest a hint rides in the insert itself, and the listener hears of it with the commit, a round trip earlier. Only then:
+ * whoever commits a notification holds a lock, one for all databases of the server, until the disk has written, so a busy
+ * producer, or many, would wait for each other. A ride that takes long, or does not get that lock in 50 ms, is the last for a
+ * minute.
  */
 import { newId } from '../../base/id.ts'
 import { Debounce } from '../sql/debounce.ts'
@@ -39,12 +39,6 @@ const RIDE_REST_MS = 100
 /** A ride that took longer met others, or a slow disk. */
 const SLOW_RIDE_MS = 25
 const NO_RIDE_MS = 60_000
-
-/** A hint that goes with a statement. */
-export interface Ride {
-  /** What `riding` adds to the statement's parameters. */
-  readonly params: readonly [channel: string, mark: string]
-}
 
 /** The same statement, which begins with the store's time (`t`), with a hint. `count`: how many parameters it has. */
 export function riding(text: string, count: number): string {
@@ -106,13 +100,13 @@ export class Wake {
     return true
   }
 
-  /** What a statement that is about to be sent tells the others by its commit; null when it is not the time for a ride. */
-  ride(): Ride | null {
+  /** What `riding` adds to the parameters of a statement that is about to be sent; null when it is not the time for a ride. */
+  ride(): readonly [channel: string, mark: string] | null {
     const now = performance.now()
     if (!this.#isOpen || now < this.#noRideBefore || now - this.#toldAt < RIDE_REST_MS) return null
     if (!this.#debounce.mayTell()) return null
     this.#toldAt = now
-    return { params: [this.#channel, this.#mark] }
+    return [this.#channel, this.#mark]
   }
 
   /** How long a statement with a hint in it took. */
