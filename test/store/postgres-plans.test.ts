@@ -9,7 +9,7 @@ import type { NewJob } from '../../src/store/contract/index.ts'
 import { CLAIM_STATEMENTS } from '../../src/store/postgres/claim.ts'
 import { sessionOptions } from '../../src/store/postgres/connection.ts'
 import { PostgresDialect } from '../../src/store/postgres/dialect.ts'
-import { EXCHANGE_SQL, numbered } from '../../src/store/postgres/exchange-sql.ts'
+import { exchangeSql, numbered } from '../../src/store/postgres/exchange-sql.ts'
 import { INSERT_STATEMENTS } from '../../src/store/postgres/insert.ts'
 import { RECLAIM_STATEMENTS } from '../../src/store/postgres/leases.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
@@ -23,7 +23,13 @@ const BATCH = 1000
 const TABLES = 'job|lease|archive|bytes|attempt|log|edge|unique'
 /** These orders are those of an index; what a few ids are sorted by is not among them. */
 const SORTS = /Sort Key: .*(priority|run_at|finished_at|lease_until|until_at|expires_at)/
-const EXCHANGE = Object.fromEntries(Object.entries(EXCHANGE_SQL).map(([name, sql]) => [name, numbered(sql).text]))
+const SETTLES = [null, 'both', 'forget', 'vanish'] as const
+const CLAIMS = [null, 'Named', 'All', 'NamedOn', 'AllOn'] as const
+const EXCHANGE = Object.fromEntries(
+  SETTLES.flatMap((settles) =>
+    CLAIMS.map((claims) => [`${settles} ${claims}`, numbered(exchangeSql(settles, claims)).text]),
+  ),
+)
 
 await describeOn('postgres', (server) => {
   test(`no statement scans or sorts a growing table of ${ROWS} rows`, async () => {

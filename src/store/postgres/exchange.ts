@@ -27,12 +27,12 @@ import type { SqlValue, Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
 import { bigintArray, spotArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly, readClaimed } from './claim.ts'
+import type { Claims } from './claim-sql.ts'
 import type { PostgresDatabase } from './database.ts'
-import { heldRow, leasesOf, resultsOf, sharesOf, without } from './exchange-rows.ts'
-import { EXCHANGE_SQL, type ExchangeKind, type Numbered, numbered } from './exchange-sql.ts'
+import { heldRow, leasesOf, namesHash, resultsOf, sharesOf, type ToldShare, without } from './exchange-rows.ts'
+import { exchangeSql, type Numbered, numbered, type Settles } from './exchange-sql.ts'
 import { Held, isForgotten, type LeaseRow, type Way } from './held.ts'
-import { inOrder, lessOf, note, roundsOf } from './rounds.ts'
-import { mostOf, type Place, Streak } from './streak.ts'
+import { inOrder, lessOf, mostOf, note, roundsOf } from './rounds.ts'
 import { Vacuum } from './vacuum.ts'
 
 const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = $1 AND state = 3'
@@ -40,10 +40,15 @@ const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND 
 const NOT_PLAIN = '22P02'
 /** From so many on a claim leaves its jobs in line (see schema.ts): a worker that asks for them fetches ahead, so they are short. */
 const MIN_LEFT = 256
+/** Claims from here on may go on where the last ended: at so many rows reading past what others took costs little each. */
+const MIN_ON = 32
 /** Everybody who claims from the head steps over what is left in line: no store leaves more there than that, and a claim. */
 const MAX_LEFT = 4_096
 const NOTHING: readonly never[] = []
 const NOTHING_CLAIMED: Claimed = { claimed: NOTHING, more: false, unreadable: NOTHING }
+
+/** Where a claim begins: at the head of its queues, where the last one of anybody ended, or at the head because nothing stands there. */
+type Begins = 'head' | 'on' | 'restart'
 
 interface Fast {
   readonly hasClaimed: boolean
@@ -53,18 +58,19 @@ interface Fast {
   readonly rows: readonly Columns[]
   /** The queues that were asked. */
   readonly shares: readonly QueueShare[]
-  /** It went on where the last claim ended: there may be jobs at earlier places. */
+  /** It went on where the last claim ended, in a queue at least: there may be jobs at earlier places. */
   readonly wentOn: boolean
 }
 
 /** See `JobsFacet.exchange`. */
 export class Exchange {
   readonly #db: PostgresDatabase
-  readonly #statements = new Map<ExchangeKind, Numbered>()
+  readonly #statements = new Map<string, Numbered>()
   readonly #held = new Held()
-  readonly #streak = new Streak()
   readonly #vacuum: Vacuum
   #turn = 0
+  /** The last claim was given all that it asked for: the next is one of many, see cursor-sql.ts. */
+  #isBusy = false
 
   constructor(db: PostgresDatabase) {
     this.#db = db
@@ -98,8 +104,9 @@ export class Exchange {
   async #run(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
     if (!this.#isPlain(request)) return this.#slowly(request, claim)
     const [first, ...rest] = claim === undefined ? [] : roundsOf(claim)
-    const fast = await this.#fast(request, first)
+    const fast = await this.#fast(request, first, this.#isBusy && (first?.limit ?? 0) >= MIN_ON ? 'on' : 'head')
     if (fast === null) return this.#slowly(request, claim)
+    if (first !== undefined) this.#isBusy = fast.rows.length >= mostOf(first)
     const settled = request.settle.map((): SettleResult => 'settled')
     const cancelling = without(fast.cancelling, request.settle)
     if (claim === undefined || first === undefined) {
@@ -109,7 +116,6 @@ export class Exchange {
       const claimed = await this.#rounds(claim, first, fast, rest)
       return { settled, ...result(claimed), cancelling, now: fast.now }
     }
-    this.#streak.end()
     // What was settled is committed: a claim that fails now is only a claim less.
     const slow = await this.#slowly({ ...request, settle: NOTHING }, claim)
     return { ...slow, settled }
@@ -124,12 +130,16 @@ export class Exchange {
   }
 
   /** Null: not all that was to be settled is plain; nothing was done. */
-  async #fast({ settle, workerId }: ExchangeRequest, asked: ClaimRequest | undefined): Promise<Fast | null> {
-    if (settle.length === 0) return this.#try(workerId, settle, undefined, asked)
+  async #fast(
+    { settle, workerId }: ExchangeRequest,
+    asked: ClaimRequest | undefined,
+    begins: Begins,
+  ): Promise<Fast | null> {
+    if (settle.length === 0) return this.#try(workerId, settle, undefined, asked, begins)
     // What is found is compared with these in the order of the ids.
     const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     for (const way of this.#held.waysOf(sorted)) {
-      const fast = await this.#try(workerId, sorted, way, asked)
+      const fast = await this.#try(workerId, sorted, way, asked, begins)
       this.#held.went(way, fast !== null)
       if (fast !== null) return fast
     }
@@ -141,13 +151,10 @@ export class Exchange {
     workerId: string,
     settle: readonly Settlement[],
     way: Way | undefined,
-    asked: ClaimRequest | undefined,
+    claim: ClaimRequest | undefined,
+    begins: Begins,
   ): Promise<Fast | null> {
-    const from = performance.now()
-    const streak = asked === undefined ? null : this.#streak.of(asked, from)
-    const claim = streak?.claim ?? asked
-    const places = streak?.places ?? NOTHING
-    const statement = this.#statement(kindOf(way?.kind ?? 'claim', claim, streak !== null))
+    const statement = this.#statement(way?.kind ?? null, claim === undefined ? null : claimsOf(claim, begins))
     const leaseId = randomUUID()
     const over = settle.length === 0 ? NOTHING : this.#held.takeOver()
     const values: Record<string, () => SqlValue> = {
@@ -164,16 +171,19 @@ export class Exchange {
       results: () => resultsOf(settle),
       queues: () => textArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.queue)),
       mosts: () => bigintArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.max)),
-      priorities: () => bigintArray(places.map((place: Place) => place.priority)),
-      runAts: () => bigintArray(places.map((place: Place) => place.runAt)),
-      afters: () => textArray(places.map((place: Place) => place.id)),
       names: () => textArray(claim?.names ?? []),
+      hash: () => namesHash(claim?.names ?? []),
+      restart: () => (begins === 'restart' ? 1 : 0),
       lease: () => Math.floor(claim?.leaseMs ?? 0),
       limit: () => claim?.limit ?? 0,
       turn: () => this.#turn++,
     }
     const params = [this.#db.nowParam(), ...statement.names.map((name) => values[name]?.() ?? null)]
-    const answer = await this.#db.statement(statement.text, params, true).catch((error: unknown) => {
+    const sent =
+      begins === 'on'
+        ? this.#db.statementInTurn(statement.text, params)
+        : this.#db.statement(statement.text, params, true)
+    const answer = await sent.catch((error: unknown) => {
       this.#held.putBack(over)
       if (settle.length > 0 && error instanceof StoreError && error.fields.code === NOT_PLAIN) return null
       throw error
@@ -183,21 +193,20 @@ export class Exchange {
     if (taken.length > 0) this.#held.claimed(taken.map(heldRow), { id: leaseId, spot: int(head[18]) })
     const now = this.#db.saw(int(head[2]))
     const hasClaimed = claim !== undefined && int(head[17]) === 1
-    if (claim !== undefined && hasClaimed) {
-      if (streak !== null) this.#streak.go(claim, taken)
-      else this.#streak.begin(claim, taken, performance.now(), performance.now() - from)
-    }
-    const shares = claim === undefined ? NOTHING : claim.queues === 'all' ? sharesOf(head[3]) : claim.queues
+    const told: readonly ToldShare[] = sharesOf(head[3])
+    const shares = claim === undefined ? NOTHING : claim.queues === 'all' ? told : claim.queues
     const rows = inOrder(shares, taken)
-    return { hasClaimed, cancelling: leasesOf(head[0]), now, rows, shares, wentOn: streak !== null }
+    const wentOn = told.some(({ goesOn }) => goesOn)
+    return { hasClaimed, cancelling: leasesOf(head[0]), now, rows, shares, wentOn }
   }
 
-  #statement(kind: ExchangeKind): Numbered {
-    const known = this.#statements.get(kind)
+  #statement(settles: Settles | null, claims: Claims | null): Numbered {
+    const key = `${settles} ${claims}`
+    const known = this.#statements.get(key)
     if (known !== undefined) return known
-    const { text, names } = numbered(EXCHANGE_SQL[kind])
+    const { text, names } = numbered(exchangeSql(settles, claims))
     const statement = { text: this.#db.timed(text), names }
-    this.#statements.set(kind, statement)
+    this.#statements.set(key, statement)
     return statement
   }
 
@@ -210,7 +219,7 @@ export class Exchange {
     if (fast.wentOn) {
       // It came to an end behind its place: what stands before it, if anything does, completes the claim.
       const asked = lessOf(first, rows)
-      const head = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked).catch(() => null)
+      const head = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked, 'restart').catch(() => null)
       // Nothing by now, but there is something that only plain code can decide: it is asked for again, at the head.
       if (head?.hasClaimed !== true && rows.length === 0) return { ...NOTHING_CLAIMED, more: true }
       if (head?.hasClaimed !== true) return this.#claimedOf(rows, claim, true)
@@ -227,7 +236,7 @@ export class Exchange {
       if (limit <= 0 || shares.length === 0) continue
       const asked = { ...round, limit, queues: shares.map(({ queue, max }) => ({ queue, max: Math.min(max, limit) })) }
       // The first part is ours already: one more that fails is only a claim less.
-      const again = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked).catch(() => null)
+      const again = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked, 'head').catch(() => null)
       isCut = again?.hasClaimed !== true
       if (again === null || isCut) break
       note(unfinished, again.shares, again.rows)
@@ -273,9 +282,6 @@ function result({ claimed, more }: Claimed): Pick<ExchangeResult, 'claimed' | 'm
   return { claimed, more }
 }
 
-function kindOf(first: Way['kind'] | 'claim', claim: ClaimRequest | undefined, goesOn: boolean): ExchangeKind {
-  if (claim === undefined) return ALONE[first]
-  return `${first}${goesOn ? 'On' : claim.queues === 'all' ? 'All' : 'Named'}`
+function claimsOf({ queues }: ClaimRequest, begins: Begins): Claims {
+  return `${queues === 'all' ? 'All' : 'Named'}${begins === 'head' ? '' : 'On'}`
 }
-
-const ALONE = { claim: 'look', both: 'settle', forget: 'forget', vanish: 'vanish' } as const

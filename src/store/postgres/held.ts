@@ -5,6 +5,7 @@
  * goes by the epoch, since a job that was given back may be claimed again before we hear that it was settled.
  */
 import type { Lease, Settlement } from '../contract/index.ts'
+import type { Settles } from './exchange-sql.ts'
 
 /** More are not remembered: jobs whose leases were lost may never be settled from here. */
 const MAX_HELD = 100_000
@@ -16,7 +17,7 @@ const MAX_DETOUR = 64
 
 /** The ways in which one statement settles, the first to try first. `spots`: where the rows are thought to lie. */
 export interface Way {
-  readonly kind: 'both' | 'forget' | 'vanish'
+  readonly kind: Settles
   readonly spots: readonly (number | null)[]
 }
 

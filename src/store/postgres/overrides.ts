@@ -43,8 +43,10 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
       'UPDATE millrace_job SET lease_until = $1::bigint, left_in_line = 0 WHERE id IN LIST($2 text)',
   ],
   [
+    // And places where nobody claims any more.
     CONTROL_STATEMENTS.FORGET_IDS,
-    'DELETE FROM millrace_done WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_done WHERE done_at <= $1 ORDER BY done_at ' +
+    'WITH old AS (DELETE FROM millrace_cursor WHERE until_at <= $1) ' +
+      'DELETE FROM millrace_done WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_done WHERE done_at <= $1 ORDER BY done_at ' +
       'LIMIT $2 FOR UPDATE SKIP LOCKED))',
   ],
 ])

@@ -41,3 +41,13 @@ export function inOrder(shares: readonly QueueShare[], rows: readonly Columns[])
     int(b[4]) - int(a[4]) || int(a[12]) - int(b[12]) || (text(a[0]) < text(b[0]) ? -1 : 1)
   return rows.toSorted(shares.length > 1 ? (a, b) => placeOf(a) - placeOf(b) || compare(a, b) : compare)
 }
+
+/** The most that a claim may be given. */
+export function mostOf({ queues, limit }: ClaimRequest): number {
+  return queues === 'all'
+    ? limit
+    : Math.min(
+        limit,
+        queues.reduce((sum, { max }) => sum + max, 0),
+      )
+}

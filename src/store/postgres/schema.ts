@@ -85,6 +85,17 @@ CREATE TABLE millrace_lease (
 ALTER TABLE millrace_lease ALTER COLUMN job_ids SET STORAGE EXTERNAL;
 CREATE INDEX lease_until ON millrace_lease (until_at);
 
+CREATE TABLE millrace_cursor (
+  queue text COLLATE "C" NOT NULL,
+  names_hash text COLLATE "C" NOT NULL,
+  until_at bigint NOT NULL,
+  priority smallint NOT NULL,
+  run_at bigint NOT NULL,
+  after_id text COLLATE "C" NOT NULL,
+  queues text[] COLLATE "C",
+  PRIMARY KEY (queue, names_hash)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
 CREATE TABLE millrace_archive (
   id text COLLATE "C" NOT NULL,
   name text COLLATE "C" NOT NULL,

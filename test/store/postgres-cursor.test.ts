@@ -1,0 +1,153 @@
+/**
+ * Claims of busy workers on PostgreSQL go on where the last one of any of them ended (src/store/postgres/cursor-sql.ts), and meet
+ * what stands before that place all the same.
+ */
+import { expect, onTestFinished, test } from 'vitest'
+import { ManualClock } from '../../src/base/clock.ts'
+import { newId } from '../../src/base/id.ts'
+import type { ClaimRequest, NewJob, Store } from '../../src/store/contract/index.ts'
+import { createPostgresStore } from '../../src/store/postgres/store.ts'
+import { postgresStore } from '../support/postgres-store.ts'
+import { describeOn } from '../support/servers.ts'
+
+const ROWS = 64
+const CLAIM: ClaimRequest = { workerId: 'w', queues: 'all', names: ['job'], limit: ROWS, leaseMs: 30_000 }
+/** Longer than claims go on, however slow the machine is. */
+const LATER_MS = 60_000
+
+function someJob(more: Partial<NewJob> = {}): NewJob {
+  return { id: newId(), name: 'job', version: 1, queue: 'q', priority: 5, payload: Buffer.from('{}'), ...more }
+}
+
+function jobs(count: number, more: Partial<NewJob> = {}): NewJob[] {
+  return Array.from({ length: count }, () => someJob(more))
+}
+
+async function claimed(store: Store, more: Partial<ClaimRequest> = {}): Promise<readonly string[]> {
+  const claim = { ...CLAIM, ...more }
+  const { claimed } = await store.jobs.exchange({ workerId: claim.workerId, settle: [], claim })
+  return claimed.map(({ id }) => id)
+}
+
+await describeOn('postgres', (server) => {
+  /** Two stores on one schema, whose time stands still. */
+  async function twoStores() {
+    const clock = new ManualClock()
+    const { url, store, client, schema } = await postgresStore(server, clock)
+    const other = createPostgresStore({ url, clock })
+    await other.open()
+    onTestFinished(() => other.close())
+    const cursors = async () => Number((await client.query(`SELECT count(*) AS n FROM ${schema}.cursor`)).rows[0]?.n)
+    return { clock, store, other, client, schema, cursors }
+  }
+
+  /** The first claim of a store begins at the head; the second, since that was full, leaves word of where it ended. */
+  async function goOn(store: Store, more: Partial<ClaimRequest> = {}): Promise<void> {
+    for (let i = 0; i < 2; i++) expect(await claimed(store, more)).toHaveLength(ROWS)
+  }
+
+  for (const queues of ['all', [{ queue: 'q', max: ROWS }]] as const) {
+    const asked = queues === 'all' ? 'all queues' : 'a queue by name'
+    test(`go on for each other, then begin at the head: ${asked}`, async () => {
+      const { clock, store, other } = await twoStores()
+      const waiting = jobs(8 * ROWS)
+      await store.jobs.insert(waiting)
+      await goOn(store, { queues })
+      await goOn(other, { queues, workerId: 'other' })
+      const urgent = someJob({ priority: 50 })
+      await store.jobs.insert([urgent])
+
+      expect(await claimed(store, { queues })).toEqual(waiting.slice(4 * ROWS, 5 * ROWS).map(({ id }) => id))
+      expect(await claimed(other, { queues, workerId: 'other' })).not.toContain(urgent.id)
+      clock.advance(LATER_MS)
+      expect((await claimed(other, { queues, workerId: 'other' }))[0]).toBe(urgent.id)
+      expect(await claimed(store, { queues })).toHaveLength(ROWS)
+    })
+  }
+
+  test('a claim that gets less than it asked for looks at what stands before its place at once', async () => {
+    const { store, cursors } = await twoStores()
+    await store.jobs.insert(jobs(2 * ROWS))
+    await goOn(store)
+    expect(await cursors()).toBe(2)
+    const urgent = someJob({ priority: 50 })
+    await store.jobs.insert([urgent])
+
+    expect(await claimed(store)).toEqual([urgent.id])
+  })
+
+  test('a suspect that came meanwhile is given, or there is said to be more', async () => {
+    const { store, client, schema } = await twoStores()
+    await store.jobs.insert(jobs(2 * ROWS))
+    await goOn(store)
+    const job = someJob({ priority: 50 })
+    await store.jobs.insert([job])
+    await client.query(`UPDATE ${schema}.job SET losses = 2 WHERE id = $1`, [job.id])
+
+    const first = await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM })
+    const second = first.more ? await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM }) : first
+
+    expect([...first.claimed, ...second.claimed].map(({ id }) => id)).toContain(job.id)
+  })
+
+  test('who claims other names is not led past its own', async () => {
+    const { store, other } = await twoStores()
+    const own = jobs(2 * ROWS, { name: 'other' })
+    await store.jobs.insert([...own, ...jobs(4 * ROWS), ...jobs(2 * ROWS, { name: 'other' })])
+    await goOn(store)
+
+    const ids = [await claimed(other, { names: ['other'] }), await claimed(other, { names: ['other'] })]
+
+    expect(ids.flat()).toEqual(own.map(({ id }) => id))
+  })
+
+  test('while somebody else writes the places, claims neither wait nor miss anything', async () => {
+    const { store, client, schema } = await twoStores()
+    await store.jobs.insert(jobs(3 * ROWS))
+    await goOn(store)
+    await client.query('BEGIN')
+    await client.query(`SELECT 1 FROM ${schema}.cursor FOR UPDATE`)
+
+    expect(await claimed(store)).toHaveLength(ROWS)
+    const urgent = someJob({ priority: 50 })
+    await store.jobs.insert([urgent])
+    expect(await claimed(store)).toEqual([urgent.id])
+    await client.query('ROLLBACK')
+  })
+
+  test('who asks for all queues finds one that is new, though others keep the places of those it knows', async () => {
+    const { clock, store, other } = await twoStores()
+    await store.jobs.insert(jobs(20 * ROWS))
+    await goOn(store)
+    const fresh = someJob({ queue: 'new' })
+    await store.jobs.insert([fresh])
+
+    clock.advance(LATER_MS)
+    await goOn(other, { queues: [{ queue: 'q', max: ROWS }], workerId: 'other' })
+
+    expect(await claimed(store)).toContain(fresh.id)
+  })
+
+  test('a queue without jobs, asked first, is served when it has some', async () => {
+    const { store } = await twoStores()
+    const queues = ['urgent', 'q'].map((queue) => ({ queue, max: ROWS }))
+    await store.jobs.insert(jobs(6 * ROWS))
+    await goOn(store, { queues })
+    const urgent = someJob({ queue: 'urgent' })
+    await store.jobs.insert([urgent])
+
+    expect((await claimed(store, { queues }))[0]).toBe(urgent.id)
+  })
+
+  test('places where nobody claims any more are forgotten', async () => {
+    const { clock, store, cursors } = await twoStores()
+    await store.jobs.insert(jobs(3 * ROWS))
+    await goOn(store)
+    expect(await cursors()).toBe(2)
+
+    clock.advance(600_000)
+    await store.jobs.prune({ completedMs: 1, failedMs: 1, cancelledMs: 1 }, 100)
+
+    expect(await cursors()).toBe(0)
+  })
+})
