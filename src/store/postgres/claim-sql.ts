@@ -4,6 +4,7 @@
  */
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { BEHIND, GIVEN, IS_FULL, MOVE, MOVE_ALL, ON_COLUMNS, ON_JOIN, ON_LINE, RESTARTED } from './cursor-sql.ts'
+import { TAKEN_COLUMNS } from './taken.ts'
 
 /** Which queues are asked: those that are named, or all; from the head of each, or on from where the last claim ended. */
 export type Claims = 'Named' | 'All' | 'NamedOn' | 'AllOn'
@@ -35,9 +36,9 @@ export const CLAIM: Readonly<Record<Claims, string>> = {
   AllOn: ON_LINE + ALL_ON + SHARES_ON + takenOf(GOING_ON, PLAIN_ON) + MOVE_ALL,
 }
 
-/** What is told of the queues, in the fourth column of the first row. */
+/** What is told of the queues, in the second column of the first row. */
 export const TOLD: Readonly<Record<Claims, string>> = {
-  Named: 'NULL',
+  Named: 'NULL::text',
   All: '(SELECT json_agg(json_build_array(queue, most))::text FROM shares)',
   NamedOn: TOLD_ON,
   AllOn: TOLD_ON,
@@ -75,9 +76,7 @@ function takenOf(places: string, plain: string): string {
     'taken AS (UPDATE millrace_job j SET state = 3, epoch = epoch + 1, worker_id = @worker, claimed_at = (SELECT now FROM t), ' +
     'lease_until = (SELECT now FROM t) + @lease::bigint, left_in_line = CASE WHEN j.expires_at IS NULL THEN @left::int ELSE 0 END ' +
     'WHERE (SELECT claims FROM plain) AND j.ctid = ANY (ARRAY(SELECT spot FROM found)) ' +
-    'RETURNING j.id, j.name, j.version, j.queue, j.priority, j.payload, nullif(j.attempts, 0), nullif(j.attempt_offset, 0), ' +
-    'nullif(j.losses, 0), nullif(j.crashes, 0), j.epoch, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
-    'CASE WHEN j.dependents > 0 OR j.unique_key IS NOT NULL THEN 1 END AS is_bound, NULL::int, j.ctid), ' +
+    `RETURNING ${TAKEN_COLUMNS}), ` +
     'leased AS (INSERT INTO millrace_lease (id, until_at, job_ids) SELECT @claim::uuid, (SELECT now FROM t) + @lease::bigint, ' +
     'array_agg(id) FROM taken HAVING count(*) > 0 RETURNING ctid AS spot)'
   )

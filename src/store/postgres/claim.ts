@@ -81,7 +81,7 @@ export async function claimSlowly(tx: Transaction, request: ClaimRequest, turn: 
 }
 
 /** Rows as jobs; those that cannot be read apart. `bytes` looks up a payload that is not in its row. */
-export function readClaimed(
+function readClaimed(
   rows: readonly Columns[],
   bytes: (id: string, field: number) => Uint8Array | null,
 ): Pick<Claimed, 'claimed' | 'unreadable'> {

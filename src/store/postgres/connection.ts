@@ -220,14 +220,43 @@ export function parserOf(oid: number): (value: string) => unknown {
   }
 }
 
-/** Plain bytes over the memory that Node shares among small buffers: one allocation the less for each. */
+/** Small values share memory, as Node's own buffers do, so that each is one object. */
+const SHARED_BYTES = 16_384
+const MAX_SHARING = 2_048
+let shared = Buffer.allocUnsafeSlow(SHARED_BYTES)
+let sharedUsed = 0
+
+/** `\\x` and hexadecimal digits, as plain bytes. */
 function bytesOf(value: string): Uint8Array {
-  const { buffer, byteOffset, byteLength } = Buffer.from(value.slice(2), 'hex')
-  return new Uint8Array(buffer, byteOffset, byteLength)
+  const size = value.length / 2 - 1
+  const isSharing = size <= MAX_SHARING
+  if (!isSharing || sharedUsed + size > SHARED_BYTES) {
+    const memory = Buffer.allocUnsafeSlow(isSharing ? SHARED_BYTES : size)
+    if (!isSharing) {
+      memory.write(value.slice(2), 'hex')
+      return new Uint8Array(memory.buffer)
+    }
+    shared = memory
+    sharedUsed = 0
+  }
+  const at = sharedUsed
+  sharedUsed += shared.write(value.slice(2), at, 'hex')
+  return new Uint8Array(shared.buffer, at, size)
 }
+
+const ZERO = 48
+const COMMA = 44
 
 /** `(page,line)` as `page × 65,536 + line`. */
 function spotOf(value: string): number {
-  const comma = value.indexOf(',')
-  return Number(value.slice(1, comma)) * 65_536 + Number(value.slice(comma + 1, -1))
+  let page = 0
+  let number = 0
+  for (let i = 1; i < value.length - 1; i++) {
+    const code = value.charCodeAt(i)
+    if (code === COMMA) {
+      page = number
+      number = 0
+    } else number = 10 * number + code - ZERO
+  }
+  return page * 65_536 + number
 }

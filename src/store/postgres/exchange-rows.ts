@@ -1,9 +1,7 @@
 /** What the statements of the exchange are given and answer (exchange-sql.ts), as values. */
 import { createHash } from 'node:crypto'
 import type { Lease, QueueShare, Settlement } from '../contract/index.ts'
-import { type Columns, int, text } from '../sql/rows.ts'
 import { bytesArray } from './arrays.ts'
-import type { HeldRow } from './held.ts'
 
 /** Of the names' hash so many characters: a name that is wrong now and then is a hint that is wrong. */
 const HASH_LENGTH = 16
@@ -14,11 +12,6 @@ const hashes = new WeakMap<readonly string[], string>()
 export function resultsOf(settle: readonly Settlement[]): Buffer | null {
   const results = settle.map((s) => (s.to === 'completed' ? s.result : null))
   return results.every((result) => result === null) ? null : bytesArray(results)
-}
-
-/** What is remembered of a row that was claimed. */
-export function heldRow(row: Columns): HeldRow {
-  return { id: text(row[0]), epoch: int(row[10]), spot: int(row[18]), isBound: row[16] === 1 }
 }
 
 /** The jobs of the worker that are asked to stop, in the first column of the first row. */

@@ -16,20 +16,17 @@ const SETTLED: Readonly<Record<Settles, string>> = {
   vanish: OVER + VANISH,
 }
 const NOTHING_SETTLED = ', fit AS MATERIALIZED (SELECT true AS settles)'
-// One row of its own, before those that were taken: told apart by its missing name.
-const HEAD =
-  ' SELECT (SELECT json_agg(json_build_array(id, epoch))::text FROM millrace_job WHERE cancelling = 1 AND ' +
-  'worker_id = @worker AND state = 3) AS id, NULL AS name, t.now AS version'
+const CANCELLING =
+  '(SELECT json_agg(json_build_array(id, epoch))::text FROM millrace_job WHERE cancelling = 1 AND worker_id = @worker AND state = 3)'
 
 /** A statement with its parameters by name (`@ids`), but for the time's, which is `$1`. `null`: it settles, or claims, nothing. */
 export function exchangeSql(settles: Settles | null, claims: Claims | null): string {
   const settled = TIME + (settles === null ? NOTHING_SETTLED : SETTLED[settles])
-  if (claims === null) return `${settled}${HEAD}, fit.settles::int FROM fit, t`
-  // The first row is as wide as those behind it, and tells what was done.
+  if (claims === null) return `${settled} SELECT ${CANCELLING}, NULL, t.now, fit.settles::int FROM fit, t`
+  // The first row tells what was done; it is as wide as those behind it (see taken.ts).
   return (
-    `${settled}${CLAIM[claims]}${HEAD}, ${TOLD[claims]}, NULL::smallint, NULL::bytea, NULL::int, NULL::int, NULL::int, NULL::int, ` +
-    'NULL::int, NULL::bigint, NULL::bigint, NULL::bigint, NULL, NULL, fit.settles::int, plain.claims::int, ' +
-    '(SELECT spot FROM leased) FROM fit, plain, t UNION ALL SELECT * FROM taken'
+    `${settled}${CLAIM[claims]} SELECT ${CANCELLING}, ${TOLD[claims]}, t.now, NULL, plain.claims::int::smallint, NULL::bigint, ` +
+    'NULL::bigint, NULL::bytea, fit.settles::int, NULL, (SELECT spot FROM leased) FROM fit, plain, t UNION ALL SELECT * FROM taken'
   )
 }
 

@@ -14,6 +14,7 @@
 import { randomUUID } from 'node:crypto'
 import { StoreError } from '../../core/errors.ts'
 import type {
+  ClaimedJob,
   ClaimRequest,
   ExchangeRequest,
   ExchangeResult,
@@ -22,17 +23,18 @@ import type {
   Settlement,
   SettleResult,
 } from '../contract/index.ts'
-import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
+import { INLINE_BYTES, int, text } from '../sql/rows.ts'
 import type { SqlValue, Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
 import { bigintArray, spotArray, textArray } from './arrays.ts'
-import { type Claimed, claimSlowly, readClaimed } from './claim.ts'
+import { type Claimed, claimSlowly } from './claim.ts'
 import type { Claims } from './claim-sql.ts'
 import type { PostgresDatabase } from './database.ts'
-import { heldRow, leasesOf, namesHash, resultsOf, sharesOf, type ToldShare, without } from './exchange-rows.ts'
+import { leasesOf, namesHash, resultsOf, sharesOf, type ToldShare, without } from './exchange-rows.ts'
 import { exchangeSql, type Numbered, numbered, type Settles } from './exchange-sql.ts'
 import { Held, isForgotten, type LeaseRow, type Way } from './held.ts'
 import { inOrder, lessOf, mostOf, note, roundsOf } from './rounds.ts'
+import { type Alike, moreOf, type TakenJob, takenJob, UNLIKE, type UnreadableJob } from './taken.ts'
 import { Vacuum } from './vacuum.ts'
 
 const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = $1 AND state = 3'
@@ -55,7 +57,7 @@ interface Fast {
   readonly cancelling: readonly Lease[]
   readonly now: number
   /** What was claimed, as the claim is ordered. */
-  readonly rows: readonly Columns[]
+  readonly rows: readonly TakenJob[]
   /** The queues that were asked. */
   readonly shares: readonly QueueShare[]
   /** It went on where the last claim ended, in a queue at least: there may be jobs at earlier places. */
@@ -71,6 +73,8 @@ export class Exchange {
   #turn = 0
   /** The last claim was given all that it asked for: the next is one of many, see cursor-sql.ts. */
   #isBusy = false
+  /** What the last job that was taken is like: see taken.ts. */
+  #alike: Alike = UNLIKE
 
   constructor(db: PostgresDatabase) {
     this.#db = db
@@ -156,6 +160,7 @@ export class Exchange {
   ): Promise<Fast | null> {
     const statement = this.#statement(way?.kind ?? null, claim === undefined ? null : claimsOf(claim, begins))
     const leaseId = randomUUID()
+    const alike = this.#alike
     const over = settle.length === 0 ? NOTHING : this.#held.takeOver()
     const values: Record<string, () => SqlValue> = {
       worker: () => workerId,
@@ -171,6 +176,10 @@ export class Exchange {
       results: () => resultsOf(settle),
       queues: () => textArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.queue)),
       mosts: () => bigintArray(claim === undefined || claim.queues === 'all' ? [] : claim.queues.map((q) => q.max)),
+      likeName: () => alike.name,
+      likeVersion: () => alike.version,
+      likeQueue: () => alike.queue,
+      likePriority: () => alike.priority,
       names: () => textArray(claim?.names ?? []),
       hash: () => namesHash(claim?.names ?? []),
       restart: () => (begins === 'restart' ? 1 : 0),
@@ -190,12 +199,20 @@ export class Exchange {
     })
     if (answer === null) return null
     const [head = [], ...taken] = answer.rows
-    if (taken.length > 0) this.#held.claimed(taken.map(heldRow), { id: leaseId, spot: int(head[18]) })
+    const held = this.#held.begin({ id: leaseId, spot: int(head[10]) })
+    const jobs = taken.map((row) => {
+      const more = moreOf(row)
+      const job = takenJob(row, more, alike)
+      this.#held.hold(held, job, int(row[10]), more.isBound)
+      return job
+    })
+    const last = jobs.at(-1)
+    if (last !== undefined && isReadable(last)) this.#alike = last
     const now = this.#db.saw(int(head[2]))
-    const hasClaimed = claim !== undefined && int(head[17]) === 1
-    const told: readonly ToldShare[] = sharesOf(head[3])
+    const hasClaimed = claim !== undefined && int(head[4]) === 1
+    const told: readonly ToldShare[] = sharesOf(head[1])
     const shares = claim === undefined ? NOTHING : claim.queues === 'all' ? told : claim.queues
-    const rows = inOrder(shares, taken)
+    const rows = inOrder(shares, jobs)
     const wentOn = told.some(({ goesOn }) => goesOn)
     return { hasClaimed, cancelling: leasesOf(head[0]), now, rows, shares, wentOn }
   }
@@ -245,14 +262,13 @@ export class Exchange {
     return this.#claimedOf(rows, claim, isCut || rows.length >= claim.limit || unfinished.size > 0)
   }
 
-  async #claimedOf(rows: readonly Columns[], claim: ClaimRequest, more: boolean): Promise<Claimed> {
+  async #claimedOf(rows: readonly TakenJob[], claim: ClaimRequest, more: boolean): Promise<Claimed> {
     if (rows.length === 0) return NOTHING_CLAIMED
-    const { claimed, unreadable } = readClaimed(rows, () => null)
-    if (unreadable.length > 0) {
-      await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
-      this.#held.settled(unreadable)
-    }
-    return { claimed, unreadable, more: more || unreadable.length > 0 }
+    const unreadable = rows.filter(isUnreadable)
+    if (unreadable.length === 0) return { claimed: rows.filter(isReadable), unreadable, more }
+    await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
+    this.#held.settled(unreadable)
+    return { claimed: rows.filter(isReadable), unreadable, more: true }
   }
 
   async #slowly(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
@@ -265,8 +281,10 @@ export class Exchange {
       return { settled, claimed, cancelling, now: tx.now }
     }, true)
     const { lease } = claimed
-    const rows = claimed.claimed.map(({ id, epoch }) => ({ id, epoch, spot: null, isBound: false }))
-    if (lease !== undefined) this.#held.claimed(rows, lease)
+    if (lease !== undefined) {
+      const held = this.#held.begin(lease)
+      for (const job of claimed.claimed) this.#held.hold(held, job, null, false)
+    }
     return { settled, ...result(claimed), cancelling, now }
   }
 }
@@ -284,4 +302,12 @@ function result({ claimed, more }: Claimed): Pick<ExchangeResult, 'claimed' | 'm
 
 function claimsOf({ queues }: ClaimRequest, begins: Begins): Claims {
   return `${queues === 'all' ? 'All' : 'Named'}${begins === 'head' ? '' : 'On'}`
+}
+
+function isUnreadable(job: TakenJob): job is UnreadableJob {
+  return 'isUnreadable' in job
+}
+
+function isReadable(job: TakenJob): job is ClaimedJob {
+  return !('isUnreadable' in job)
 }

@@ -28,7 +28,7 @@ export interface LeaseRow {
 }
 
 /** One claim: its row of leases goes when none of its jobs is left. */
-interface Claim {
+export interface Claim {
   readonly lease: LeaseRow
   left: number
 }
@@ -41,15 +41,6 @@ interface HeldJob {
   readonly claim: Claim
 }
 
-/** A job as its claim left it. */
-export interface HeldRow {
-  readonly id: string
-  readonly epoch: number
-  readonly spot: number | null
-  /** It has dependents or a unique key: never settled by one statement. */
-  readonly isBound: boolean
-}
-
 /** The hints about what is claimed here and not settled yet. */
 export class Held {
   readonly #jobs = new Map<string, HeldJob>()
@@ -57,13 +48,19 @@ export class Held {
   #detour = 0
   #nextDetour = 1
 
-  /** Jobs of one claim, which is noted in this row. */
-  claimed(rows: readonly HeldRow[], lease: LeaseRow): void {
-    const claim = { lease, left: rows.length }
-    for (const { id, epoch, spot, isBound } of rows) this.#jobs.set(id, { epoch, spot, isBound, claim })
+  /** A claim that is noted in this row. */
+  begin(lease: LeaseRow): Claim {
+    return { lease, left: 0 }
+  }
+
+  /** A job of it. `spot`: where its row lies, null when that is not known; `isBound`: it is never settled by one statement. */
+  hold(claim: Claim, { id, epoch }: Lease, spot: number | null, isBound: boolean): void {
+    claim.left++
+    this.#jobs.set(id, { epoch, spot, isBound, claim })
+    if (this.#jobs.size <= MAX_HELD) return
     for (const oldest of this.#jobs.keys()) {
-      if (this.#jobs.size <= MAX_HELD) return
       this.#jobs.delete(oldest)
+      return
     }
   }
 

@@ -1,0 +1,109 @@
+/**
+ * What a claim by one statement took, as jobs. A worker's jobs are much alike, so what is as it was of the last job that the store
+ * took is not sent, nor what hardly any job has: of 19 columns four are left then, and what is not sent is not read, nor kept
+ * alive through the collections of garbage until its job runs.
+ */
+import type { ClaimedJob, Lease } from '../contract/index.ts'
+import { type Columns, int, isInt, tagsOrNull, text, textOrNull } from '../sql/rows.ts'
+
+/** What jobs are often alike in. */
+export type Alike = Pick<ClaimedJob, 'name' | 'version' | 'queue' | 'priority'>
+
+/** A row that cannot be read as a job; it is held by this worker now, and has to be failed. */
+export interface UnreadableJob extends Lease {
+  readonly isUnreadable: true
+  readonly queue: string
+  readonly priority: number
+  readonly runAt: number
+}
+
+/** One job that was taken. */
+export type TakenJob = ClaimedJob | UnreadableJob
+
+/** No job is like it. */
+export const UNLIKE: Alike = { name: '', version: 0, queue: '', priority: -1 }
+
+const IS_BOUND = 'j.dependents > 0 OR j.unique_key IS NOT NULL'
+const HAS_MORE =
+  'j.attempts <> 0 OR j.attempt_offset <> 0 OR j.losses <> 0 OR j.crashes <> 0 OR j.timeout_ms IS NOT NULL OR ' +
+  `j.retry IS NOT NULL OR j.tags IS NOT NULL OR ${IS_BOUND}`
+/** The columns of a job `j`. */
+export const TAKEN_COLUMNS =
+  'j.id, nullif(j.name, @likeName::text), nullif(j.version, @likeVersion::bigint), nullif(j.queue, @likeQueue::text), ' +
+  'nullif(j.priority, @likePriority::smallint), j.created_at, nullif(j.run_at, j.created_at), j.payload, nullif(j.epoch, 1), ' +
+  `CASE WHEN ${HAS_MORE} THEN json_build_array(j.attempts, j.attempt_offset, j.losses, j.crashes, j.timeout_ms, j.retry, ` +
+  `j.tags, (${IS_BOUND})::int)::text END, j.ctid`
+
+/** What hardly any job has. */
+export interface More {
+  readonly attempts: number
+  readonly attemptOffset: number
+  readonly losses: number
+  readonly crashes: number
+  readonly timeoutMs: unknown
+  readonly retry: string | null
+  readonly tags: readonly string[] | null
+  readonly isBound: boolean
+}
+
+const NO_MORE: More = {
+  ...{ attempts: 0, attemptOffset: 0, losses: 0, crashes: 0, timeoutMs: null, retry: null },
+  tags: tagsOrNull(null),
+  isBound: false,
+}
+
+/** A row of `TAKEN_COLUMNS`. `alike`: what the statement was told. */
+export function takenJob(row: Columns, more: More, alike: Alike): TakenJob {
+  const id = text(row[0])
+  const version = row[2] ?? alike.version
+  const queue = row[3] === null ? alike.queue : text(row[3])
+  const priority = int(row[4] ?? alike.priority)
+  const createdAt = row[5]
+  const runAt = row[6] ?? createdAt
+  const payload = row[7]
+  const epoch = int(row[8] ?? 1)
+  const { tags, timeoutMs } = more
+  const hasNumbers = isInt(version) && isInt(createdAt) && isInt(runAt) && (timeoutMs === null || isInt(timeoutMs))
+  if (!hasNumbers || tags === null || !(payload instanceof Uint8Array)) {
+    return { id, epoch, isUnreadable: true, queue, priority, runAt: int(runAt) }
+  }
+  return {
+    id,
+    name: row[1] === null ? alike.name : text(row[1]),
+    version,
+    queue,
+    priority,
+    payload,
+    attempt: more.attempts + 1,
+    attemptOffset: more.attemptOffset,
+    losses: more.losses,
+    crashes: more.crashes,
+    epoch,
+    createdAt,
+    runAt,
+    timeoutMs,
+    retry: more.retry,
+    tags,
+  }
+}
+
+/** The part of it that hardly any row has. */
+export function moreOf(row: Columns): More {
+  return row[9] === null ? NO_MORE : moreIn(text(row[9]))
+}
+
+/** Only our own statement writes this text; what it was made of may be damaged. */
+function moreIn(json: string): More {
+  const columns: readonly unknown[] = JSON.parse(json)
+  const [attempts, attemptOffset, losses, crashes, timeoutMs, retry, tags, isBound] = columns
+  return {
+    ...{
+      attempts: int(attempts),
+      attemptOffset: int(attemptOffset),
+      losses: int(losses),
+      crashes: int(crashes),
+      timeoutMs,
+    },
+    ...{ retry: textOrNull(retry), tags: tagsOrNull(tags), isBound: isBound === 1 },
+  }
+}
