@@ -41,19 +41,23 @@ await describeOn('postgres', (server) => {
     return { clock, store, other, client, schema, cursors }
   }
 
-  /** The first claim of a store begins at the head; the second, since that was full, leaves word of where it ended. */
-  async function goOn(store: Store, more: Partial<ClaimRequest> = {}): Promise<void> {
+  /** The first claim of a store begins at the head; the second, since that was full, leaves word of where it ended, behind itself. */
+  async function goOn(
+    { store, cursors }: { store: Store; cursors: () => Promise<number> },
+    more: Partial<ClaimRequest> = {},
+  ) {
     for (let i = 0; i < 2; i++) expect(await claimed(store, more)).toHaveLength(ROWS)
+    await expect.poll(cursors).toBeGreaterThan(0)
   }
 
   for (const queues of ['all', [{ queue: 'q', max: ROWS }]] as const) {
     const asked = queues === 'all' ? 'all queues' : 'a queue by name'
     test(`go on for each other, then begin at the head: ${asked}`, async () => {
-      const { clock, store, other } = await twoStores()
+      const { clock, store, other, cursors } = await twoStores()
       const waiting = jobs(8 * ROWS)
       await store.jobs.insert(waiting)
-      await goOn(store, { queues })
-      await goOn(other, { queues, workerId: 'other' })
+      await goOn({ store, cursors }, { queues })
+      await goOn({ store: other, cursors }, { queues, workerId: 'other' })
       const urgent = someJob({ priority: 50 })
       await store.jobs.insert([urgent])
 
@@ -68,8 +72,7 @@ await describeOn('postgres', (server) => {
   test('a claim that gets less than it asked for looks at what stands before its place at once', async () => {
     const { store, cursors } = await twoStores()
     await store.jobs.insert(jobs(2 * ROWS))
-    await goOn(store)
-    expect(await cursors()).toBe(2)
+    await goOn({ store, cursors })
     const urgent = someJob({ priority: 50 })
     await store.jobs.insert([urgent])
 
@@ -77,9 +80,9 @@ await describeOn('postgres', (server) => {
   })
 
   test('a suspect that came meanwhile is given, or there is said to be more', async () => {
-    const { store, client, schema } = await twoStores()
+    const { store, client, schema, cursors } = await twoStores()
     await store.jobs.insert(jobs(2 * ROWS))
-    await goOn(store)
+    await goOn({ store, cursors })
     const job = someJob({ priority: 50 })
     await store.jobs.insert([job])
     await client.query(`UPDATE ${schema}.job SET losses = 2 WHERE id = $1`, [job.id])
@@ -90,11 +93,30 @@ await describeOn('postgres', (server) => {
     expect([...first.claimed, ...second.claimed].map(({ id }) => id)).toContain(job.id)
   })
 
+  test('each claim at once has a stretch of its own, and what was taken of one meanwhile is no reason to begin anew', async () => {
+    const { store, other, client, schema, cursors } = await twoStores()
+    const waiting = jobs(8 * ROWS)
+    await store.jobs.insert(waiting)
+    await goOn({ store, cursors })
+    await goOn({ store: other, cursors }, { workerId: 'other' })
+    const idsOf = (from: number, to: number) => waiting.slice(from * ROWS, to * ROWS).map(({ id }) => id)
+    await client.query('BEGIN')
+    await client.query(`SELECT 1 FROM ${schema}.job WHERE id = ANY ($1) FOR UPDATE`, [idsOf(4, 5)])
+    const urgent = someJob({ priority: 50 })
+    await store.jobs.insert([urgent])
+
+    const { claimed: none, more } = await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM })
+    expect([none.length, more]).toEqual([0, true])
+    expect(await claimed(other, { workerId: 'other' })).toEqual(idsOf(5, 6))
+    expect(await claimed(store)).toEqual(idsOf(6, 7))
+    await client.query('ROLLBACK')
+  })
+
   test('who claims other names is not led past its own', async () => {
-    const { store, other } = await twoStores()
+    const { store, other, cursors } = await twoStores()
     const own = jobs(2 * ROWS, { name: 'other' })
     await store.jobs.insert([...own, ...jobs(4 * ROWS), ...jobs(2 * ROWS, { name: 'other' })])
-    await goOn(store)
+    await goOn({ store, cursors })
 
     const ids = [await claimed(other, { names: ['other'] }), await claimed(other, { names: ['other'] })]
 
@@ -102,37 +124,37 @@ await describeOn('postgres', (server) => {
   })
 
   test('while somebody else writes the places, claims neither wait nor miss anything', async () => {
-    const { store, client, schema } = await twoStores()
+    const { store, client, schema, cursors } = await twoStores()
     await store.jobs.insert(jobs(3 * ROWS))
-    await goOn(store)
+    await goOn({ store, cursors })
     await client.query('BEGIN')
     await client.query(`SELECT 1 FROM ${schema}.cursor FOR UPDATE`)
 
-    expect(await claimed(store)).toHaveLength(ROWS)
     const urgent = someJob({ priority: 50 })
     await store.jobs.insert([urgent])
-    expect(await claimed(store)).toEqual([urgent.id])
+    expect((await claimed(store))[0]).toBe(urgent.id)
+    expect(await claimed(store)).toHaveLength(1)
     await client.query('ROLLBACK')
   })
 
   test('who asks for all queues finds one that is new, though others keep the places of those it knows', async () => {
-    const { clock, store, other } = await twoStores()
+    const { clock, store, other, cursors } = await twoStores()
     await store.jobs.insert(jobs(20 * ROWS))
-    await goOn(store)
+    await goOn({ store, cursors })
     const fresh = someJob({ queue: 'new' })
     await store.jobs.insert([fresh])
 
     clock.advance(LATER_MS)
-    await goOn(other, { queues: [{ queue: 'q', max: ROWS }], workerId: 'other' })
+    await goOn({ store: other, cursors }, { queues: [{ queue: 'q', max: ROWS }], workerId: 'other' })
 
     expect(await claimed(store)).toContain(fresh.id)
   })
 
   test('a queue without jobs, asked first, is served when it has some', async () => {
-    const { store } = await twoStores()
+    const { store, cursors } = await twoStores()
     const queues = ['urgent', 'q'].map((queue) => ({ queue, max: ROWS }))
     await store.jobs.insert(jobs(6 * ROWS))
-    await goOn(store, { queues })
+    await goOn({ store, cursors }, { queues })
     const urgent = someJob({ queue: 'urgent' })
     await store.jobs.insert([urgent])
 
@@ -142,10 +164,10 @@ await describeOn('postgres', (server) => {
   test('places where nobody claims any more are forgotten', async () => {
     const { clock, store, cursors } = await twoStores()
     await store.jobs.insert(jobs(3 * ROWS))
-    await goOn(store)
-    expect(await cursors()).toBe(2)
+    await goOn({ store, cursors })
 
     clock.advance(600_000)
+    expect(await cursors()).toBe(2)
     await store.jobs.prune({ completedMs: 1, failedMs: 1, cancelledMs: 1 }, 100)
 
     expect(await cursors()).toBe(0)

@@ -8,6 +8,7 @@ import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
 import { CLAIM_STATEMENTS } from '../../src/store/postgres/claim.ts'
 import { sessionOptions } from '../../src/store/postgres/connection.ts'
+import { CURSOR_SQL } from '../../src/store/postgres/cursor-sql.ts'
 import { PostgresDialect } from '../../src/store/postgres/dialect.ts'
 import { exchangeSql, numbered } from '../../src/store/postgres/exchange-sql.ts'
 import { INSERT_STATEMENTS } from '../../src/store/postgres/insert.ts'
@@ -24,12 +25,14 @@ const TABLES = 'job|lease|archive|bytes|attempt|log|edge|unique'
 /** These orders are those of an index; what a few ids are sorted by is not among them. */
 const SORTS = /Sort Key: .*(priority|run_at|finished_at|lease_until|until_at|expires_at)/
 const SETTLES = [null, 'both', 'forget', 'vanish'] as const
-const CLAIMS = [null, 'Named', 'All', 'NamedOn', 'AllOn'] as const
+const CLAIMS = [null, 'Named', 'All', 'On'] as const
 const EXCHANGE = Object.fromEntries(
   SETTLES.flatMap((settles) =>
     CLAIMS.map((claims) => [`${settles} ${claims}`, numbered(exchangeSql(settles, claims)).text]),
   ),
 )
+
+const CURSOR = Object.fromEntries(Object.entries(CURSOR_SQL).map(([name, sql]) => [name, numbered(sql).text]))
 
 await describeOn('postgres', (server) => {
   test(`no statement scans or sorts a growing table of ${ROWS} rows`, async () => {
@@ -57,6 +60,7 @@ await describeOn('postgres', (server) => {
     const dialect = new PostgresDialect(schema)
     const statements = {
       ...EXCHANGE,
+      ...CURSOR,
       ...INSERT_STATEMENTS,
       ...CLAIM_STATEMENTS,
       ...QUEUE_STATEMENTS,

@@ -1,71 +1,60 @@
-/**
- * Where the last claim ended in each queue, so that the next one under load need not begin at the head of the index.
- *
- * Claims leave their jobs in line (schema.ts), those that ended leave dead entries until the table is vacuumed, and a claim that
- * begins at the head reads past all of them: those of every worker, so that with each worker all claims grow dearer. So claims
- * of those who are busy go on where the last one ended, whoever made it, within its priority. A job that became claimable at
- * an earlier place meanwhile (of a higher priority, given back, of a queue that had nothing) is met by the next claim from the
- * head: that is each 100 ms, or ten times what such a claim took, for all workers together, and whenever a claim gets less than
- * it asked for.
- *
- * A row of `millrace_cursor` is such a place, of one queue and the names that are claimed, since whoever claims other names has to
- * look at what this one passed over. The row of the queue '' tells which queues those go on in who ask for all. All of it is a hint: a
- * row that somebody else is writing is left as it is, and one that is wrong costs a look at the head.
- */
+/** What cursor.ts asks the server. Nothing of it has to outlive a crash, so none waits for the disk. */
 
-/** No queue has this name: its row tells of those who ask for all queues. */
-const ALL_QUEUES = "''"
-const MIN_MS = 100
-/** Of the time, a tenth at most goes into claims from the head. */
-const SHARE = 10
-/** So long claims go on at most; later than that says only a clock that was set back since. */
-const MAX_MS = 5_000
-const TOOK_MS = '(1000 * extract(epoch FROM clock_timestamp() - statement_timestamp()))::bigint'
-const NEXT_HEAD = `t.now + least(${MAX_MS}, greatest(${MIN_MS}, ${SHARE} * ${TOOK_MS}))`
-const IS_TIME = `(@restart::bigint = 0 AND c.until_at > t.now AND c.until_at <= t.now + ${MAX_MS})`
+/** No queue has this name: its row tells which queues those go on in who ask for all. */
+export const ALL_QUEUES = ''
+/** Between two claims from the head, at least; in milliseconds. */
+export const MIN_MS = 100
+/** And at most: later than that says only a clock that was set back since. */
+export const MAX_MS = 5_000
 
-/** Which queues are gone on in by those who ask for all; no row when it is time to look for others. */
-export const ON_LINE =
-  `, line AS MATERIALIZED (SELECT c.queues FROM millrace_cursor c, t WHERE c.queue = ${ALL_QUEUES} AND ` +
-  `c.names_hash = @hash::text AND ${IS_TIME})`
-/** Whether they are looked for. */
-export const RESTARTED = '(SELECT count(*) FROM line) = 0'
-/** Of a share: where it goes on, if it does. */
-export const ON_COLUMNS = `c.priority, c.run_at, c.after_id, coalesce(${IS_TIME}, false) AS goes_on`
-/** Its cursor. */
-export const ON_JOIN =
-  'LEFT JOIN LATERAL (SELECT * FROM millrace_cursor c WHERE c.queue = o.queue AND c.names_hash = @hash::text) AS c ON true'
-/** A job that stands behind it. */
-export const BEHIND = 'j.priority = shares.priority AND (j.run_at, j.id) > (shares.run_at, shares.after_id)'
+/** Others hold a cursor for as long as such a statement takes; whoever holds one for longer is not waited for. */
+const WAIT_MS = 50
 
-/** What each share gave, and the place of the last of it. */
-export const GIVEN =
-  ', given AS MATERIALIZED (SELECT ord, count(*) AS given, bool_or(is_special) AS is_special, sum(size) AS size, ' +
-  '(array_agg(spot))[count(*)] AS spot FROM found GROUP BY ord)'
-/** Whether the claim was given all that it asked for. */
-export const IS_FULL = 'coalesce(sum(given), 0) >= least(@limit::bigint, (SELECT sum(most) FROM shares)) AS is_full'
-// Where the claim ended; or that a queue has come to its end, so that nobody else goes on there.
-const REACHED =
-  ', ends AS MATERIALIZED (SELECT s.queue, s.goes_on, s.most, coalesce(g.given, 0) AS given, g.spot, p.is_full ' +
-  'FROM plain p JOIN shares s ON p.claims LEFT JOIN given g ON g.ord = s.ord), ' +
-  'reached AS MATERIALIZED (SELECT e.queue, j.priority, j.run_at, j.id AS after_id, NULL::text[] AS queues, ' +
-  `CASE WHEN e.goes_on THEN NULL ELSE ${NEXT_HEAD} END AS until_at FROM t, ends e JOIN millrace_job j ON j.ctid = e.spot WHERE e.is_full ` +
-  'UNION ALL SELECT e.queue, NULL, NULL, NULL, NULL, 0 FROM ends e WHERE e.goes_on AND e.given < e.most AND NOT e.is_full'
-const REACHED_ALL =
-  `${REACHED} UNION ALL SELECT ${ALL_QUEUES}, 0, 0, '', (SELECT array_agg(queue) FROM ends WHERE given > 0), ${NEXT_HEAD} FROM t ` +
-  `WHERE ${RESTARTED} AND (SELECT bool_and(is_full) FROM ends)`
-const WRITTEN =
-  '), free AS MATERIALIZED (SELECT c.queue FROM millrace_cursor c WHERE c.names_hash = @hash::text AND ' +
-  'c.queue IN (SELECT queue FROM reached) FOR UPDATE SKIP LOCKED), ' +
-  'moved AS (UPDATE millrace_cursor c SET priority = coalesce(r.priority, c.priority), run_at = coalesce(r.run_at, c.run_at), ' +
-  'after_id = coalesce(r.after_id, c.after_id), queues = coalesce(r.queues, c.queues), until_at = coalesce(r.until_at, c.until_at) ' +
-  'FROM reached r JOIN free USING (queue) WHERE c.queue = r.queue AND c.names_hash = @hash::text AND (r.until_at IS NOT NULL OR ' +
-  'c.priority = r.priority AND (r.run_at, r.after_id) > (c.run_at, c.after_id))), ' +
-  'made AS (INSERT INTO millrace_cursor (queue, names_hash, until_at, priority, run_at, after_id, queues) SELECT queue, @hash::text, ' +
-  'until_at, priority, run_at, after_id, queues FROM reached r WHERE r.until_at > 0 AND NOT EXISTS (SELECT 1 FROM millrace_cursor c ' +
-  'WHERE c.queue = r.queue AND c.names_hash = @hash::text) ORDER BY queue ON CONFLICT DO NOTHING)'
+const TIME =
+  "WITH t AS MATERIALIZED (SELECT NOW_SQL AS now, set_config('synchronous_commit', 'off', true), " +
+  `set_config('lock_timeout', '${WAIT_MS}ms', true))`
+const IS_FRESH = `(c.until_at > t.now AND c.until_at <= t.now + ${MAX_MS})`
+const OF_THESE = 'c.names_hash = @hash::text'
 
-/** Leaves word of where the claim ended. */
-export const MOVE = REACHED + WRITTEN
-/** The same of a claim that asked for all queues. */
-export const MOVE_ALL = REACHED_ALL + WRITTEN
+// Cursors are locked in the order of their names, for as long as such a statement takes. One that is too old is renewed by the
+// first who finds it so, who is told nothing of it and claims from the head; the others go on. 0: there was too little behind it.
+const AHEAD =
+  ', cur AS MATERIALIZED (SELECT c.queue, c.until_at, c.priority, c.run_at, c.after_id, a.most FROM t CROSS JOIN asked a JOIN millrace_cursor c ' +
+  `ON c.queue = a.queue AND ${OF_THESE} WHERE NOT EXISTS (SELECT 1 FROM millrace_queue p WHERE p.name = c.queue AND ` +
+  'p.paused_at IS NOT NULL) ORDER BY c.queue FOR UPDATE OF c), ' +
+  `ahead AS MATERIALIZED (SELECT c.*, ${IS_FRESH} AS is_fresh, n.run_at AS to_run_at, n.id AS to_id FROM t CROSS JOIN cur c ` +
+  'LEFT JOIN LATERAL (SELECT j.run_at, j.id FROM millrace_job j WHERE c.until_at > t.now AND j.line = 2 AND j.state = 2 AND ' +
+  'j.queue = c.queue AND j.priority = c.priority AND (j.run_at, j.id) > (c.run_at, c.after_id) AND j.name = ANY (@names::text[]) ' +
+  'ORDER BY j.run_at, j.id OFFSET c.most - 1 LIMIT 1) AS n ON true), ' +
+  'moved AS (UPDATE millrace_cursor c SET run_at = coalesce(a.to_run_at, c.run_at), after_id = coalesce(a.to_id, c.after_id), ' +
+  `until_at = CASE WHEN NOT a.is_fresh THEN t.now + ${MIN_MS} WHEN a.to_id IS NULL THEN 0 ELSE c.until_at END ` +
+  `FROM t CROSS JOIN ahead a WHERE c.queue = a.queue AND ${OF_THESE} AND a.until_at > 0) ` +
+  'SELECT queue, most, CASE WHEN is_fresh AND to_id IS NOT NULL THEN priority END, run_at, after_id, to_run_at, to_id FROM '
+const LINE =
+  `, line AS MATERIALIZED (SELECT c.queues, c.until_at FROM t CROSS JOIN millrace_cursor c WHERE c.queue = '${ALL_QUEUES}' AND ${OF_THESE} FOR UPDATE OF c), ` +
+  `renewed AS (UPDATE millrace_cursor c SET until_at = t.now + ${MIN_MS} FROM t CROSS JOIN line l WHERE ${OF_THESE} AND c.until_at > 0 AND ` +
+  `(c.queue = '${ALL_QUEUES}' OR c.queue = ANY (l.queues)) AND NOT ${IS_FRESH.replaceAll('c.', 'l.')}), ` +
+  'asked AS MATERIALIZED (SELECT l.queue, (@limit::bigint + l.total - 1) / l.total AS most FROM (SELECT unnest(c.queues) AS queue, ' +
+  `cardinality(c.queues) AS total FROM line c, t WHERE ${IS_FRESH}) AS l)`
+const NAMED = ', asked AS MATERIALIZED (SELECT * FROM unnest(@queues::text[], @mosts::bigint[]) AS v(queue, most))'
+const MOVES =
+  `NOT (SELECT ${IS_FRESH} FROM t) OR excluded.priority > c.priority OR ` +
+  '(excluded.priority = c.priority AND (excluded.run_at, excluded.after_id) > (c.run_at, c.after_id))'
+
+/** The statements, their parameters by name but for the time's, which is `$1`. */
+export const CURSOR_SQL = {
+  /** Of each queue that has a cursor: behind which place and up to which to claim, with no priority where that is at the head. */
+  reserveNamed: `${TIME}${NAMED}${AHEAD}ahead`,
+  /** The same of the queues that those go on in who ask for all; none: all are looked for. */
+  reserveAll: `${TIME}${LINE}${AHEAD}(SELECT a.queue, a.most, h.is_fresh, h.priority, h.run_at, h.after_id, h.to_run_at, h.to_id FROM asked a LEFT JOIN ahead h ON h.queue = a.queue) AS s`,
+  /** Where claims from the head ended. */
+  place:
+    `${TIME} INSERT INTO millrace_cursor AS c (queue, names_hash, until_at, priority, run_at, after_id, queues) ` +
+    'SELECT v.queue, @hash::text, t.now + @forMs::bigint, v.priority, v.run_at, v.after_id, @all::text[] FROM t CROSS JOIN ' +
+    'unnest(@queues::text[], @priorities::bigint[], @runAts::bigint[], @afters::text[]) AS v(queue, priority, run_at, after_id) ' +
+    'ORDER BY v.queue ON CONFLICT (queue, names_hash) DO UPDATE SET until_at = excluded.until_at, ' +
+    'queues = coalesce(excluded.queues, c.queues), ' +
+    ['priority', 'run_at', 'after_id']
+      .map((name) => `${name} = CASE WHEN ${MOVES} THEN excluded.${name} ELSE c.${name} END`)
+      .join(', '),
+} as const

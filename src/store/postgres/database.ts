@@ -6,7 +6,6 @@ import {
   type Database,
   type QuerySession,
   Restart,
-  type SqlResult,
   type SqlValue,
   type Statement,
   type Transaction,
@@ -15,7 +14,6 @@ import { Connection } from './connection.ts'
 import { PostgresDialect } from './dialect.ts'
 import { isConflict, isLockTimeout, translateError } from './errors.ts'
 import { describeTarget, type PostgresSettings } from './options.ts'
-import { Turns } from './turns.ts'
 import { riding, type Wake } from './wake.ts'
 
 /** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
@@ -37,7 +35,6 @@ export class PostgresDatabase implements Database {
   readonly nowSql: string
   readonly #clock: Clock | undefined
   readonly #wake: Hints
-  readonly #turns: Turns
   readonly #timed = new Map<string, string>()
   #lastNow = 0
 
@@ -49,7 +46,6 @@ export class PostgresDatabase implements Database {
     this.nowSql = clock === undefined ? SERVER_NOW : '$1::bigint'
     this.#clock = clock
     this.#wake = wake
-    this.#turns = new Turns(settings.schema, settings.deadlineMs)
   }
 
   hint(): void {
@@ -99,26 +95,18 @@ export class PostgresDatabase implements Database {
    * Runs one statement, which `timed` made, by itself. A conflict, which left nothing behind, is met by running it again.
    * `onTry`: called when it is sent, with what sends a hint of it right behind and tells whether it did.
    */
-  statement(text: string, values: readonly SqlValue[], isUrgent: boolean, onTry?: (hintBehind: () => boolean) => void) {
-    return this.#statement(async (connection) => {
-      const answer = connection.query(text, values)
-      onTry?.(() => this.#wake.hintBehind(connection))
-      return answer
-    }, isUrgent)
-  }
-
-  /** The same for an urgent one that goes better while others wait, see turns.ts. */
-  statementInTurn(text: string, values: readonly SqlValue[]) {
-    // Behind a pooler the session that took a turn need not be the one that ends it.
-    if (this.settings.pooler !== 'none') return this.statement(text, values, true)
-    return this.#statement((connection) => this.#turns.during(connection, () => connection.query(text, values)), true)
-  }
-
-  async #statement(send: (connection: Connection) => Promise<SqlResult>, isUrgent: boolean) {
+  async statement(
+    text: string,
+    values: readonly SqlValue[],
+    isUrgent: boolean,
+    onTry?: (hintBehind: () => boolean) => void,
+  ) {
     for (let tries = 1; ; tries++) {
       const result = await this.pool.use(async (connection) => {
         try {
-          return await send(connection)
+          const answer = connection.query(text, values)
+          onTry?.(() => this.#wake.hintBehind(connection))
+          return await answer
         } catch (error) {
           if (isConflict(error) && tries < MAX_CONFLICTS) return null
           throw error

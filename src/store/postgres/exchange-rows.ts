@@ -1,12 +1,6 @@
 /** What the statements of the exchange are given and answer (exchange-sql.ts), as values. */
-import { createHash } from 'node:crypto'
 import type { Lease, QueueShare, Settlement } from '../contract/index.ts'
 import { bytesArray } from './arrays.ts'
-
-/** Of the names' hash so many characters: a name that is wrong now and then is a hint that is wrong. */
-const HASH_LENGTH = 16
-/** A worker claims with the same list each time. */
-const hashes = new WeakMap<readonly string[], string>()
 
 /** The results in the order of their jobs; none at all where there is none, since each is looked up in the list. */
 export function resultsOf(settle: readonly Settlement[]): Buffer | null {
@@ -19,23 +13,9 @@ export function leasesOf(json: unknown): readonly Lease[] {
   return pairsOf(json).map(([id, epoch]) => ({ id, epoch }))
 }
 
-/** A queue that was asked, and whether from where the last claim ended. */
-export interface ToldShare extends QueueShare {
-  readonly goesOn: boolean
-}
-
-/** The queues that a claim asked, in the fourth, where they are told. */
-export function sharesOf(json: unknown): readonly ToldShare[] {
-  return pairsOf(json).map(([queue, max, goesOn]) => ({ queue, max, goesOn: goesOn === 1 }))
-}
-
-/** What tells the names of a claim from others. */
-export function namesHash(names: readonly string[]): string {
-  const known = hashes.get(names)
-  if (known !== undefined) return known
-  const hash = createHash('sha256').update(JSON.stringify(names.toSorted())).digest('base64url').slice(0, HASH_LENGTH)
-  hashes.set(names, hash)
-  return hash
+/** The queues that a claim over all asked, in the second. */
+export function sharesOf(json: unknown): readonly QueueShare[] {
+  return pairsOf(json).map(([queue, max]) => ({ queue, max }))
 }
 
 /** Those leases that are not settled by now. */
@@ -46,6 +26,6 @@ export function without(leases: readonly Lease[], settled: readonly Lease[]): re
 }
 
 /** Only our own statements write this text. */
-function pairsOf(json: unknown): readonly (readonly [string, number, number?])[] {
+function pairsOf(json: unknown): readonly (readonly [string, number])[] {
   return typeof json === 'string' ? JSON.parse(json) : []
 }

@@ -14,7 +14,6 @@
 import { randomUUID } from 'node:crypto'
 import { StoreError } from '../../core/errors.ts'
 import type {
-  ClaimedJob,
   ClaimRequest,
   ExchangeRequest,
   ExchangeResult,
@@ -29,12 +28,13 @@ import { settleAll } from '../sql/settle.ts'
 import { bigintArray, spotArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly } from './claim.ts'
 import type { Claims } from './claim-sql.ts'
+import { type Begun, Cursors } from './cursor.ts'
 import type { PostgresDatabase } from './database.ts'
-import { leasesOf, namesHash, resultsOf, sharesOf, type ToldShare, without } from './exchange-rows.ts'
+import { leasesOf, resultsOf, sharesOf, without } from './exchange-rows.ts'
 import { exchangeSql, type Numbered, numbered, type Settles } from './exchange-sql.ts'
 import { Held, isForgotten, type LeaseRow, type Way } from './held.ts'
-import { inOrder, lessOf, mostOf, note, roundsOf } from './rounds.ts'
-import { type Alike, moreOf, type TakenJob, takenJob, UNLIKE, type UnreadableJob } from './taken.ts'
+import { inOrder, note, roundsOf } from './rounds.ts'
+import { type Alike, isReadable, isUnreadable, moreOf, type TakenJob, takenJob, UNLIKE } from './taken.ts'
 import { Vacuum } from './vacuum.ts'
 
 const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = $1 AND state = 3'
@@ -42,15 +42,13 @@ const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND 
 const NOT_PLAIN = '22P02'
 /** From so many on a claim leaves its jobs in line (see schema.ts): a worker that asks for them fetches ahead, so they are short. */
 const MIN_LEFT = 256
-/** Claims from here on may go on where the last ended: at so many rows reading past what others took costs little each. */
-const MIN_ON = 32
 /** Everybody who claims from the head steps over what is left in line: no store leaves more there than that, and a claim. */
 const MAX_LEFT = 4_096
 const NOTHING: readonly never[] = []
 const NOTHING_CLAIMED: Claimed = { claimed: NOTHING, more: false, unreadable: NOTHING }
 
-/** Where a claim begins: at the head of its queues, where the last one of anybody ended, or at the head because nothing stands there. */
-type Begins = 'head' | 'on' | 'restart'
+/** Which part of each queue a claim asks for. */
+type Stretches = Begun['stretches']
 
 interface Fast {
   readonly hasClaimed: boolean
@@ -60,8 +58,6 @@ interface Fast {
   readonly rows: readonly TakenJob[]
   /** The queues that were asked. */
   readonly shares: readonly QueueShare[]
-  /** It went on where the last claim ended, in a queue at least: there may be jobs at earlier places. */
-  readonly wentOn: boolean
 }
 
 /** See `JobsFacet.exchange`. */
@@ -69,15 +65,15 @@ export class Exchange {
   readonly #db: PostgresDatabase
   readonly #statements = new Map<string, Numbered>()
   readonly #held = new Held()
+  readonly #cursors: Cursors
   readonly #vacuum: Vacuum
   #turn = 0
-  /** The last claim was given all that it asked for: the next is one of many, see cursor-sql.ts. */
-  #isBusy = false
   /** What the last job that was taken is like: see taken.ts. */
   #alike: Alike = UNLIKE
 
   constructor(db: PostgresDatabase) {
     this.#db = db
+    this.#cursors = new Cursors(db)
     this.#vacuum = new Vacuum(db)
   }
 
@@ -108,16 +104,20 @@ export class Exchange {
   async #run(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
     if (!this.#isPlain(request)) return this.#slowly(request, claim)
     const [first, ...rest] = claim === undefined ? [] : roundsOf(claim)
-    const fast = await this.#fast(request, first, this.#isBusy && (first?.limit ?? 0) >= MIN_ON ? 'on' : 'head')
+    const begun = first === undefined ? null : await this.#cursors.begin(first)
+    const from = performance.now()
+    const fast = await this.#fast(request, begun?.claim ?? first, begun?.stretches ?? null)
     if (fast === null) return this.#slowly(request, claim)
-    if (first !== undefined) this.#isBusy = fast.rows.length >= mostOf(first)
+    if (first !== undefined) this.#cursors.ended(first, begun, fast.rows, performance.now() - from)
     const settled = request.settle.map((): SettleResult => 'settled')
     const cancelling = without(fast.cancelling, request.settle)
     if (claim === undefined || first === undefined) {
       return { settled, ...result(NOTHING_CLAIMED), cancelling, now: fast.now }
     }
     if (fast.hasClaimed) {
-      const claimed = await this.#rounds(claim, first, fast, rest)
+      // Of a stretch some may have been taken from the head meanwhile; behind it there are more.
+      const goesOn = begun !== null && begun.stretches !== null
+      const claimed = goesOn ? await this.#claimedOf(fast.rows, claim, true) : await this.#rounds(claim, fast, rest)
       return { settled, ...result(claimed), cancelling, now: fast.now }
     }
     // What was settled is committed: a claim that fails now is only a claim less.
@@ -137,13 +137,13 @@ export class Exchange {
   async #fast(
     { settle, workerId }: ExchangeRequest,
     asked: ClaimRequest | undefined,
-    begins: Begins,
+    stretches: Stretches,
   ): Promise<Fast | null> {
-    if (settle.length === 0) return this.#try(workerId, settle, undefined, asked, begins)
+    if (settle.length === 0) return this.#try(workerId, settle, undefined, asked, stretches)
     // What is found is compared with these in the order of the ids.
     const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     for (const way of this.#held.waysOf(sorted)) {
-      const fast = await this.#try(workerId, sorted, way, asked, begins)
+      const fast = await this.#try(workerId, sorted, way, asked, stretches)
       this.#held.went(way, fast !== null)
       if (fast !== null) return fast
     }
@@ -156,9 +156,9 @@ export class Exchange {
     settle: readonly Settlement[],
     way: Way | undefined,
     claim: ClaimRequest | undefined,
-    begins: Begins,
+    stretches: Stretches,
   ): Promise<Fast | null> {
-    const statement = this.#statement(way?.kind ?? null, claim === undefined ? null : claimsOf(claim, begins))
+    const statement = this.#statement(way?.kind ?? null, claim === undefined ? null : claimsOf(claim, stretches))
     const leaseId = randomUUID()
     const alike = this.#alike
     const over = settle.length === 0 ? NOTHING : this.#held.takeOver()
@@ -181,18 +181,17 @@ export class Exchange {
       likeQueue: () => alike.queue,
       likePriority: () => alike.priority,
       names: () => textArray(claim?.names ?? []),
-      hash: () => namesHash(claim?.names ?? []),
-      restart: () => (begins === 'restart' ? 1 : 0),
+      priorities: () => bigintArray(stretches?.map((one) => one?.priority ?? null) ?? []),
+      runAts: () => bigintArray(stretches?.map((one) => one?.runAt ?? null) ?? []),
+      afters: () => textArray(stretches?.map((one) => one?.id ?? null) ?? []),
+      toRunAts: () => bigintArray(stretches?.map((one) => one?.toRunAt ?? null) ?? []),
+      toIds: () => textArray(stretches?.map((one) => one?.toId ?? null) ?? []),
       lease: () => Math.floor(claim?.leaseMs ?? 0),
       limit: () => claim?.limit ?? 0,
       turn: () => this.#turn++,
     }
     const params = [this.#db.nowParam(), ...statement.names.map((name) => values[name]?.() ?? null)]
-    const sent =
-      begins === 'on'
-        ? this.#db.statementInTurn(statement.text, params)
-        : this.#db.statement(statement.text, params, true)
-    const answer = await sent.catch((error: unknown) => {
+    const answer = await this.#db.statement(statement.text, params, true).catch((error: unknown) => {
       this.#held.putBack(over)
       if (settle.length > 0 && error instanceof StoreError && error.fields.code === NOT_PLAIN) return null
       throw error
@@ -210,11 +209,8 @@ export class Exchange {
     if (last !== undefined && isReadable(last)) this.#alike = last
     const now = this.#db.saw(int(head[2]))
     const hasClaimed = claim !== undefined && int(head[4]) === 1
-    const told: readonly ToldShare[] = sharesOf(head[1])
-    const shares = claim === undefined ? NOTHING : claim.queues === 'all' ? told : claim.queues
-    const rows = inOrder(shares, jobs)
-    const wentOn = told.some(({ goesOn }) => goesOn)
-    return { hasClaimed, cancelling: leasesOf(head[0]), now, rows, shares, wentOn }
+    const shares = claim === undefined ? NOTHING : claim.queues === 'all' ? sharesOf(head[1]) : claim.queues
+    return { hasClaimed, cancelling: leasesOf(head[0]), now, rows: inOrder(shares, jobs), shares }
   }
 
   #statement(settles: Settles | null, claims: Claims | null): Numbered {
@@ -228,21 +224,11 @@ export class Exchange {
   }
 
   /** What the first statement took, and, while a queue gave all that it might, what the next shares take. */
-  async #rounds(claim: ClaimRequest, first: ClaimRequest, fast: Fast, rest: readonly ClaimRequest[]): Promise<Claimed> {
+  async #rounds(claim: ClaimRequest, fast: Fast, rest: readonly ClaimRequest[]): Promise<Claimed> {
     const rows = [...fast.rows]
-    if (fast.wentOn && rows.length >= mostOf(first)) return this.#claimedOf(rows, claim, true)
     const unfinished = new Set<string>()
     let isCut = false
-    if (fast.wentOn) {
-      // It came to an end behind its place: what stands before it, if anything does, completes the claim.
-      const asked = lessOf(first, rows)
-      const head = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked, 'restart').catch(() => null)
-      // Nothing by now, but there is something that only plain code can decide: it is asked for again, at the head.
-      if (head?.hasClaimed !== true && rows.length === 0) return { ...NOTHING_CLAIMED, more: true }
-      if (head?.hasClaimed !== true) return this.#claimedOf(rows, claim, true)
-      rows.push(...head.rows)
-      note(unfinished, head.shares, head.rows)
-    } else note(unfinished, fast.shares, fast.rows)
+    note(unfinished, fast.shares, fast.rows)
     const later =
       claim.queues === 'all'
         ? [{ ...claim, queues: [...unfinished].map((queue) => ({ queue, max: claim.limit })) }]
@@ -253,7 +239,7 @@ export class Exchange {
       if (limit <= 0 || shares.length === 0) continue
       const asked = { ...round, limit, queues: shares.map(({ queue, max }) => ({ queue, max: Math.min(max, limit) })) }
       // The first part is ours already: one more that fails is only a claim less.
-      const again = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked, 'head').catch(() => null)
+      const again = await this.#fast({ workerId: claim.workerId, settle: NOTHING }, asked, null).catch(() => null)
       isCut = again?.hasClaimed !== true
       if (again === null || isCut) break
       note(unfinished, again.shares, again.rows)
@@ -263,7 +249,6 @@ export class Exchange {
   }
 
   async #claimedOf(rows: readonly TakenJob[], claim: ClaimRequest, more: boolean): Promise<Claimed> {
-    if (rows.length === 0) return NOTHING_CLAIMED
     const unreadable = rows.filter(isUnreadable)
     if (unreadable.length === 0) return { claimed: rows.filter(isReadable), unreadable, more }
     await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
@@ -300,14 +285,7 @@ function result({ claimed, more }: Claimed): Pick<ExchangeResult, 'claimed' | 'm
   return { claimed, more }
 }
 
-function claimsOf({ queues }: ClaimRequest, begins: Begins): Claims {
-  return `${queues === 'all' ? 'All' : 'Named'}${begins === 'head' ? '' : 'On'}`
-}
-
-function isUnreadable(job: TakenJob): job is UnreadableJob {
-  return 'isUnreadable' in job
-}
-
-function isReadable(job: TakenJob): job is ClaimedJob {
-  return !('isUnreadable' in job)
+function claimsOf({ queues }: ClaimRequest, stretches: Stretches): Claims {
+  if (stretches !== null) return 'On'
+  return queues === 'all' ? 'All' : 'Named'
 }

@@ -16,15 +16,6 @@ export function roundsOf(claim: ClaimRequest): readonly ClaimRequest[] {
   return rounds.length <= 1 ? [claim] : rounds.map((queues) => ({ ...claim, queues }))
 }
 
-/** What is left of a claim that was given `rows`. */
-export function lessOf(claim: ClaimRequest, rows: readonly Placed[]): ClaimRequest {
-  const limit = claim.limit - rows.length
-  if (claim.queues === 'all') return { ...claim, limit }
-  const given = (queue: string) => rows.filter((row) => row.queue === queue).length
-  const queues = claim.queues.map(({ queue, max }) => ({ queue, max: Math.min(limit, max - given(queue)) }))
-  return { ...claim, limit, queues: queues.filter(({ max }) => max > 0) }
-}
-
 /** Keeps the queues that gave all they might: they may have more. */
 export function note(unfinished: Set<string>, shares: readonly QueueShare[], rows: readonly Placed[]): void {
   const given = new Map<string, number>()

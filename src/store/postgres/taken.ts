@@ -107,3 +107,13 @@ function moreIn(json: string): More {
     ...{ retry: textOrNull(retry), tags: tagsOrNull(tags), isBound: isBound === 1 },
   }
 }
+
+/** Whether its row could not be read. */
+export function isUnreadable(job: TakenJob): job is UnreadableJob {
+  return 'isUnreadable' in job
+}
+
+/** Whether it is a job that a worker can be given. */
+export function isReadable(job: TakenJob): job is ClaimedJob {
+  return !('isUnreadable' in job)
+}
