@@ -172,9 +172,9 @@ function latency(store: ServerName, { pulses, idleMs, seconds }: Sizes): Scenari
 
 function costs(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
   const memory = { scenario: 'memory', count: jobs, concurrency: 100 }
-  // So many for each of the four: a process is slow at first, and does 100,000 jobs in three seconds (17 µs of CPU each, of 25,000
-  // 26), so fewer would show how long Node takes to warm up four times.
-  const fleet = { scenario: 'fleet', count: 4 * jobs, concurrency: 100 }
+  // Four times as many for each of the four: a process that is new takes about 0.35 s of CPU until V8 knows its code, which is a
+  // third of what 100,000 jobs cost it. Workers run for days; with fewer this would show how Node warms up four times.
+  const fleet = { scenario: 'fleet', count: 16 * jobs, concurrency: 100 }
   const beside: Counts =
     store === 'postgres' ? { graphile: jobs, boss: jobs, redis: jobs } : { sidequest: fewJobs, redis: jobs }
   return [

@@ -8,9 +8,9 @@ import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
 import { CLAIM_STATEMENTS } from '../../src/store/postgres/claim.ts'
 import { sessionOptions } from '../../src/store/postgres/connection.ts'
-import { CURSOR_SQL } from '../../src/store/postgres/cursor-sql.ts'
 import { PostgresDialect } from '../../src/store/postgres/dialect.ts'
 import { exchangeSql, numbered } from '../../src/store/postgres/exchange-sql.ts'
+import { FRONT_SQL } from '../../src/store/postgres/front-sql.ts'
 import { INSERT_STATEMENTS } from '../../src/store/postgres/insert.ts'
 import { RECLAIM_STATEMENTS } from '../../src/store/postgres/leases.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
@@ -32,7 +32,7 @@ const EXCHANGE = Object.fromEntries(
   ),
 )
 
-const CURSOR = Object.fromEntries(Object.entries(CURSOR_SQL).map(([name, sql]) => [name, numbered(sql).text]))
+const FRONT = Object.fromEntries(Object.entries(FRONT_SQL).map(([name, sql]) => [name, numbered(sql).text]))
 
 await describeOn('postgres', (server) => {
   test(`no statement scans or sorts a growing table of ${ROWS} rows`, async () => {
@@ -60,7 +60,7 @@ await describeOn('postgres', (server) => {
     const dialect = new PostgresDialect(schema)
     const statements = {
       ...EXCHANGE,
-      ...CURSOR,
+      ...FRONT,
       ...INSERT_STATEMENTS,
       ...CLAIM_STATEMENTS,
       ...QUEUE_STATEMENTS,

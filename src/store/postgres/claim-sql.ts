@@ -1,6 +1,6 @@
 /**
  * What claims, in the statements of the exchange: which queues, and how many of each. A claim of one who is busy goes on where
- * the last one of all workers ended: see cursor.ts. The places of what is found go to one scan as a list: see settle-sql.ts.
+ * the last one of all workers ended: see front.ts. The places of what is found go to one scan as a list: see settle-sql.ts.
  */
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { TAKEN_COLUMNS } from './taken.ts'

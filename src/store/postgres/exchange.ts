@@ -28,13 +28,13 @@ import { settleAll } from '../sql/settle.ts'
 import { bigintArray, spotArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly } from './claim.ts'
 import type { Claims } from './claim-sql.ts'
-import { type Begun, Cursors } from './cursor.ts'
 import type { PostgresDatabase } from './database.ts'
 import { leasesOf, resultsOf, sharesOf, without } from './exchange-rows.ts'
 import { exchangeSql, type Numbered, numbered, type Settles } from './exchange-sql.ts'
+import { type Begun, Fronts } from './front.ts'
 import { Held, isForgotten, type LeaseRow, type Way } from './held.ts'
 import { inOrder, note, roundsOf } from './rounds.ts'
-import { type Alike, isReadable, isUnreadable, moreOf, type TakenJob, takenJob, UNLIKE } from './taken.ts'
+import { type Alike, alikeOf, isReadable, isUnreadable, moreOf, type TakenJob, takenJob, UNLIKE } from './taken.ts'
 import { Vacuum } from './vacuum.ts'
 
 const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = $1 AND state = 3'
@@ -44,6 +44,8 @@ const NOT_PLAIN = '22P02'
 const MIN_LEFT = 256
 /** Everybody who claims from the head steps over what is left in line: no store leaves more there than that, and a claim. */
 const MAX_LEFT = 4_096
+/** A claim over all queues begins with any of them. */
+const MAX_TURN = 2 ** 31
 const NOTHING: readonly never[] = []
 const NOTHING_CLAIMED: Claimed = { claimed: NOTHING, more: false, unreadable: NOTHING }
 
@@ -65,7 +67,7 @@ export class Exchange {
   readonly #db: PostgresDatabase
   readonly #statements = new Map<string, Numbered>()
   readonly #held = new Held()
-  readonly #cursors: Cursors
+  readonly #fronts: Fronts
   readonly #vacuum: Vacuum
   #turn = 0
   /** What the last job that was taken is like: see taken.ts. */
@@ -73,7 +75,7 @@ export class Exchange {
 
   constructor(db: PostgresDatabase) {
     this.#db = db
-    this.#cursors = new Cursors(db)
+    this.#fronts = new Fronts(db)
     this.#vacuum = new Vacuum(db)
   }
 
@@ -104,11 +106,13 @@ export class Exchange {
   async #run(request: ExchangeRequest, claim: ClaimRequest | undefined): Promise<ExchangeResult> {
     if (!this.#isPlain(request)) return this.#slowly(request, claim)
     const [first, ...rest] = claim === undefined ? [] : roundsOf(claim)
-    const begun = first === undefined ? null : await this.#cursors.begin(first)
+    const begun = first === undefined ? null : await this.#fronts.begin(first)
     const from = performance.now()
     const fast = await this.#fast(request, begun?.claim ?? first, begun?.stretches ?? null)
+    // What only plain code can decide would be met again in each stretch.
+    if (fast === null || (first !== undefined && !fast.hasClaimed)) this.#fronts.rest()
     if (fast === null) return this.#slowly(request, claim)
-    if (first !== undefined) this.#cursors.ended(first, begun, fast.rows, performance.now() - from)
+    if (first !== undefined) this.#fronts.ended(first, begun, fast.rows, performance.now() - from)
     const settled = request.settle.map((): SettleResult => 'settled')
     const cancelling = without(fast.cancelling, request.settle)
     if (claim === undefined || first === undefined) {
@@ -188,7 +192,7 @@ export class Exchange {
       toIds: () => textArray(stretches?.map((one) => one?.toId ?? null) ?? []),
       lease: () => Math.floor(claim?.leaseMs ?? 0),
       limit: () => claim?.limit ?? 0,
-      turn: () => this.#turn++,
+      turn: () => Math.floor(MAX_TURN * Math.random()),
     }
     const params = [this.#db.nowParam(), ...statement.names.map((name) => values[name]?.() ?? null)]
     const answer = await this.#db.statement(statement.text, params, true).catch((error: unknown) => {
@@ -206,7 +210,7 @@ export class Exchange {
       return job
     })
     const last = jobs.at(-1)
-    if (last !== undefined && isReadable(last)) this.#alike = last
+    if (last !== undefined && isReadable(last)) this.#alike = alikeOf(last)
     const now = this.#db.saw(int(head[2]))
     const hasClaimed = claim !== undefined && int(head[4]) === 1
     const shares = claim === undefined ? NOTHING : claim.queues === 'all' ? sharesOf(head[1]) : claim.queues

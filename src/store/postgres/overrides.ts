@@ -45,7 +45,7 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
   [
     // And places where nobody claims any more.
     CONTROL_STATEMENTS.FORGET_IDS,
-    'WITH old AS (DELETE FROM millrace_cursor WHERE until_at <= $1) ' +
+    'WITH old AS (DELETE FROM millrace_front WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_front WHERE abs(until_at) <= $1 FOR UPDATE SKIP LOCKED))) ' +
       'DELETE FROM millrace_done WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_done WHERE done_at <= $1 ORDER BY done_at ' +
       'LIMIT $2 FOR UPDATE SKIP LOCKED))',
   ],

@@ -2,7 +2,7 @@
 import type { ClaimedJob, ClaimRequest, QueueShare } from '../contract/index.ts'
 
 /** A job that was taken, by its place. */
-type Placed = Pick<ClaimedJob, 'id' | 'queue' | 'priority' | 'runAt'>
+export type Placed = Pick<ClaimedJob, 'id' | 'queue' | 'priority' | 'runAt'>
 
 /** The claim as rounds in which each queue stands once: what one statement takes, it cannot pass over a second time. */
 export function roundsOf(claim: ClaimRequest): readonly ClaimRequest[] {

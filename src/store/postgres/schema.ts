@@ -12,6 +12,8 @@
  * small claim, which is what jobs that run long are claimed by, it leaves the line at once, so that running jobs do not gather
  * there; nor does one that may expire stay. And leases are found by `millrace_lease`, one row a claim: see leases.ts.
  *
+ * Where claims go on under load stands in `millrace_front`: see front.ts.
+ *
  * Vacuum comes early, since every job leaves dead rows behind. Payloads are opaque bytes, above 2 KiB in a table of their own,
  * so that moving a job to the archive never rewrites them, and stored as they are: the codec has compressed them already. Text
  * compares as bytes (collation C): keys differ by case, and indexes by no locale.
@@ -85,13 +87,15 @@ CREATE TABLE millrace_lease (
 ALTER TABLE millrace_lease ALTER COLUMN job_ids SET STORAGE EXTERNAL;
 CREATE INDEX lease_until ON millrace_lease (until_at);
 
-CREATE TABLE millrace_cursor (
+CREATE TABLE millrace_front (
   queue text COLLATE "C" NOT NULL,
   names_hash text COLLATE "C" NOT NULL,
   until_at bigint NOT NULL,
   priority smallint NOT NULL,
   run_at bigint NOT NULL,
   after_id text COLLATE "C" NOT NULL,
+  head_run_at bigint,
+  head_id text COLLATE "C",
   queues text[] COLLATE "C",
   PRIMARY KEY (queue, names_hash)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

@@ -108,6 +108,11 @@ function moreIn(json: string): More {
   }
 }
 
+/** What the next claim is told of this job, which it does not keep alive. */
+export function alikeOf({ name, version, queue, priority }: ClaimedJob): Alike {
+  return { name, version, queue, priority }
+}
+
 /** Whether its row could not be read. */
 export function isUnreadable(job: TakenJob): job is UnreadableJob {
   return 'isUnreadable' in job

@@ -1,5 +1,5 @@
 /**
- * Vacuum of the hot table under load. A claim from the head of its index (see cursor.ts) steps over the entries of all jobs
+ * Vacuum of the hot table under load. A claim from the head of its index (see front.ts) steps over the entries of all jobs
  * that are gone until a vacuum takes them out. Autovacuum looks once a minute by default, in which a busy worker leaves a
  * million behind. So a store that has settled many jobs asks for a vacuum itself: seldom, since each walks every index.
  *

@@ -1,5 +1,5 @@
 /**
- * Claims of busy workers on PostgreSQL go on where the last one of any of them ended (src/store/postgres/cursor-sql.ts), and meet
+ * Claims of busy workers on PostgreSQL go on where the last one of any of them ended (src/store/postgres/front-sql.ts), and meet
  * what stands before that place all the same.
  */
 import { expect, onTestFinished, test } from 'vitest'
@@ -37,27 +37,27 @@ await describeOn('postgres', (server) => {
     const other = createPostgresStore({ url, clock })
     await other.open()
     onTestFinished(() => other.close())
-    const cursors = async () => Number((await client.query(`SELECT count(*) AS n FROM ${schema}.cursor`)).rows[0]?.n)
-    return { clock, store, other, client, schema, cursors }
+    const fronts = async () => Number((await client.query(`SELECT count(*) AS n FROM ${schema}.front`)).rows[0]?.n)
+    return { clock, store, other, client, schema, fronts }
   }
 
   /** The first claim of a store begins at the head; the second, since that was full, leaves word of where it ended, behind itself. */
   async function goOn(
-    { store, cursors }: { store: Store; cursors: () => Promise<number> },
+    { store, fronts }: { store: Store; fronts: () => Promise<number> },
     more: Partial<ClaimRequest> = {},
   ) {
     for (let i = 0; i < 2; i++) expect(await claimed(store, more)).toHaveLength(ROWS)
-    await expect.poll(cursors).toBeGreaterThan(0)
+    await expect.poll(fronts).toBeGreaterThan(0)
   }
 
   for (const queues of ['all', [{ queue: 'q', max: ROWS }]] as const) {
     const asked = queues === 'all' ? 'all queues' : 'a queue by name'
     test(`go on for each other, then begin at the head: ${asked}`, async () => {
-      const { clock, store, other, cursors } = await twoStores()
+      const { clock, store, other, fronts } = await twoStores()
       const waiting = jobs(8 * ROWS)
       await store.jobs.insert(waiting)
-      await goOn({ store, cursors }, { queues })
-      await goOn({ store: other, cursors }, { queues, workerId: 'other' })
+      await goOn({ store, fronts }, { queues })
+      await goOn({ store: other, fronts }, { queues, workerId: 'other' })
       const urgent = someJob({ priority: 50 })
       await store.jobs.insert([urgent])
 
@@ -70,9 +70,9 @@ await describeOn('postgres', (server) => {
   }
 
   test('a claim that gets less than it asked for looks at what stands before its place at once', async () => {
-    const { store, cursors } = await twoStores()
+    const { store, fronts } = await twoStores()
     await store.jobs.insert(jobs(2 * ROWS))
-    await goOn({ store, cursors })
+    await goOn({ store, fronts })
     const urgent = someJob({ priority: 50 })
     await store.jobs.insert([urgent])
 
@@ -80,9 +80,9 @@ await describeOn('postgres', (server) => {
   })
 
   test('a suspect that came meanwhile is given, or there is said to be more', async () => {
-    const { store, client, schema, cursors } = await twoStores()
+    const { store, client, schema, fronts } = await twoStores()
     await store.jobs.insert(jobs(2 * ROWS))
-    await goOn({ store, cursors })
+    await goOn({ store, fronts })
     const job = someJob({ priority: 50 })
     await store.jobs.insert([job])
     await client.query(`UPDATE ${schema}.job SET losses = 2 WHERE id = $1`, [job.id])
@@ -94,11 +94,11 @@ await describeOn('postgres', (server) => {
   })
 
   test('each claim at once has a stretch of its own, and what was taken of one meanwhile is no reason to begin anew', async () => {
-    const { store, other, client, schema, cursors } = await twoStores()
+    const { store, other, client, schema, fronts } = await twoStores()
     const waiting = jobs(8 * ROWS)
     await store.jobs.insert(waiting)
-    await goOn({ store, cursors })
-    await goOn({ store: other, cursors }, { workerId: 'other' })
+    await goOn({ store, fronts })
+    await goOn({ store: other, fronts }, { workerId: 'other' })
     const idsOf = (from: number, to: number) => waiting.slice(from * ROWS, to * ROWS).map(({ id }) => id)
     await client.query('BEGIN')
     await client.query(`SELECT 1 FROM ${schema}.job WHERE id = ANY ($1) FOR UPDATE`, [idsOf(4, 5)])
@@ -108,15 +108,68 @@ await describeOn('postgres', (server) => {
     const { claimed: none, more } = await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM })
     expect([none.length, more]).toEqual([0, true])
     expect(await claimed(other, { workerId: 'other' })).toEqual(idsOf(5, 6))
-    expect(await claimed(store)).toEqual(idsOf(6, 7))
     await client.query('ROLLBACK')
+    const first = (await claimed(store))[0]
+    expect(first).toBe(urgent.id)
+  })
+
+  test('many jobs at earlier places are all met before those behind them, once one claim from the head met some', async () => {
+    const { clock, store, other, client, schema, fronts } = await twoStores()
+    const now = await store.time()
+    await store.jobs.insert(jobs(12 * ROWS))
+    await goOn({ store, fronts })
+    await goOn({ store: other, fronts }, { workerId: 'other' })
+    const earlier = jobs(4 * ROWS, { runAt: now - 1_000 })
+    await store.jobs.insert(earlier)
+    clock.advance(LATER_MS)
+
+    const met = await claimed(store)
+    const place = async () => (await client.query(`SELECT after_id AS id FROM ${schema}.front WHERE queue = 'q'`)).rows
+    await expect.poll(place).toEqual([{ id: met.at(-1) }])
+    const then = [await claimed(other, { workerId: 'other' }), await claimed(store)].flat()
+    const early = new Set(earlier.map(({ id }) => id))
+    expect([...met, ...then].filter((id) => early.has(id))).toHaveLength(3 * ROWS)
+  })
+
+  test('a stretch with something that only plain code decides gives it, and the rest after it', async () => {
+    const { store, client, schema, fronts } = await twoStores()
+    const waiting = jobs(4 * ROWS)
+    await store.jobs.insert(waiting)
+    await goOn({ store, fronts })
+    const suspect = waiting[2 * ROWS + 3]?.id ?? ''
+    await client.query(`UPDATE ${schema}.job SET losses = 2 WHERE id = $1`, [suspect])
+
+    const given: string[] = []
+    for (let more = true; more; ) {
+      const answer = await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM })
+      given.push(...answer.claimed.map(({ id }) => id))
+      more = answer.more
+    }
+    expect(given.toSorted()).toEqual(
+      waiting
+        .slice(2 * ROWS)
+        .map(({ id }) => id)
+        .toSorted(),
+    )
+  })
+
+  test('a paused queue gives nothing, wherever claims go on', async () => {
+    const { store, fronts } = await twoStores()
+    await store.jobs.insert([...jobs(6 * ROWS), ...jobs(6 * ROWS, { queue: 'other' })])
+    await goOn({ store, fronts })
+    await store.queues.pause('q', 'test', 'why')
+
+    for (let i = 0; i < 3; i++) {
+      const { claimed: given } = await store.jobs.exchange({ workerId: 'w', settle: [], claim: CLAIM })
+      expect(new Set(given.map(({ queue }) => queue))).toEqual(new Set(['other']))
+    }
   })
 
   test('who claims other names is not led past its own', async () => {
-    const { store, other, cursors } = await twoStores()
+    const { store, other, fronts } = await twoStores()
     const own = jobs(2 * ROWS, { name: 'other' })
     await store.jobs.insert([...own, ...jobs(4 * ROWS), ...jobs(2 * ROWS, { name: 'other' })])
-    await goOn({ store, cursors })
+    await goOn({ store, fronts })
 
     const ids = [await claimed(other, { names: ['other'] }), await claimed(other, { names: ['other'] })]
 
@@ -124,11 +177,11 @@ await describeOn('postgres', (server) => {
   })
 
   test('while somebody else writes the places, claims neither wait nor miss anything', async () => {
-    const { store, client, schema, cursors } = await twoStores()
+    const { store, client, schema, fronts } = await twoStores()
     await store.jobs.insert(jobs(3 * ROWS))
-    await goOn({ store, cursors })
+    await goOn({ store, fronts })
     await client.query('BEGIN')
-    await client.query(`SELECT 1 FROM ${schema}.cursor FOR UPDATE`)
+    await client.query(`SELECT 1 FROM ${schema}.front FOR UPDATE`)
 
     const urgent = someJob({ priority: 50 })
     await store.jobs.insert([urgent])
@@ -138,23 +191,23 @@ await describeOn('postgres', (server) => {
   })
 
   test('who asks for all queues finds one that is new, though others keep the places of those it knows', async () => {
-    const { clock, store, other, cursors } = await twoStores()
+    const { clock, store, other, fronts } = await twoStores()
     await store.jobs.insert(jobs(20 * ROWS))
-    await goOn({ store, cursors })
+    await goOn({ store, fronts })
     const fresh = someJob({ queue: 'new' })
     await store.jobs.insert([fresh])
 
     clock.advance(LATER_MS)
-    await goOn({ store: other, cursors }, { queues: [{ queue: 'q', max: ROWS }], workerId: 'other' })
+    await goOn({ store: other, fronts }, { queues: [{ queue: 'q', max: ROWS }], workerId: 'other' })
 
     expect(await claimed(store)).toContain(fresh.id)
   })
 
   test('a queue without jobs, asked first, is served when it has some', async () => {
-    const { store, cursors } = await twoStores()
+    const { store, fronts } = await twoStores()
     const queues = ['urgent', 'q'].map((queue) => ({ queue, max: ROWS }))
     await store.jobs.insert(jobs(6 * ROWS))
-    await goOn({ store, cursors }, { queues })
+    await goOn({ store, fronts }, { queues })
     const urgent = someJob({ queue: 'urgent' })
     await store.jobs.insert([urgent])
 
@@ -162,14 +215,14 @@ await describeOn('postgres', (server) => {
   })
 
   test('places where nobody claims any more are forgotten', async () => {
-    const { clock, store, cursors } = await twoStores()
+    const { clock, store, fronts } = await twoStores()
     await store.jobs.insert(jobs(3 * ROWS))
-    await goOn({ store, cursors })
+    await goOn({ store, fronts })
 
     clock.advance(600_000)
-    expect(await cursors()).toBe(2)
+    expect(await fronts()).toBe(2)
     await store.jobs.prune({ completedMs: 1, failedMs: 1, cancelledMs: 1 }, 100)
 
-    expect(await cursors()).toBe(0)
+    expect(await fronts()).toBe(0)
   })
 })

@@ -8,25 +8,27 @@
  * meanwhile (of a higher priority, given back, of a queue that had nothing) is met by the next claim from the head: that
  * is each 100 ms, or ten times what such a claim took, by one of all workers, and whenever a claim gets less than it asked for.
  *
- * A row of `millrace_cursor` is such a place, of one queue and the names that are claimed, since whoever claims other names has to
+ * A row of `millrace_front` is such a place, of one queue and the names that are claimed, since whoever claims other names has to
  * look at what this one passed over. All of it is a hint: one that is wrong, or lost, costs a look at the head.
  */
 import { createHash } from 'node:crypto'
-import type { ClaimedJob, ClaimRequest, QueueShare } from '../contract/index.ts'
+import { StoreError } from '../../core/errors.ts'
+import type { ClaimRequest, QueueShare } from '../contract/index.ts'
 import { type Columns, int, text } from '../sql/rows.ts'
 import type { SqlValue } from '../sql/session.ts'
 import { bigintArray, textArray } from './arrays.ts'
-import { ALL_QUEUES, CURSOR_SQL, MAX_MS, MIN_MS } from './cursor-sql.ts'
 import type { PostgresDatabase } from './database.ts'
 import { type Numbered, numbered } from './exchange-sql.ts'
-import { mostOf } from './rounds.ts'
+import { ALL_QUEUES, FRONT_SQL, MAX_MS, MIN_MS } from './front-sql.ts'
+import { mostOf, type Placed } from './rounds.ts'
 
 /** Claims from here on may go on: at so many rows reading past what others took costs little each. */
 const MIN_ROWS = 32
 /** Of the time, a tenth at most goes into claims from the head. */
 const SHARE = 10
-/** So long all begin at the head, in milliseconds, after a reservation that failed. */
+/** So long all begin at the head, in milliseconds, after a reservation that failed or took long, or was of no use. */
 const REST_MS = 5_000
+const SLOW_MS = 100
 /** Of the names' hash so many characters: a name that is wrong now and then is a hint that is wrong. */
 const HASH_LENGTH = 16
 
@@ -43,9 +45,6 @@ export interface Stretch extends Place {
   readonly toId: string
 }
 
-/** A job by its place. */
-type Placed = Pick<ClaimedJob, 'id' | 'queue' | 'priority' | 'runAt'>
-
 /** A claim of one who is busy. */
 export interface Begun {
   /** As it was asked, or of those queues alone that others go on in. */
@@ -54,8 +53,8 @@ export interface Begun {
   readonly stretches: readonly (Stretch | null)[] | null
 }
 
-/** The cursors of one store. */
-export class Cursors {
+/** The fronts of one store. */
+export class Fronts {
   readonly #db: PostgresDatabase
   readonly #statements = new Map<string, Numbered>()
   /** Those of names are asked with the same list each time. */
@@ -71,11 +70,21 @@ export class Cursors {
   /** Where this claim begins; reserves what it goes on with. Null: at the head, like any other. */
   async begin(claim: ClaimRequest): Promise<Begun | null> {
     if (!this.#isBusy || claim.limit < MIN_ROWS || performance.now() < this.#notBefore) return null
-    return this.#begin(claim).catch(() => {
-      // Somebody holds a cursor, or the role may not write there: the claim tells if it is more than that.
-      this.#notBefore = performance.now() + REST_MS
+    const from = performance.now()
+    const begun = await this.#begin(claim).catch((error: unknown) => {
+      if (error instanceof StoreError && error.code === 'STORE_UNREACHABLE') throw error
+      // Somebody holds a front, or the role may not write there: the claim tells if it is more than that.
+      this.rest()
       return null
     })
+    if (performance.now() - from > SLOW_MS) this.rest()
+    return begun
+  }
+
+  /** Goes on with nothing for a while. */
+  rest(): void {
+    this.#isBusy = false
+    this.#notBefore = performance.now() + REST_MS
   }
 
   async #begin(claim: ClaimRequest): Promise<Begun> {
@@ -102,7 +111,9 @@ export class Cursors {
   /** What a claim gave, in its order, within `tookMs`. `begun`: as `begin` told. */
   ended(asked: ClaimRequest, begun: Begun | null, jobs: readonly Placed[], tookMs: number): void {
     const isFull = jobs.length >= mostOf(begun?.claim ?? asked)
-    this.#isBusy = isFull || (begun !== null && begun.stretches !== null)
+    // Of a stretch something may have been taken from the head meanwhile.
+    const isStretch = begun !== null && begun.stretches !== null
+    this.#isBusy = isFull || (isStretch && 2 * jobs.length >= mostOf(begun.claim))
     if (begun === null || !isFull) return
     const { queues } = begun.claim
     const goesOn = new Set(
@@ -127,7 +138,7 @@ export class Cursors {
   }
 
   async #run(
-    kind: keyof typeof CURSOR_SQL,
+    kind: keyof typeof FRONT_SQL,
     { names }: ClaimRequest,
     values: Readonly<Record<string, () => SqlValue>>,
   ): Promise<readonly Columns[]> {
@@ -137,10 +148,10 @@ export class Cursors {
     return (await this.#db.statement(sql, [this.#db.nowParam(), ...given], true)).rows
   }
 
-  #statement(kind: keyof typeof CURSOR_SQL): Numbered {
+  #statement(kind: keyof typeof FRONT_SQL): Numbered {
     const known = this.#statements.get(kind)
     if (known !== undefined) return known
-    const { text: sql, names } = numbered(CURSOR_SQL[kind])
+    const { text: sql, names } = numbered(FRONT_SQL[kind])
     const statement = { text: this.#db.timed(sql), names }
     this.#statements.set(kind, statement)
     return statement
