@@ -10,7 +10,7 @@ const RENEWED_MS = 500
 export const MAX_MS = 5_000
 
 /** Others hold a front for as long as such a statement takes; whoever holds one for longer is not waited for. */
-const WAIT_MS = 50
+const WAIT_MS = 250
 
 const TIME =
   "WITH t AS MATERIALIZED (SELECT NOW_SQL AS now, set_config('synchronous_commit', 'off', true), " +

@@ -27,8 +27,8 @@ const MIN_ROWS = 32
 /** Of the time, a tenth at most goes into claims from the head. */
 const SHARE = 10
 /** So long all begin at the head, in milliseconds, after a reservation that failed or took long, or was of no use. */
-const REST_MS = 5_000
-const SLOW_MS = 100
+const REST_MS = 1_000
+const SLOW_MS = 1_000
 /** Of the names' hash so many characters: a name that is wrong now and then is a hint that is wrong. */
 const HASH_LENGTH = 16
 
