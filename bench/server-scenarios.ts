@@ -172,8 +172,8 @@ function latency(store: ServerName, { pulses, idleMs, seconds }: Sizes): Scenari
 
 function costs(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
   const memory = { scenario: 'memory', count: jobs, concurrency: 100 }
-  // Four times as many for each of the four: a process that is new takes about 0.35 s of CPU until V8 knows its code, which is a
-  // third of what 100,000 jobs cost it. Workers run for days; with fewer this would show how Node warms up four times.
+  // Four times as many for each of the four: a process that is new is slow until V8 knows its code. Workers run for days; with
+  // fewer this would show how Node warms up four times.
   const fleet = { scenario: 'fleet', count: 16 * jobs, concurrency: 100 }
   const beside: Counts =
     store === 'postgres' ? { graphile: jobs, boss: jobs, redis: jobs } : { sidequest: fewJobs, redis: jobs }

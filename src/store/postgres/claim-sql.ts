@@ -14,7 +14,7 @@ const ON = namedOf(
   ', priority, run_at, after_id, to_run_at, to_id',
   ', @priorities::bigint[], @runAts::bigint[], @afters::text[], @toRunAts::bigint[], @toIds::text[]',
 )
-// Every queue with pending jobs, found by one step each; the limit shared evenly, another queue first each time.
+// Every queue with pending jobs, found by one step each; the limit shared evenly, any queue first.
 const ALL =
   ', q (name) AS (SELECT min(queue) FROM millrace_job WHERE line = 2 AND state = 2 UNION ALL SELECT (SELECT min(queue) ' +
   'FROM millrace_job WHERE line = 2 AND state = 2 AND queue > q.name) FROM q WHERE q.name IS NOT NULL), ' +

@@ -226,7 +226,7 @@ const MAX_SHARING = 2_048
 let shared = Buffer.allocUnsafeSlow(SHARED_BYTES)
 let sharedUsed = 0
 
-/** `\\x` and hexadecimal digits, as plain bytes. */
+/** `\x` and hexadecimal digits, as plain bytes. */
 function bytesOf(value: string): Uint8Array {
   const size = value.length / 2 - 1
   const isSharing = size <= MAX_SHARING

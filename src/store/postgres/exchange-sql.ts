@@ -29,19 +29,3 @@ export function exchangeSql(settles: Settles | null, claims: Claims | null): str
     'NULL::bigint, NULL::bytea, fit.settles::int, NULL, (SELECT spot FROM leased) FROM fit, plain, t UNION ALL SELECT * FROM taken'
   )
 }
-
-/** A statement with its parameters numbered, and their names in that order (after the time's, which is `$1`). */
-export interface Numbered {
-  readonly text: string
-  readonly names: readonly string[]
-}
-
-/** Numbers the parameters. */
-export function numbered(text: string): Numbered {
-  const names: string[] = []
-  const sql = text.replace(/@(\w+)/g, (_, name: string) => {
-    if (!names.includes(name)) names.push(name)
-    return `$${names.indexOf(name) + 2}`
-  })
-  return { text: sql, names }
-}

@@ -30,9 +30,10 @@ import { type Claimed, claimSlowly } from './claim.ts'
 import type { Claims } from './claim-sql.ts'
 import type { PostgresDatabase } from './database.ts'
 import { leasesOf, resultsOf, sharesOf, without } from './exchange-rows.ts'
-import { exchangeSql, type Numbered, numbered, type Settles } from './exchange-sql.ts'
+import { exchangeSql } from './exchange-sql.ts'
 import { type Begun, Fronts } from './front.ts'
 import { Held, isForgotten, type LeaseRow, type Way } from './held.ts'
+import { NamedStatements } from './named.ts'
 import { inOrder, note, roundsOf } from './rounds.ts'
 import { type Alike, alikeOf, isReadable, isUnreadable, moreOf, type TakenJob, takenJob, UNLIKE } from './taken.ts'
 import { Vacuum } from './vacuum.ts'
@@ -65,7 +66,7 @@ interface Fast {
 /** See `JobsFacet.exchange`. */
 export class Exchange {
   readonly #db: PostgresDatabase
-  readonly #statements = new Map<string, Numbered>()
+  readonly #statements: NamedStatements
   readonly #held = new Held()
   readonly #fronts: Fronts
   readonly #vacuum: Vacuum
@@ -75,6 +76,7 @@ export class Exchange {
 
   constructor(db: PostgresDatabase) {
     this.#db = db
+    this.#statements = new NamedStatements(db)
     this.#fronts = new Fronts(db)
     this.#vacuum = new Vacuum(db)
   }
@@ -162,7 +164,8 @@ export class Exchange {
     claim: ClaimRequest | undefined,
     stretches: Stretches,
   ): Promise<Fast | null> {
-    const statement = this.#statement(way?.kind ?? null, claim === undefined ? null : claimsOf(claim, stretches))
+    const settles = way?.kind ?? null
+    const claims = claim === undefined ? null : claimsOf(claim, stretches)
     const leaseId = randomUUID()
     const alike = this.#alike
     const over = settle.length === 0 ? NOTHING : this.#held.takeOver()
@@ -194,8 +197,8 @@ export class Exchange {
       limit: () => claim?.limit ?? 0,
       turn: () => Math.floor(MAX_TURN * Math.random()),
     }
-    const params = [this.#db.nowParam(), ...statement.names.map((name) => values[name]?.() ?? null)]
-    const answer = await this.#db.statement(statement.text, params, true).catch((error: unknown) => {
+    const sent = this.#statements.run(`${settles} ${claims}`, () => exchangeSql(settles, claims), values)
+    const answer = await sent.catch((error: unknown) => {
       this.#held.putBack(over)
       if (settle.length > 0 && error instanceof StoreError && error.fields.code === NOT_PLAIN) return null
       throw error
@@ -215,16 +218,6 @@ export class Exchange {
     const hasClaimed = claim !== undefined && int(head[4]) === 1
     const shares = claim === undefined ? NOTHING : claim.queues === 'all' ? sharesOf(head[1]) : claim.queues
     return { hasClaimed, cancelling: leasesOf(head[0]), now, rows: inOrder(shares, jobs), shares }
-  }
-
-  #statement(settles: Settles | null, claims: Claims | null): Numbered {
-    const key = `${settles} ${claims}`
-    const known = this.#statements.get(key)
-    if (known !== undefined) return known
-    const { text, names } = numbered(exchangeSql(settles, claims))
-    const statement = { text: this.#db.timed(text), names }
-    this.#statements.set(key, statement)
-    return statement
   }
 
   /** What the first statement took, and, while a queue gave all that it might, what the next shares take. */

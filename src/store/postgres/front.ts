@@ -6,7 +6,7 @@
  * is busy goes on where the last claim ended, whoever made it, within its priority; and reserves its stretch of the line before, by
  * a short statement of its own, so that claims at once do not step over each other. A job that became claimable at an earlier place
  * meanwhile (of a higher priority, given back, of a queue that had nothing) is met by the next claim from the head: that
- * is each 100 ms, or ten times what such a claim took, by one of all workers, and whenever a claim gets less than it asked for.
+ * is each 100 ms, or ten times what such a claim took, by one of all workers, and whenever too little stands behind the front.
  *
  * A row of `millrace_front` is such a place, of one queue and the names that are claimed, since whoever claims other names has to
  * look at what this one passed over. All of it is a hint: one that is wrong, or lost, costs a look at the head.
@@ -18,8 +18,8 @@ import { type Columns, int, text } from '../sql/rows.ts'
 import type { SqlValue } from '../sql/session.ts'
 import { bigintArray, textArray } from './arrays.ts'
 import type { PostgresDatabase } from './database.ts'
-import { type Numbered, numbered } from './exchange-sql.ts'
 import { ALL_QUEUES, FRONT_SQL, MAX_MS, MIN_MS } from './front-sql.ts'
+import { NamedStatements } from './named.ts'
 import { mostOf, type Placed } from './rounds.ts'
 
 /** Claims from here on may go on: at so many rows reading past what others took costs little each. */
@@ -32,12 +32,8 @@ const SLOW_MS = 1_000
 /** Of the names' hash so many characters: a name that is wrong now and then is a hint that is wrong. */
 const HASH_LENGTH = 16
 
-/** A place in `job_ready`. */
-export interface Place {
-  readonly priority: number
-  readonly runAt: number
-  readonly id: string
-}
+/** A place in `job_ready`, within a queue. */
+type Place = Omit<Placed, 'queue'>
 
 /** Jobs of one queue and priority behind one place, up to another, which nobody else goes on to. */
 export interface Stretch extends Place {
@@ -55,8 +51,7 @@ export interface Begun {
 
 /** The fronts of one store. */
 export class Fronts {
-  readonly #db: PostgresDatabase
-  readonly #statements = new Map<string, Numbered>()
+  readonly #statements: NamedStatements
   /** Those of names are asked with the same list each time. */
   readonly #hashes = new WeakMap<readonly string[], string>()
   /** The last claim was given all that it asked for: the next is one of many. */
@@ -64,7 +59,7 @@ export class Fronts {
   #notBefore = 0
 
   constructor(db: PostgresDatabase) {
-    this.#db = db
+    this.#statements = new NamedStatements(db)
   }
 
   /** Where this claim begins; reserves what it goes on with. Null: at the head, like any other. */
@@ -142,19 +137,8 @@ export class Fronts {
     { names }: ClaimRequest,
     values: Readonly<Record<string, () => SqlValue>>,
   ): Promise<readonly Columns[]> {
-    const { text: sql, names: params } = this.#statement(kind)
     const all = { ...values, names: () => textArray(names), hash: () => this.#hashOf(names) }
-    const given = params.map((name) => all[name as keyof typeof all]?.() ?? null)
-    return (await this.#db.statement(sql, [this.#db.nowParam(), ...given], true)).rows
-  }
-
-  #statement(kind: keyof typeof FRONT_SQL): Numbered {
-    const known = this.#statements.get(kind)
-    if (known !== undefined) return known
-    const { text: sql, names } = numbered(FRONT_SQL[kind])
-    const statement = { text: this.#db.timed(sql), names }
-    this.#statements.set(kind, statement)
-    return statement
+    return (await this.#statements.run(kind, () => FRONT_SQL[kind], all)).rows
   }
 
   #hashOf(names: readonly string[]): string {
