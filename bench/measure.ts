@@ -1,7 +1,7 @@
 /** One measurement: a process of its own, with those it starts, in a place of its own that is gone afterwards. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { makePlace, type Place, type StoreName } from './places.ts'
+import { type Cache, makePlace, type Place, type StoreName } from './places.ts'
 import type { Figures } from './record.ts'
 import type { Side } from './scenario.ts'
 
@@ -16,7 +16,7 @@ let abandoned = false
 export async function measure(side: Side, store: StoreName, url: string): Promise<Figures> {
   // Whoever abandons everything ends this process soon.
   if (abandoned) return new Promise(() => {})
-  const making = makePlace(store, url, side.settings.backend === 'redis')
+  const making = makePlace(store, url, cacheOf(side))
   places.add(making)
   const place = await making
   const options = { side: side.script, ...place.told, ...side.settings }
@@ -67,6 +67,11 @@ function figuresOf(child: ChildProcess): Promise<Figures> {
       else reject(new Error(`it ended with ${code ?? signal}: ${reasonIn(said)}`))
     })
   })
+}
+
+function cacheOf({ settings: { backend, durable } }: Side): Cache {
+  if (backend !== 'redis') return undefined
+  return durable === true ? 'durable redis' : 'redis'
 }
 
 /** The line of a stack trace that says what happened. */

@@ -1,8 +1,8 @@
 /** Where a measurement's jobs are: a fresh file, or a fresh database of a server and a key prefix in Redis, gone afterwards. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { durableRedis, sharedRedis } from './redis.ts'
 
 /** What `--store` takes, aliases aside. */
 export type StoreName = 'sqlite' | 'postgres' | 'mysql'
@@ -21,37 +21,43 @@ export const DEFAULT_URLS: Readonly<Record<Exclude<StoreName, 'sqlite'>, string>
   mysql: 'mysql://root@127.0.0.1:3306/',
 }
 
-/** The Redis that BullMQ uses. */
-const REDIS = { host: '127.0.0.1', port: 6379 }
-const DELETE_KEYS = `local c = '0' repeat local r = redis.call('SCAN', c, 'MATCH', ARGV[1], 'COUNT', 1000) c = r[1] for _, k in ipairs(r[2]) do redis.call('UNLINK', k) end until c == '0' return 1`
+/** What a side needs beside the store: a Redis, as it is, or one that writes to the disk before it answers. */
+export type Cache = 'redis' | 'durable redis' | undefined
 
 let made = 0
 
 /** Makes a place. Rejects when the server cannot be reached. */
-export async function makePlace(store: StoreName, url: string, needsRedis: boolean): Promise<Place> {
-  if (store === 'sqlite') return placeWith({}, async () => {})
-  const cachePid = needsRedis ? await redisPid() : undefined
+export async function makePlace(store: StoreName, url: string, cache: Cache): Promise<Place> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+  const path = join(folder, 'jobs.db')
+  if (store === 'sqlite') return placeIn(folder, { path }, async () => {})
+  const redis = cache && (await (cache === 'redis' ? sharedRedis() : durableRedis(folder)))
   const name = `millrace_bench_${process.pid}_${made++}`
   const own = new URL(url)
   own.pathname = `/${name}`
   const storePid = await SERVERS[store].create(url, name)
-  const told = { url: own.href, redis: `redis://${REDIS.host}:${REDIS.port}`, prefix: name }
-  return placeWith({ ...told, serverPid: needsRedis ? cachePid : storePid }, async () => {
+  const told = {
+    path,
+    url: own.href,
+    redis: redis?.url,
+    prefix: name,
+    serverPid: redis === undefined ? storePid : redis.pid,
+  }
+  return placeIn(folder, told, async () => {
     await SERVERS[store].drop(url, name)
-    if (needsRedis) await redis(`EVAL "${DELETE_KEYS}" 0 ${name}:*`)
+    await redis?.remove(name)
   })
 }
 
 /** A folder, and what else there is. */
-function placeWith(more: Readonly<Record<string, unknown>>, removeMore: () => Promise<void>): Place {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+function placeIn(folder: string, told: Readonly<Record<string, unknown>>, removeMore: () => Promise<void>): Place {
   const remove = async () => {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     await removeMore()
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   let removing: Promise<void> | undefined
   return {
-    told: { path: join(folder, 'jobs.db'), ...more },
+    told,
     remove() {
       removing ??= remove()
       return removing
@@ -132,21 +138,4 @@ function pidIn(file: unknown): number | undefined {
   } catch {
     return undefined // The server runs elsewhere.
   }
-}
-
-async function redisPid(): Promise<number | undefined> {
-  const pid = /process_id:(\d+)/.exec(await redis('INFO server'))?.[1]
-  return pid === undefined ? undefined : Number(pid)
-}
-
-/** Sends one command in a line and gives the beginning of the answer. */
-function redis(command: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(REDIS, () => socket.write(`${command}\r\n`))
-    socket.once('error', reject)
-    socket.once('data', (chunk) => {
-      resolve(String(chunk))
-      socket.destroy()
-    })
-  })
 }

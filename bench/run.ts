@@ -11,6 +11,7 @@ import { type Args, argsOf } from './args.ts'
 import { abandon, measure } from './measure.ts'
 import { peerVersions, preparePeers } from './peers.ts'
 import { type Figures, readRecords, type ScenarioRecord, type SideRecord } from './record.ts'
+import { durableRedisFault } from './redis.ts'
 import type { Line, Scenario, Side } from './scenario.ts'
 import { scenarios } from './scenarios.ts'
 import { report } from './table.ts'
@@ -89,7 +90,8 @@ async function takeTurns(
 }
 
 function absenceOf({ script, settings }: Side, absent: ReadonlySet<string>): string | undefined {
-  return absent.has(script) || absent.has(String(settings.side)) ? 'it could not be installed' : undefined
+  if (absent.has(script) || absent.has(String(settings.side))) return 'it could not be installed'
+  return settings.durable === true ? durableRedisFault() : undefined
 }
 
 function brief(lines: readonly Line[], figures: Figures): string {

@@ -23,6 +23,11 @@ const PEERS = {
   graphile: { name: 'graphile-worker', script: 'graphile-worker', settings: { tuned: true } },
   boss: { name: 'pg-boss', script: 'pg-boss', settings: { tuned: true, batch: 1000 } },
   redis: { name: 'BullMQ (Redis)', script: 'bullmq', settings: { backend: 'redis' } },
+  durableRedis: {
+    name: 'BullMQ (Redis, fsync)',
+    script: 'bullmq',
+    settings: { backend: 'redis', durable: true },
+  },
   bullmq: { name: 'BullMQ (PostgreSQL)', script: 'bullmq', settings: { backend: 'postgres' } },
   sidequest: { name: 'Sidequest', script: 'sidequest', settings: {} },
   graphileAsIs: { name: 'graphile-worker, defaults', script: 'graphile-worker', settings: {} },
@@ -46,12 +51,13 @@ export function serverScenarios(store: ServerName, quick: boolean): readonly Sce
 function enqueueing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
   const some = jobs / 10
   const all = { graphile: some, boss: some, bullmq: some, sidequest: fewJobs }
-  const beside = store === 'postgres' ? { ...all, redis: jobs } : { sidequest: fewJobs, redis: jobs }
+  const redis = { redis: jobs, durableRedis: jobs }
+  const beside = store === 'postgres' ? { ...all, ...redis } : { sidequest: fewJobs, ...redis }
   return [
     {
       key: 'a',
       id: 'a',
-      sides: sides(store, 'a', some, { ...beside, redis: some }),
+      sides: sides(store, 'a', some, { ...beside, redis: some, durableRedis: some }),
       lines: [
         rate('a', 'enqueue, one by one'),
         best(store, { id: 'a.p50', title: 'enqueue, one by one, p50', figure: 'p50', unit: 'ms' }),
@@ -63,7 +69,7 @@ function enqueueing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
       sides: sides(store, 'b', jobs, beside),
       lines: [
         best(store, rate('b', 'enqueue, 100 calls in flight')),
-        { ...rate('b.redis', 'enqueue, 100 calls in flight, beside Redis'), beside: [PEERS.redis.name] },
+        ...besideRedis(rate('b', 'enqueue, 100 calls in flight')),
       ],
     },
     {
@@ -86,17 +92,18 @@ function processing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
     const few = { sidequest: fewJobs / { 100: 1, 10: 4, 1: 10 }[concurrency as 100 | 10 | 1] }
     const id = `d${concurrency}-gone`
     const title = `process ${shown}, concurrency ${concurrency}, nothing kept`
-    const redis = concurrency === 100 ? { redis: jobs } : {}
+    const redis = concurrency === 100 ? { redis: jobs, durableRedis: jobs } : {}
     const lines = [
       lineBeside(store === 'postgres' ? 'graphile' : 'sidequest', rate(id, title)),
-      ...(concurrency === 100 ? [lineBeside('redis', rate(`${id}.redis`, title))] : []),
+      ...(concurrency === 100 ? besideRedis(rate(id, title)) : []),
     ]
     const beside: Counts = store === 'postgres' ? { graphile: jobs, ...redis } : { ...few, ...redis }
     return { key: 'd', id, sides: sides(store, 'd', jobs, beside, { concurrency, kept: false }), lines }
   })
   const title = `process ${shown}, concurrency 100, results kept`
   const kept = (peer: keyof typeof PEERS) => lineBeside(peer, rate(`d100-kept.${peer}`, title))
-  const all = { graphile: jobs, boss: jobs, redis: jobs, bullmq: jobs / 10, sidequest: fewJobs }
+  const redis = { redis: jobs, durableRedis: jobs }
+  const all = { graphile: jobs, boss: jobs, ...redis, bullmq: jobs / 10, sidequest: fewJobs }
   const asIs = { graphileAsIs: jobs / 5, bossAsIs: 500 }
   return [
     ...gone,
@@ -104,7 +111,10 @@ function processing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
       key: 'd',
       id: 'd100-kept',
       sides: sides(store, 'd', jobs, store === 'postgres' ? all : { sidequest: fewJobs }, { concurrency: 100 }),
-      lines: store === 'postgres' ? [kept('graphile'), kept('boss'), kept('redis')] : [kept('sidequest')],
+      lines:
+        store === 'postgres'
+          ? [kept('graphile'), kept('boss'), ...besideRedis(rate('d100-kept', title))]
+          : [kept('sidequest')],
     },
     ...(store === 'postgres'
       ? [
@@ -151,10 +161,10 @@ function latency(store: ServerName, { pulses, idleMs, seconds }: Sizes): Scenari
     {
       key: 'h',
       id: 'h',
-      sides: paired(all, mixed),
+      sides: paired([...all, PEERS.durableRedis], mixed),
       lines: [
         best(store, rate('h', together)),
-        lineBeside('redis', rate('h.redis', together)),
+        ...besideRedis(rate('h', together)),
         best(store, { id: 'h.p99', title: `${together}, end to end, p99`, figure: 'p99', unit: 'ms' }),
       ],
     },
@@ -235,6 +245,14 @@ function sides(store: ServerName, scenario: string, count: number, beside: Count
 /** The line beside whichever peer on the same database is the best in that round. */
 function best(store: ServerName, line: Line): Line {
   return { ...line, beside: store === 'postgres' ? ON_POSTGRES : [PEERS.sidequest.name] }
+}
+
+/** The lines beside BullMQ on Redis: as its server is by default, and with a server as durable as a database. */
+function besideRedis(line: Line): readonly Line[] {
+  return [
+    lineBeside('redis', { ...line, id: `${line.id}.redis` }),
+    lineBeside('durableRedis', { ...line, id: `${line.id}.durable-redis` }),
+  ]
 }
 
 function lineBeside(peer: keyof typeof PEERS, line: Line): Line {
