@@ -2,58 +2,18 @@
  * Claims of busy workers on PostgreSQL go on where the last one of any of them ended (src/store/postgres/front-sql.ts), and meet
  * what stands before that place all the same.
  */
-import { expect, onTestFinished, test } from 'vitest'
-import { ManualClock } from '../../src/base/clock.ts'
-import { newId } from '../../src/base/id.ts'
-import type { ClaimRequest, NewJob, Store } from '../../src/store/contract/index.ts'
-import { createPostgresStore } from '../../src/store/postgres/store.ts'
-import { postgresStore } from '../support/postgres-store.ts'
+import { expect, test } from 'vitest'
+import { CLAIM, claimed, goOn, jobs, ROWS, someJob, twoStores } from '../support/fronts.ts'
 import { describeOn } from '../support/servers.ts'
 
-const ROWS = 64
-const CLAIM: ClaimRequest = { workerId: 'w', queues: 'all', names: ['job'], limit: ROWS, leaseMs: 30_000 }
 /** Longer than claims go on, however slow the machine is. */
 const LATER_MS = 60_000
 
-function someJob(more: Partial<NewJob> = {}): NewJob {
-  return { id: newId(), name: 'job', version: 1, queue: 'q', priority: 5, payload: Buffer.from('{}'), ...more }
-}
-
-function jobs(count: number, more: Partial<NewJob> = {}): NewJob[] {
-  return Array.from({ length: count }, () => someJob(more))
-}
-
-async function claimed(store: Store, more: Partial<ClaimRequest> = {}): Promise<readonly string[]> {
-  const claim = { ...CLAIM, ...more }
-  const { claimed } = await store.jobs.exchange({ workerId: claim.workerId, settle: [], claim })
-  return claimed.map(({ id }) => id)
-}
-
 await describeOn('postgres', (server) => {
-  /** Two stores on one schema, whose time stands still. */
-  async function twoStores() {
-    const clock = new ManualClock()
-    const { url, store, client, schema } = await postgresStore(server, clock)
-    const other = createPostgresStore({ url, clock })
-    await other.open()
-    onTestFinished(() => other.close())
-    const fronts = async () => Number((await client.query(`SELECT count(*) AS n FROM ${schema}.front`)).rows[0]?.n)
-    return { clock, store, other, client, schema, fronts }
-  }
-
-  /** The first claim of a store begins at the head; the second, since that was full, leaves word of where it ended, behind itself. */
-  async function goOn(
-    { store, fronts }: { store: Store; fronts: () => Promise<number> },
-    more: Partial<ClaimRequest> = {},
-  ) {
-    for (let i = 0; i < 2; i++) expect(await claimed(store, more)).toHaveLength(ROWS)
-    await expect.poll(fronts).toBeGreaterThan(0)
-  }
-
   for (const queues of ['all', [{ queue: 'q', max: ROWS }]] as const) {
     const asked = queues === 'all' ? 'all queues' : 'a queue by name'
     test(`go on for each other, then begin at the head: ${asked}`, async () => {
-      const { clock, store, other, fronts } = await twoStores()
+      const { clock, store, other, fronts } = await twoStores(server)
       const waiting = jobs(8 * ROWS)
       await store.jobs.insert(waiting)
       await goOn({ store, fronts }, { queues })
@@ -70,7 +30,7 @@ await describeOn('postgres', (server) => {
   }
 
   test('a claim that gets less than it asked for looks at what stands before its place at once', async () => {
-    const { store, fronts } = await twoStores()
+    const { store, fronts } = await twoStores(server)
     await store.jobs.insert(jobs(2 * ROWS))
     await goOn({ store, fronts })
     const urgent = someJob({ priority: 50 })
@@ -80,7 +40,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('a suspect that came meanwhile is given, or there is said to be more', async () => {
-    const { store, client, schema, fronts } = await twoStores()
+    const { store, client, schema, fronts } = await twoStores(server)
     await store.jobs.insert(jobs(2 * ROWS))
     await goOn({ store, fronts })
     const job = someJob({ priority: 50 })
@@ -94,7 +54,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('each claim at once has a stretch of its own, and what was taken of one meanwhile is no reason to begin anew', async () => {
-    const { store, other, client, schema, fronts } = await twoStores()
+    const { store, other, client, schema, fronts } = await twoStores(server)
     const waiting = jobs(8 * ROWS)
     await store.jobs.insert(waiting)
     await goOn({ store, fronts })
@@ -114,7 +74,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('many jobs at earlier places are all met before those behind them, once one claim from the head met some', async () => {
-    const { clock, store, other, client, schema, fronts } = await twoStores()
+    const { clock, store, other, client, schema, fronts } = await twoStores(server)
     const now = await store.time()
     await store.jobs.insert(jobs(12 * ROWS))
     await goOn({ store, fronts })
@@ -132,7 +92,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('a stretch with something that only plain code decides gives it, and the rest after it', async () => {
-    const { store, client, schema, fronts } = await twoStores()
+    const { store, client, schema, fronts } = await twoStores(server)
     const waiting = jobs(4 * ROWS)
     await store.jobs.insert(waiting)
     await goOn({ store, fronts })
@@ -154,7 +114,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('a paused queue gives nothing, wherever claims go on', async () => {
-    const { store, fronts } = await twoStores()
+    const { store, fronts } = await twoStores(server)
     await store.jobs.insert([...jobs(6 * ROWS), ...jobs(6 * ROWS, { queue: 'other' })])
     await goOn({ store, fronts })
     await store.queues.pause('q', 'test', 'why')
@@ -166,7 +126,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('who claims other names is not led past its own', async () => {
-    const { store, other, fronts } = await twoStores()
+    const { store, other, fronts } = await twoStores(server)
     const own = jobs(2 * ROWS, { name: 'other' })
     await store.jobs.insert([...own, ...jobs(4 * ROWS), ...jobs(2 * ROWS, { name: 'other' })])
     await goOn({ store, fronts })
@@ -177,7 +137,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('while somebody else writes the places, claims neither wait nor miss anything', async () => {
-    const { store, client, schema, fronts } = await twoStores()
+    const { store, client, schema, fronts } = await twoStores(server)
     await store.jobs.insert(jobs(3 * ROWS))
     await goOn({ store, fronts })
     await client.query('BEGIN')
@@ -191,7 +151,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('who asks for all queues finds one that is new, though others keep the places of those it knows', async () => {
-    const { clock, store, other, fronts } = await twoStores()
+    const { clock, store, other, fronts } = await twoStores(server)
     await store.jobs.insert(jobs(20 * ROWS))
     await goOn({ store, fronts })
     const fresh = someJob({ queue: 'new' })
@@ -204,7 +164,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('a queue without jobs, asked first, is served when it has some', async () => {
-    const { store, fronts } = await twoStores()
+    const { store, fronts } = await twoStores(server)
     const queues = ['urgent', 'q'].map((queue) => ({ queue, max: ROWS }))
     await store.jobs.insert(jobs(6 * ROWS))
     await goOn({ store, fronts }, { queues })
@@ -215,7 +175,7 @@ await describeOn('postgres', (server) => {
   })
 
   test('places where nobody claims any more are forgotten', async () => {
-    const { clock, store, fronts } = await twoStores()
+    const { clock, store, fronts } = await twoStores(server)
     await store.jobs.insert(jobs(3 * ROWS))
     await goOn({ store, fronts })
 

@@ -16,9 +16,13 @@ export interface PostgresStore {
   readonly schema: string
 }
 
-/** Makes one. `clock`: the time that the store goes by instead of the server's. */
-export async function postgresStore(server: TestServer, clock?: Clock): Promise<PostgresStore> {
-  const url = await freshStoreUrl(server)
+/** Makes one. `clock`: the time that the store goes by instead of the server's. `through`: how it reaches the server instead. */
+export async function postgresStore(
+  server: TestServer,
+  clock?: Clock,
+  through = (url: string) => url,
+): Promise<PostgresStore> {
+  const url = through(await freshStoreUrl(server))
   const store = createPostgresStore({ url, ...(clock !== undefined && { clock }) })
   await store.open()
   onTestFinished(() => store.close())
