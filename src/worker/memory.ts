@@ -23,7 +23,7 @@ export function keepYoungSmall(): void {
 }
 
 /** Collects all garbage and gives free pages back. Takes 50 to 100 ms where little lives. */
-function collectAll(): void {
+export function collectAll(): void {
   setFlagsFromString('--expose-gc')
   const gc: unknown = runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { defineJob, type Millrace } from '../../src/index.ts'
+import { collectAll } from '../../src/worker/memory.ts'
 import { openMill } from '../support/mill.ts'
 import type { PrivateServer } from '../support/private-server.ts'
 import { freshStoreUrl, type TestServer } from '../support/servers.ts'
@@ -33,7 +34,7 @@ export function downCases(server: TestServer, machine: PrivateServer): void {
     }
     // Counts end at 10,000 unless they are asked to go further.
     expect((await mill.count({}, JOBS + 2)).count).toBe(JOBS + 1)
-    expect(failed.every(({ error }) => isTypedAndTransient(error))).toBe(true)
+    expect(failed.every(({ isTyped }) => isTyped)).toBe(true)
     expect(Math.max(...failed.map(({ ms }) => ms))).toBeLessThan(DEADLINE_MS + 500)
     expect(kept).toBeLessThan(MOST_KEPT_BYTES)
   }, 120_000)
@@ -41,7 +42,8 @@ export function downCases(server: TestServer, machine: PrivateServer): void {
 
 interface Attempt {
   readonly ms: number
-  readonly error: unknown
+  /** It failed as the store's being away has to. The error itself is not kept: it would count as what the library keeps. */
+  readonly isTyped: boolean
 }
 
 /** One call for each id, some at a time; what came of each. */
@@ -51,11 +53,8 @@ async function attempts(mill: Millrace, ids: readonly string[]): Promise<readonl
   const run = async () => {
     for (let id = left.pop(); id !== undefined; id = left.pop()) {
       const begun = performance.now()
-      const error = await mill.enqueue(job, 'x'.repeat(100), { id }).then(
-        () => null,
-        (reason: unknown) => reason,
-      )
-      seen.push({ ms: performance.now() - begun, error })
+      const isTyped = await mill.enqueue(job, 'x'.repeat(100), { id }).then(() => false, isTypedAndTransient)
+      seen.push({ ms: performance.now() - begun, isTyped })
     }
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, run))
@@ -73,5 +72,6 @@ function isTypedAndTransient(error: unknown): boolean {
 }
 
 function usedHeap(): number {
+  collectAll()
   return process.memoryUsage().heapUsed
 }
