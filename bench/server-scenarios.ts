@@ -32,6 +32,12 @@ const PEERS = {
   sidequest: { name: 'Sidequest', script: 'sidequest', settings: {} },
   graphileAsIs: { name: 'graphile-worker, defaults', script: 'graphile-worker', settings: {} },
   bossAsIs: { name: 'pg-boss, defaults', script: 'pg-boss', settings: {} },
+  bullmqAsIs: {
+    name: 'BullMQ (PostgreSQL), defaults',
+    script: 'bullmq',
+    settings: { backend: 'postgres', asIs: true },
+  },
+  sidequestAsIs: { name: 'Sidequest, defaults', script: 'sidequest', settings: { asIs: true } },
 } satisfies Record<string, Side>
 const MILLRACE: Side = { name: 'Millrace', script: 'millrace', settings: {} }
 const ON_POSTGRES = [PEERS.graphile, PEERS.boss, PEERS.bullmq, PEERS.sidequest].map(({ name }) => name)
@@ -104,7 +110,10 @@ function processing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
   const kept = (peer: keyof typeof PEERS) => lineBeside(peer, rate(`d100-kept.${peer}`, title))
   const redis = { redis: jobs, durableRedis: jobs }
   const all = { graphile: jobs, boss: jobs, ...redis, bullmq: jobs / 10, sidequest: fewJobs }
-  const asIs = { graphileAsIs: jobs / 5, bossAsIs: 500 }
+  const asIs =
+    store === 'postgres'
+      ? { graphileAsIs: jobs / 5, bossAsIs: 500, bullmqAsIs: jobs / 20, sidequestAsIs: fewJobs }
+      : { sidequestAsIs: fewJobs }
   return [
     ...gone,
     {
@@ -116,16 +125,12 @@ function processing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
           ? [kept('graphile'), kept('boss'), ...besideRedis(rate('d100-kept', title))]
           : [kept('sidequest')],
     },
-    ...(store === 'postgres'
-      ? [
-          {
-            key: 'd',
-            id: 'd100-defaults',
-            sides: sides(store, 'd', jobs, asIs, { concurrency: 100 }),
-            lines: [rate('d100-defaults', `process ${shown}, concurrency 100, all at their defaults`)],
-          },
-        ]
-      : []),
+    {
+      key: 'd',
+      id: 'd100-defaults',
+      sides: sides(store, 'd', jobs, asIs, { concurrency: 100 }),
+      lines: [rate('d100-defaults', `process ${shown}, concurrency 100, all at their defaults`)],
+    },
   ]
 }
 

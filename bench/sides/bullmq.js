@@ -4,11 +4,11 @@ import pg from 'pg'
 import { serve } from './side.js'
 import { options, wait } from './timing.js'
 
-const { url, redis, prefix, backend, concurrency, kept = true } = options
+const { url, redis, prefix, backend, concurrency, kept = true, asIs } = options
 const postgres = backend === 'postgres'
 /** "Give each backend enough pool connections for its concurrency": https://docs.bullmq.io/guide/postgresql */
 const told = postgres
-  ? { connection: { connectionString: url, max: 25 } }
+  ? { connection: { connectionString: url, ...(!asIs && { max: 25 }) } }
   : { connection: { url: redis, maxRetriesPerRequest: null }, prefix }
 const factory = postgres ? [createPostgresBackend] : []
 if (postgres) {

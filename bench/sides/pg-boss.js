@@ -7,7 +7,11 @@ import { serve } from './side.js'
 import { options, wait } from './timing.js'
 
 const { url, concurrency, tuned, batch = concurrency, listens } = options
-const boss = new PgBoss({ connectionString: url, useListenNotify: Boolean(tuned && listens) })
+const boss = new PgBoss({
+  connectionString: url,
+  ...(tuned && { max: 25 }),
+  useListenNotify: Boolean(tuned && listens),
+})
 boss.on('error', console.error)
 await boss.start()
 await boss.createQueue('noop', { notify: Boolean(tuned && listens) })
