@@ -15,9 +15,13 @@ export function pgbouncerProgram(): string | null {
 
 /**
  * Starts one before the server of a URL, ended after the tests of the file; returns how a URL of that server leads through
- * it. It has fewer sessions than the tests have connections, so that every session is passed around.
+ * it. `settings`: lines of its own. It has fewer sessions than the tests have connections, so that every session is passed around.
  */
-export async function startPgbouncer(program: string, server: string): Promise<(url: string) => string> {
+export async function startPgbouncer(
+  program: string,
+  server: string,
+  settings: readonly string[] = [],
+): Promise<(url: string) => string> {
   const { hostname, port, username } = new URL(server)
   const started = await startPrivateServer({
     name: 'pgbouncer',
@@ -39,6 +43,7 @@ export async function startPgbouncer(program: string, server: string): Promise<(
           'default_pool_size = 4',
           'max_client_conn = 500',
           `logfile = ${join(folder, 'log')}`,
+          ...settings,
         ].join('\n'),
       )
     },

@@ -12,6 +12,7 @@ export type DiagnosisCode =
   | 'CONNECTIONS_NEAR'
   | 'CLOCK_OFFSET'
   | 'CANNOT_SEE'
+  | 'HINTS_UNHEARD'
 
 /** One thing that was found. */
 export interface Diagnosis {

@@ -19,6 +19,7 @@ import { riding, type Wake } from './wake.ts'
 /** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
 const ASK_TIME = 'SELECT greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
 const SERVER_NOW = ASK_TIME.replace('SELECT ', '')
+const NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 /** Begun again this often before a conflict is the caller's. */
 const MAX_CONFLICTS = 8
 const MAX_RESTARTS = 50
@@ -50,6 +51,11 @@ export class PostgresDatabase implements Database {
 
   hint(): void {
     this.#wake.hint()
+  }
+
+  /** Sends a notification; its commit waits for no disk. */
+  notify(channel: string, payload: string): Promise<unknown> {
+    return this.pool.use((connection) => connection.query(NOTIFY, [channel, payload]))
   }
 
   /** What `nowSql` takes: the latest time seen, or a test's own. */

@@ -66,6 +66,11 @@ export function translateError(error: unknown, where: string): unknown {
     const hint = "Give its authority's certificate as ?ca=FILE, and in the URL the name that the certificate has."
     return make('transient', 'STORE_UNREACHABLE', `${where} was not believed: ${said}`, hint)
   }
+  // A statement's name is known to another session than the one that is asked; and PgBouncer takes no options.
+  if (code === '42P05' || code === '26000' || /unsupported startup parameter/i.test(said)) {
+    const hint = 'A pooler stands in between: add pooler=transaction to the URL.'
+    return make('schema', 'STORE_UNREACHABLE', `${where} is not reached by a session of its own: ${said}`, hint)
+  }
   if (two === '08' || two === '57' || two === '53' || isOfSocket(error, code)) {
     return make(
       'transient',

@@ -23,6 +23,7 @@ import { loadPg } from './connection.ts'
 import { PostgresDatabase } from './database.ts'
 import { diagnose } from './diagnose.ts'
 import { Exchange } from './exchange.ts'
+import { diagnoseHints } from './hint-probe.ts'
 import { insertInside, insertJobs } from './insert.ts'
 import { noteCopied, reclaimEnded } from './leases.ts'
 import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
@@ -72,7 +73,9 @@ class PostgresStore implements Store {
       persistent: true,
       processes: true,
       transactions: true,
-      push: settings.pooler === 'none',
+      get push() {
+        return wake.delivers
+      },
       remote: true,
       pollMs: 250,
     }
@@ -116,7 +119,7 @@ class PostgresStore implements Store {
   async open(): Promise<void> {
     await loadPg()
     this.#db.pool.open()
-    this.#wake.open()
+    this.#wake.open((channel, payload) => this.#db.notify(channel, payload))
     try {
       refuseNewer(this.description, await this.schemaVersion())
     } catch (error) {
@@ -145,8 +148,10 @@ class PostgresStore implements Store {
     return migrate(this.#db, this.#steps)
   }
 
-  diagnose(limits: Partial<DiagnosisLimits> = {}): Promise<readonly Diagnosis[]> {
-    return diagnose(this.#db, this.#steps, limits)
+  async diagnose(limits: Partial<DiagnosisLimits> = {}): Promise<readonly Diagnosis[]> {
+    const found = await diagnose(this.#db, this.#steps, limits)
+    const hints = await diagnoseHints(this.#db.settings, (channel, payload) => this.#db.notify(channel, payload))
+    return [...found, ...hints]
   }
 
   plan(): Promise<readonly MigrationStep[]> {

@@ -12,15 +12,24 @@
  * whoever commits a notification holds a lock, one for all databases of the server, until the disk has written, so a busy
  * producer, or many, would wait for each other. A ride that takes long, or does not get that lock in 50 ms, is the last for a
  * minute.
+ *
+ * Whether hints come through is asked once a minute (hint-probe.ts). Where they do not, another connection is made; where they do
+ * not come on that one either, nobody relies on them, and it is tried again in a minute: polls find everything.
  */
+import { type Clock, systemClock } from '../../base/clock.ts'
 import { newId } from '../../base/id.ts'
 import { Debounce } from '../sql/debounce.ts'
 import type { Session } from '../sql/session.ts'
 import { Connection } from './connection.ts'
+import { HintProbe, listenTo, type Notify } from './hint-probe.ts'
 import type { PostgresSettings } from './options.ts'
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
+/** Between two tries where hints do not come through. */
+const DEAF_RETRY_MS = 60_000
+/** Connections in a row on which none came through: one may have been at fault itself. */
+const DEAF_FROM = 2
 const CONNECT_MS = 10_000
 /** How long the server may take to answer on this connection; beyond it another is made. */
 const ANSWER_MS = 5_000
@@ -50,6 +59,7 @@ export function riding(text: string, count: number): string {
 /** Sends and hears hints. */
 export class Wake {
   readonly #settings: PostgresSettings
+  readonly #clock: Clock
   readonly #channel: string
   readonly #mark = newId()
   readonly #listeners = new Set<() => void>()
@@ -57,26 +67,42 @@ export class Wake {
   #connection: Promise<Connection | null> | undefined
   #isListening = false
   #isOpen = false
-  #retry: NodeJS.Timeout | undefined
+  #probe: HintProbe | undefined
+  #deafness = 0
+  #cancelRetry: (() => void) | undefined
   #retryMs = FIRST_RETRY_MS
   #toldAt = Number.NEGATIVE_INFINITY
   #noRideBefore = Number.NEGATIVE_INFINITY
 
-  constructor(settings: PostgresSettings) {
+  /** `clock`: of probes and of tries to connect again. */
+  constructor(settings: PostgresSettings, clock: Clock = systemClock) {
     this.#settings = settings
+    this.#clock = clock
     // A channel's name has the length of any name.
     this.#channel = Buffer.from(`millrace:${settings.schema}`).subarray(0, MAX_CHANNEL_BYTES).toString()
   }
 
-  open(): void {
+  /** `notify`: how a probe is sent. */
+  open(notify: Notify): void {
     this.#isOpen = this.#settings.pooler === 'none'
+    this.#probe = new HintProbe(
+      this.#clock,
+      (mark) => notify(this.#channel, mark),
+      (isHeard) => this.#probed(isHeard),
+    )
+  }
+
+  /** Whether hints come through, as far as is known. */
+  get delivers(): boolean {
+    return this.#settings.pooler === 'none' && this.#deafness < DEAF_FROM
   }
 
   async close(): Promise<void> {
     this.#isOpen = false
+    this.#probe?.stop()
     this.#debounce.stop()
-    clearTimeout(this.#retry)
-    this.#retry = undefined
+    this.#cancelRetry?.()
+    this.#cancelRetry = undefined
     this.#listeners.clear()
     const closing = this.#connection?.then((connection) => connection?.close())
     this.#connection = undefined
@@ -145,8 +171,9 @@ export class Wake {
     if (this.#isListening) return
     this.#isListening = true
     try {
-      await answered(connection, (one) => one.query(`LISTEN "${this.#channel.replaceAll('"', '""')}"`))
+      await answered(connection, (one) => one.run(listenTo(this.#channel)))
       this.#retryMs = FIRST_RETRY_MS
+      if (this.#isOpen) this.#probe?.start()
       // Whatever happened while nobody listened.
       for (const listener of this.#listeners) listener()
     } catch {
@@ -165,7 +192,7 @@ export class Wake {
     try {
       const connection = await Connection.open(this.#settings, CONNECT_MS)
       connection.onNotification((mark) => {
-        if (mark === this.#mark) return
+        if (mark === this.#mark || this.#probe?.heard(mark)) return
         for (const listener of this.#listeners) listener()
       })
       connection.onEnd(() => this.#ended())
@@ -178,18 +205,25 @@ export class Wake {
     }
   }
 
+  /** A probe came back, or did not: then what is listened on is of no use. */
+  #probed(isHeard: boolean): void {
+    this.#deafness = isHeard ? 0 : this.#deafness + 1
+    if (!isHeard) void this.#connection?.then((connection) => connection?.destroy())
+  }
+
   #ended(): void {
     this.#connection = undefined
     this.#isListening = false
+    this.#probe?.stop()
     this.#tryLater()
   }
 
   #tryLater(): void {
-    if (!this.#isOpen || this.#listeners.size === 0 || this.#retry !== undefined) return
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined
+    if (!this.#isOpen || this.#listeners.size === 0 || this.#cancelRetry !== undefined) return
+    this.#cancelRetry = this.#clock.after(this.delivers ? this.#retryMs : DEAF_RETRY_MS, () => {
+      this.#cancelRetry = undefined
       void this.#listen()
-    }, this.#retryMs).unref()
+    })
     this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2)
   }
 }

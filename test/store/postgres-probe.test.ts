@@ -1,0 +1,151 @@
+/** Whether hints come through is asked of the way they take (src/store/postgres/hint-probe.ts): F-22, and a listener that is cut off unseen. */
+import pg from 'pg'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { ManualClock } from '../../src/base/clock.ts'
+import { diagnoseHints } from '../../src/store/postgres/hint-probe.ts'
+import { postgresSettings } from '../../src/store/postgres/options.ts'
+import { createPostgresStore } from '../../src/store/postgres/store.ts'
+import { Wake } from '../../src/store/postgres/wake.ts'
+import { lacks } from '../support/needs.ts'
+import { pgbouncerProgram, startPgbouncer } from '../support/pgbouncer.ts'
+import { describeOn, freshStoreUrl, migratedStore, type TestServer } from '../support/servers.ts'
+import { startProxyTo } from '../support/tcp-proxy.ts'
+
+/** When the next probe is sent, and by when it has to come back. */
+const EACH_MS = 60_000
+const ANSWER_MS = 5_000
+const RETRY_MS = 60_000
+const PATIENT = { timeout: 20_000 }
+
+/** Something that listens at a URL, with a time of its own, and a session that sends what it should hear. */
+async function listening(server: TestServer, url: string) {
+  const clock = new ManualClock()
+  const client = new pg.Client({ connectionString: server.url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  const wake = new Wake(postgresSettings(url), clock)
+  onTestFinished(() => wake.close())
+  const seen = { hints: 0, probes: 0, isDeaf: false }
+  wake.open(async (channel, payload) => {
+    seen.probes++
+    if (!seen.isDeaf) await client.query('SELECT pg_notify($1, $2)', [channel, payload])
+  })
+  wake.subscribe(() => seen.hints++)
+  const notify = (channel: string, payload: string) => client.query('SELECT pg_notify($1, $2)', [channel, payload])
+  const tell = (payload: string) => notify(`millrace:${new URL(url).searchParams.get('schema')}`, payload)
+  return { clock, wake, seen, notify, tell }
+}
+
+await describeOn('postgres', (server) => {
+  test('hints that come back to their sender are relied on, and those of a probe wake nobody', async () => {
+    const { clock, wake, seen, tell } = await listening(server, await freshStoreUrl(server))
+    await expect.poll(() => seen.probes, PATIENT).toBe(1)
+    await expect.poll(() => seen.hints, PATIENT).toBe(1)
+
+    await tell('probe of another process')
+    await tell('news')
+
+    await expect.poll(() => seen.hints, PATIENT).toBe(2)
+    clock.advance(EACH_MS)
+    expect(seen.probes).toBe(2)
+    await tell('news')
+    await expect.poll(() => seen.hints, PATIENT).toBe(3)
+    clock.advance(ANSWER_MS)
+    expect(wake.delivers).toBe(true)
+  })
+
+  test('where none comes back on two connections in a row nobody relies on them, until one does', async () => {
+    const { clock, wake, seen } = await listening(server, await freshStoreUrl(server))
+    seen.isDeaf = true
+    await expect.poll(() => seen.hints, PATIENT).toBe(1)
+    clock.advance(EACH_MS + ANSWER_MS)
+    expect(wake.delivers).toBe(true)
+    const again = async (ms: number, hints: number) => {
+      // The connection that is given up tells its end, then the wait for another begins.
+      await expect
+        .poll(() => {
+          clock.advance(ms)
+          return seen.hints
+        }, PATIENT)
+        .toBe(hints)
+    }
+    await again(100, 2)
+    clock.advance(ANSWER_MS)
+    expect(wake.delivers).toBe(false)
+
+    seen.isDeaf = false
+    await again(RETRY_MS, 3)
+
+    await expect.poll(() => wake.delivers, PATIENT).toBe(true)
+  })
+
+  test('a listener whose connection was swallowed unseen listens on another', async () => {
+    const { proxy, url } = await startProxyTo(await freshStoreUrl(server))
+    const { clock, seen, tell } = await listening(server, url)
+    await expect.poll(() => seen.hints, PATIENT).toBe(1)
+    await tell('news')
+    await expect.poll(() => seen.hints, PATIENT).toBe(2)
+    proxy.setSilent(true)
+    clock.advance(EACH_MS + ANSWER_MS)
+    proxy.setSilent(false)
+
+    // What came meanwhile is asked for as soon as it listens again.
+    await expect
+      .poll(() => {
+        clock.advance(100)
+        return seen.hints
+      }, PATIENT)
+      .toBe(3)
+    await tell('news')
+    await expect.poll(() => seen.hints, PATIENT).toBe(4)
+  })
+
+  test('doctor says nothing where hints come through', async () => {
+    const store = await migratedStore(await freshStoreUrl(server))
+
+    expect((await store.diagnose()).map(({ code }) => code)).not.toContain('HINTS_UNHEARD')
+  })
+})
+
+const program = pgbouncerProgram()
+describe.skipIf(lacks('pgbouncer', program !== null))('a pooler that the URL does not name', async () => {
+  if (program === null) return
+  await describeOn('postgres', async (server) => {
+    const strict = await startPgbouncer(program, server.url)
+    const lax = await startPgbouncer(program, server.url, ['ignore_startup_parameters = options'])
+
+    test('is named by the error that it answers with', async () => {
+      const store = createPostgresStore({ url: untold(strict(await freshStoreUrl(server))) })
+      onTestFinished(() => store.close())
+
+      await expect(store.open()).rejects.toMatchObject({
+        code: 'STORE_UNREACHABLE',
+        hint: expect.stringContaining('pooler=transaction'),
+      })
+    })
+
+    test('and takes LISTEN without ever telling is found by probes, and by doctor', async () => {
+      const url = untold(lax(await freshStoreUrl(server)))
+      const { clock, wake, seen, notify } = await listening(server, url)
+      await expect.poll(() => seen.hints, PATIENT).toBe(1)
+
+      clock.advance(ANSWER_MS)
+      await expect
+        .poll(() => {
+          clock.advance(100)
+          return seen.hints
+        }, PATIENT)
+        .toBe(2)
+      clock.advance(ANSWER_MS)
+
+      expect(wake.delivers).toBe(false)
+      expect(await diagnoseHints(postgresSettings(url), notify)).toMatchObject([{ code: 'HINTS_UNHEARD' }])
+    })
+  })
+})
+
+function untold(url: string): string {
+  const plain = new URL(url)
+  plain.searchParams.delete('pooler')
+  return plain.href
+}
