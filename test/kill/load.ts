@@ -47,6 +47,6 @@ export async function faultsOf(mill: Millrace, ids: readonly string[], folder: s
     const fault = faultOf(await mill.get(id), id, runs)
     if (fault !== null) faults.push(fault)
   }
-  const { count } = await mill.count({})
+  const { count } = await mill.count({}, ids.length + 1)
   return count === ids.length ? faults : [...faults, `${count} jobs are there, ${ids.length} were enqueued`]
 }

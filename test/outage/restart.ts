@@ -15,7 +15,7 @@ const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LON
 const STOPS: readonly StopKind[] = ['fast', 'immediate', 'kill']
 const RUNS = LONG ? 10 : 1
 /** Waves of jobs in a run; in each the server is stopped once, in each way in turn. */
-const WAVES = LONG ? 9 : 3
+const WAVES = LONG ? 10 : 3
 const JOBS = LONG ? 5_000 : 450
 const WORKERS = LONG ? 4 : 2
 /** Longer than the server is away, as a rule: a job that loses its lease too often is quarantined, by design. */

@@ -15,6 +15,8 @@ export interface Outsider {
   completed(): Promise<number>
   /** Ends the other sessions on this store. Returns how many. */
   endOthers(): Promise<number>
+  /** Ends one of them: `pick` gives a number from 0 to 1 that says which. False when there is none. */
+  endOne(pick: () => number): Promise<boolean>
   /** The same, and resolves when the server has forgotten them. */
   endOthersForGood(): Promise<void>
   close(): Promise<void>
@@ -39,6 +41,12 @@ export async function outsiderOn(url: string): Promise<Outsider> {
     release: () => session.run('ROLLBACK'),
     completed: () => session.completed(),
     endOthers,
+    async endOne(pick) {
+      const ids = await session.others()
+      const id = ids[Math.floor(pick() * ids.length)]
+      if (id !== undefined) await session.end(id)
+      return id !== undefined
+    },
     async endOthersForGood() {
       while ((await endOthers()) > 0) await new Promise(setImmediate)
     },
