@@ -16,7 +16,16 @@ const SWITCH = {
   mysql: { off: ['SET GLOBAL read_only = 1'], on: ['SET GLOBAL read_only = 0'] },
 } as const
 
-/** Declares the test. */
+/** Statements after which new sessions take no writes while those that are open go on, and the same undone. */
+const FOR_NEW = {
+  postgres: {
+    off: ['ALTER DATABASE postgres SET default_transaction_read_only = on'],
+    on: ['ALTER DATABASE postgres RESET default_transaction_read_only'],
+  },
+  mysql: { off: ['SET GLOBAL tx_read_only = 1'], on: ['SET GLOBAL tx_read_only = 0'] },
+} as const
+
+/** Declares the tests. */
 export function readOnlyCases(server: TestServer): void {
   test('a server that takes no writes is said to be read-only, and work goes on by itself when it takes them again', async () => {
     const url = await freshStoreUrl(server)
@@ -38,10 +47,31 @@ export function readOnlyCases(server: TestServer): void {
     expect(await after.result({ timeout: '20s' })).toBe(3)
     for (const error of failures) expect(error).toMatchObject(refused)
   })
+
+  test('connections that stay read-only while new ones are not, as after a switch to another server, are given up', async () => {
+    const url = await freshStoreUrl(server)
+    const outsider = await outsiderOn(url)
+    onTestFinished(() => outsider.run(...FOR_NEW[server.kind].on))
+    const near = await openMill({ store: url })
+    await outsider.run(...FOR_NEW[server.kind].off)
+    const mill = await openMill({ store: url })
+    mill.work([job], { poll: '20ms', restart: true })
+    const refused = { kind: 'transient', code: 'STORE_READ_ONLY' }
+    for (let calls = 0; calls < 3; calls++) await expect(mill.enqueue(job, 1)).rejects.toMatchObject(refused)
+
+    await outsider.run(...FOR_NEW[server.kind].on)
+
+    const after = await vi.waitFor(() => mill.enqueue(job, 2), WAIT)
+    expect(await after.result({ timeout: '20s' })).toBe(2)
+    expect((await near.count({})).count).toBe(1)
+  })
 }
 
-/** An administrator of MySQL writes whatever `read_only` says. */
-async function asOrdinaryUser(url: string, run: (...statements: readonly string[]) => Promise<void>): Promise<string> {
+/** The URL for somebody else: an administrator of MySQL writes whatever `read_only` says. */
+export async function asOrdinaryUser(
+  url: string,
+  run: (...statements: readonly string[]) => Promise<void>,
+): Promise<string> {
   const ordinary = new URL(url)
   const user = `'app'@'127.0.0.1'`
   await run(`CREATE OR REPLACE USER ${user}`, `GRANT ALL ON ${ordinary.pathname.slice(1)}.* TO ${user}`)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { StoreError } from '../../core/errors.ts'
 import { Pool, type Pooled } from './pool.ts'
 
 class FakeConnection implements Pooled {
@@ -66,6 +67,30 @@ describe('a pool', () => {
     made[0]?.destroy()
 
     expect(await pool.use(async (connection) => connection)).toBe(made[1])
+    await pool.close()
+  })
+
+  it('makes another connection when the server takes no writes: a new one may lead to the server that does', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 2, made })
+    await fill(pool, 2)
+    const readOnly = new StoreError('transient', 'STORE_READ_ONLY', 'it follows another')
+
+    await expect(pool.use(() => Promise.reject(readOnly))).rejects.toBe(readOnly)
+
+    expect(made.map(({ isBroken }) => isBroken)).toEqual([true, true])
+    expect(await pool.use(async (connection) => connection)).toBe(made[2])
+    await pool.close()
+  })
+
+  it('keeps a connection whose user may not write', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 1, made })
+    const forbidden = new StoreError('schema', 'STORE_READ_ONLY', 'it forbids it')
+
+    await expect(pool.use(() => Promise.reject(forbidden))).rejects.toBe(forbidden)
+
+    expect(await pool.use(async (connection) => connection)).toBe(made[0])
     await pool.close()
   })
 

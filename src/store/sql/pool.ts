@@ -123,11 +123,11 @@ export class Pool<C extends Pooled> {
     const timer = setTimeout(() => {
       isLate = true
       connection.destroy()
-    }, deadline - performance.now())
+    }, leftUntil(deadline))
     try {
       return await fn(connection)
     } catch (error) {
-      if (this.#options.isLost(error)) connection.destroy()
+      if (this.#options.isLost(error) || this.#isOfReplica(error)) connection.destroy()
       throw isLate ? this.#lateError() : error
     } finally {
       clearTimeout(timer)
@@ -135,6 +135,15 @@ export class Pool<C extends Pooled> {
       if (connection.isBroken) this.#dropIdle()
       this.#giveBack(connection, isUrgent)
     }
+  }
+
+  /**
+   * A server that takes no writes may have been the primary when this connection was made. While it lives on as a replica the
+   * connection does too, and only a new one leads to where the address has moved.
+   */
+  #isOfReplica(error: unknown): boolean {
+    const known = this.#options.translate(error)
+    return known instanceof StoreError && known.kind === 'transient' && known.code === 'STORE_READ_ONLY'
   }
 
   async #take(deadline: number, isUrgent: boolean): Promise<C> {
@@ -156,7 +165,7 @@ export class Pool<C extends Pooled> {
         if (at < 0) return
         line.splice(at, 1)
         reject(this.#lateError())
-      }, deadline - performance.now())
+      }, leftUntil(deadline))
       const waiting: Waiting<C> = {
         deadline,
         give(connection) {
@@ -196,7 +205,7 @@ export class Pool<C extends Pooled> {
   async #connect(deadline: number, isUrgent: boolean): Promise<C> {
     this.#count++
     try {
-      return await this.#options.connect(Math.min(CONNECT_MS, deadline - performance.now()))
+      return await this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)))
     } catch (error) {
       this.#count--
       if (!isUrgent) this.#ordinary--
@@ -256,4 +265,9 @@ export class Pool<C extends Pooled> {
       fields: { store: this.where },
     })
   }
+}
+
+/** How long until then: none when the event loop stood still meanwhile. Node warns of timers that should have fired before. */
+function leftUntil(deadline: number): number {
+  return Math.max(0, deadline - performance.now())
 }
