@@ -61,7 +61,7 @@ export class WorkerHandle {
       onClaimable: () => this.#worker.wake(),
     })
     const onError = (error: unknown) => telemetry.emit('store.failed', { operation: 'beat', error })
-    this.#heart = new Loop({ clock, onError, step: async () => this.#beat() })
+    this.#heart = new Loop({ clock, onError, step: () => this.#worker.heartbeat() })
     this.#beats = new Loop({ clock, onError, step: async () => this.#report() })
   }
 
@@ -168,11 +168,6 @@ export class WorkerHandle {
     await inTime(removal)
     clearInterval(this.#keepAlive)
     this.#parts.telemetry.emit('worker.stopped', { workerId: this.id, jobsDone: this.#worker.jobsDone })
-  }
-
-  async #beat(): Promise<number> {
-    await this.#worker.heartbeat()
-    return this.#parts.settings.heartbeatMs
   }
 
   async #report(): Promise<number> {

@@ -32,7 +32,16 @@ export class Contact {
 
   /** No call has succeeded for too long, and the last one failed. */
   get isLost(): boolean {
-    return this.#failures > 0 && this.#clock.monotonic() - this.#lastSuccess > this.#lostAfterMs
+    return this.#failures > 0 && this.#leftMs <= 0
+  }
+
+  /** How long until a store that has begun to fail counts as lost; none while it answers, and when it is lost already. */
+  get untilLostMs(): number {
+    return this.#failures > 0 && this.#leftMs > 0 ? this.#leftMs : Number.POSITIVE_INFINITY
+  }
+
+  get #leftMs(): number {
+    return this.#lastSuccess + this.#lostAfterMs - this.#clock.monotonic()
   }
 
   /** The event loop stood still: what was not heard meanwhile is not the store's silence. */

@@ -144,8 +144,15 @@ export class Worker implements Service {
     this.wake()
   }
 
-  /** Extends leases, gives back what waited too long, and checks that the store still answers. Takes a lease's time at most. */
-  async heartbeat(): Promise<void> {
+  /**
+   * Extends leases, gives back what waited too long, and checks that the store still answers. Takes a lease's time at most, and
+   * returns how long to rest before the next.
+   *
+   * Beats are that far apart from begin to begin. Counted from the answer, a slow store would get fewer the slower it is, and
+   * leases were lost with an answer that took a sixth of their time. A store that fails is judged when three leases are over, not
+   * at the beat after that.
+   */
+  async heartbeat(): Promise<number> {
     const { clock, settings } = this.#parts
     const { leaseMs, heartbeatMs } = settings
     const now = clock.monotonic()
@@ -155,7 +162,8 @@ export class Worker implements Service {
     void this.#attempts.checkCompletions()
     try {
       const hasRunning = this.#slots.running.size > 0
-      await answeredWithin(clock, leaseMs, 'heartbeat', this.#attempts.leases.heartbeat())
+      const longest = Math.min(leaseMs, this.#contact.untilLostMs)
+      await answeredWithin(clock, longest, 'heartbeat', this.#attempts.leases.heartbeat())
       if (hasRunning) this.#contact.succeeded('heartbeat')
     } catch (error) {
       this.#contact.failed('heartbeat', error)
@@ -167,6 +175,9 @@ export class Worker implements Service {
       this.#parts.onFatal(this.#contact.lostError(this.#parts.store.description))
     }
     this.#schedule()
+    // A timer may fire up to a millisecond early, and nobody would be judged then.
+    const untilNext = Math.max(0, heartbeatMs - (clock.monotonic() - now))
+    return Math.min(untilNext, this.#contact.untilLostMs + 1)
   }
 
   /** Resolves when nothing runs and everything is settled. */

@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { ManualClock } from '../../src/base/clock.ts'
 import { defineJob, StoreError } from '../../src/index.ts'
+import type { Store } from '../../src/store/contract/index.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import { openMill } from '../support/mill.ts'
 import { wrappedStore } from '../support/wrapped-store.ts'
@@ -76,3 +77,71 @@ test('a timeout starts with the handler, however long its input took to check', 
 
   expect(before).toBe(false)
 })
+
+test('beats are a heartbeat apart from begin to begin, however long the store takes to answer', async () => {
+  const clock = new ManualClock()
+  const beats: number[] = []
+  const store = wrappedStore(createMemoryStore({ clock }), (inner) => ({
+    async extend(...args) {
+      beats.push(clock.monotonic())
+      await new Promise<void>((resolve) => clock.after(8_000, resolve))
+      return inner.extend(...args)
+    },
+  }))
+  const { mill, held, end } = await holding(store, clock)
+  const worker = mill.work([held], { lease: '30s' })
+  await vi.waitFor(() => expect(worker.running).toBe(1), WAIT)
+
+  await passing(clock, 60_000, () => beats.length >= 4)
+
+  expect(beats.slice(1).map((at, i) => Math.round((at - (beats[i] ?? 0)) / 1_000))).toEqual([10, 10, 10])
+  end()
+  // The beat that is under way has its answer before all is closed.
+  clock.advance(8_000)
+})
+
+test('a store that has fallen silent is given up when three leases are over, not at the beat after that', async () => {
+  const clock = new ManualClock()
+  let isSilent = false
+  const never = () => new Promise<never>(() => {})
+  const store = wrappedStore(createMemoryStore({ clock }), (inner) => ({
+    extend: (...args) => (isSilent ? never() : inner.extend(...args)),
+    exchange: (request) => (isSilent ? never() : inner.exchange(request)),
+  }))
+  const { mill, held } = await holding(store, clock)
+  const worker = mill.work([held], { lease: '30s' })
+  await vi.waitFor(() => expect(worker.running).toBe(1), WAIT)
+  let endedAt = 0
+  worker.done.catch(() => {
+    endedAt = clock.monotonic()
+  })
+
+  isSilent = true
+  await passing(clock, 150_000, () => endedAt > 0)
+
+  expect(endedAt).toBeGreaterThanOrEqual(90_000)
+  expect(endedAt).toBeLessThan(90_000 + 1_000)
+})
+
+/** A client with a job that runs until it is aborted, or `end` is called. */
+async function holding(store: Store, clock: ManualClock) {
+  const mill = await openMill({ store, clock })
+  const over = Promise.withResolvers<void>()
+  const held = defineJob({
+    name: 'held',
+    run(_: undefined, { signal }) {
+      signal.addEventListener('abort', () => over.resolve())
+      return over.promise
+    },
+  })
+  await mill.enqueue(held)
+  return { mill, held, end: over.resolve }
+}
+
+/** Moves time on in small steps, with a turn of the event loop after each, until it is so or `ms` have passed. */
+async function passing(clock: ManualClock, ms: number, isSo: () => boolean): Promise<void> {
+  for (let passed = 0; passed < ms && !isSo(); passed += 50) {
+    clock.advance(50)
+    await new Promise(setImmediate)
+  }
+}
