@@ -58,11 +58,22 @@ async function work(
     await worker.done
     signals.release()
     tellEnd(context, worker)
-    return signals.exitCode
-  } finally {
     await mill.close()
+    return signals.exitCode
+  } catch (error) {
+    // The store is closed or out of reach: calls that it owes an answer do not hold the process until their deadline.
+    await within(mill.close(), LOST_CLOSE_MS)
+    throw error
+  } finally {
     endDespiteHandlers()
   }
+}
+
+/** How long what is under way may take to end once the worker has ended with an error. */
+const LOST_CLOSE_MS = 1_000
+
+function within(work: Promise<void>, ms: number): Promise<void> {
+  return Promise.race([work, new Promise<void>((resolve) => setTimeout(resolve, ms))])
 }
 
 function given(
