@@ -1,5 +1,5 @@
 /** F-15 and F-17: a network that swallows everything while its sockets stay open, for all or for one worker alone. */
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { defineJob, StoreError } from '../../src/index.ts'
 import type { Lease, Settlement, Store } from '../../src/store/contract/index.ts'
@@ -13,64 +13,82 @@ const DEADLINE_MS = 600
 const SLACK_MS = 400
 const WORK = { lease: `${LEASE_MS}ms`, heartbeat: '200ms', poll: '20ms', grace: '100ms' } as const
 const WAIT = { timeout: 20_000, interval: 5 }
-const ATTEMPTS = process.env.MILLRACE_LONG ? 500 : 20
+const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
+/** How long the network is silent, in leases. */
+const SILENCES = LONG ? [1, 3, 30] : [1, 3]
+const ATTEMPTS = LONG ? 500 : 20
+const PARTITIONS = LONG ? 200 : 2
 
 for (const kind of SERVER_KINDS) {
   await describeOn(kind, (server) => {
-    it('in silence every call ends by its deadline, handlers are aborted within their lease, and work goes on after it', async () => {
-      const direct = await freshStoreUrl(server)
-      await migratedStore(direct)
-      const { proxy, url } = await startProxyTo(direct)
-      const store = `${url}${url.includes('?') ? '&' : '?'}deadline=${DEADLINE_MS}`
-      const [enduring, watched] = [await openMill({ store }), await openMill({ store })]
-      let [aborts, runs] = [0, 0]
-      const waits = defineJob({
-        name: 'waits',
-        run: async (_: undefined, { signal }) => {
-          if (++runs > 1) return
-          await new Promise((resolve) => signal.addEventListener('abort', resolve))
-          aborts++
-        },
+    for (const leases of SILENCES) {
+      it(`in a silence of ${leases} leases every call ends by its deadline, handlers are aborted within theirs, and work goes on after it`, async () => {
+        const direct = await freshStoreUrl(server)
+        await migratedStore(direct)
+        const { proxy, url } = await startProxyTo(direct)
+        const store = withDeadline(url)
+        const [enduring, watched] = [await openMill({ store }), await openMill({ store })]
+        let [aborts, runs] = [0, 0]
+        const waits = defineJob({
+          name: 'waits',
+          run: async (_: undefined, { signal }) => {
+            if (++runs > 1) return
+            await new Promise((resolve) => signal.addEventListener('abort', resolve))
+            aborts++
+          },
+        })
+        const quick = defineJob({ name: 'quick', run: (input: number) => input })
+        const job = await enduring.enqueue(waits, undefined)
+        enduring.work([waits, quick], { ...WORK, restart: true })
+        await vi.waitFor(() => expect(runs).toBe(1), WAIT)
+        const watchdog = watched.work([quick], WORK)
+        await vi.waitFor(() => expect(proxy.open).toBeGreaterThan(2), WAIT)
+
+        proxy.setSilent(true)
+        const begun = performance.now()
+        const isOver = watchdog.done.then(
+          () => null,
+          (error: unknown) => ({ error, ms: performance.now() - begun }),
+        )
+        const aborted = vi.waitFor(() => expect(aborts).toBe(1), WAIT).then(() => performance.now() - begun)
+
+        for (let calls = 0; calls === 0 || performance.now() < begun + leases * LEASE_MS; calls++) {
+          const refused = Array.from({ length: 20 }, () => failureOf(() => enduring.enqueue(quick, 1)))
+          for (const { error, ms } of await Promise.all(refused)) {
+            expect(error).toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
+            // One waits in the batch behind the one that was in flight.
+            expect(ms).toBeLessThan(2 * DEADLINE_MS + SLACK_MS)
+          }
+        }
+        if (leases > 1) {
+          // Three leases without an answer: a worker that does not go on by itself says so.
+          expect((await isOver)?.error).toMatchObject({ code: 'STORE_UNREACHABLE' })
+          expect((await isOver)?.ms).toBeLessThan(3 * LEASE_MS + SLACK_MS)
+        }
+        expect(await aborted).toBeLessThan(LEASE_MS + SLACK_MS)
+        const silentSockets = proxy.open
+        proxy.setSilent(false)
+
+        expect(await job.result({ timeout: '20s' }).catch((error: unknown) => error)).toBeUndefined()
+        const after = await vi.waitFor(() => enduring.enqueue(quick, 7), WAIT)
+        expect(await after.result({ timeout: '20s' })).toBe(7)
+        expect(runs).toBe(2)
+        const history = (await enduring.get(job.id))?.history.map(({ outcome }) => outcome)
+        expect(history).toEqual(['lost', 'completed'])
+        // Two pools of five and two that listen: what was given up is closed, not kept.
+        expect(silentSockets).toBeLessThanOrEqual(12)
+        if (leases === 1) {
+          await watchdog.stop()
+          expect(await isOver).toBeNull()
+        }
       })
-      const quick = defineJob({ name: 'quick', run: (input: number) => input })
-      const job = await enduring.enqueue(waits, undefined)
-      enduring.work([waits, quick], { ...WORK, restart: true })
-      await vi.waitFor(() => expect(runs).toBe(1), WAIT)
-      const watchdog = watched.work([quick], WORK)
-      await vi.waitFor(() => expect(proxy.open).toBeGreaterThan(2), WAIT)
-
-      proxy.setSilent(true)
-      const begun = performance.now()
-
-      const refused = Array.from({ length: 20 }, () => failureOf(() => enduring.enqueue(quick, 1)))
-      for (const { error, ms } of await Promise.all(refused)) {
-        expect(error).toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
-        // One waits in the batch behind the one that was in flight.
-        expect(ms).toBeLessThan(2 * DEADLINE_MS + SLACK_MS)
-      }
-      await vi.waitFor(() => expect(aborts).toBe(1), WAIT)
-      expect(performance.now() - begun).toBeLessThan(LEASE_MS + SLACK_MS)
-      // Three leases without an answer: a worker that does not go on by itself says so.
-      await expect(watchdog.done).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
-      expect(performance.now() - begun).toBeLessThan(3 * LEASE_MS + DEADLINE_MS + 4 * SLACK_MS)
-      const silentSockets = proxy.open
-      proxy.setSilent(false)
-
-      expect(await job.result({ timeout: '20s' }).catch((error: unknown) => error)).toBeUndefined()
-      const after = await vi.waitFor(() => enduring.enqueue(quick, 7), WAIT)
-      expect(await after.result({ timeout: '20s' })).toBe(7)
-      expect(runs).toBe(2)
-      const history = (await enduring.get(job.id))?.history.map(({ outcome }) => outcome)
-      expect(history).toEqual(['lost', 'completed'])
-      // Two pools of five and two that listen: what was given up is closed, not kept.
-      expect(silentSockets).toBeLessThanOrEqual(12)
-    })
+    }
 
     it(`of the writes of a worker that was cut off from ${ATTEMPTS} attempts none is accepted once another has taken over`, async () => {
       const direct = await freshStoreUrl(server)
       const other = await migratedStore(direct)
       const { proxy, url } = await startProxyTo(direct)
-      const store = await migratedStore(`${url}${url.includes('?') ? '&' : '?'}deadline=${DEADLINE_MS}`)
+      const store = await migratedStore(withDeadline(url))
       const job = { name: 'n', version: 1, queue: 'q', priority: 5, payload: new Uint8Array(3) }
       await other.jobs.insert(Array.from({ length: ATTEMPTS }, () => ({ ...job, id: newId() })))
       const mine = await claimAll(store, 'cut off')
@@ -102,45 +120,73 @@ for (const kind of SERVER_KINDS) {
       expect(await other.jobs.extend('current', theirs, LEASE_MS)).toEqual(theirs.map(() => 'held'))
     })
 
-    it('a worker that is cut off gives its job up, and one that is not takes it over and completes it', async () => {
-      const direct = await freshStoreUrl(server)
-      const { proxy, url } = await startProxyTo(direct)
-      const [near, cutOff] = [
-        await openMill({ store: direct }),
-        await openMill({ store: `${url}${url.includes('?') ? '&' : '?'}deadline=${DEADLINE_MS}` }),
-      ]
-      const ran: string[] = []
-      let aborted = 0
-      const named = (name: string) =>
-        defineJob({
-          name: 'job',
-          run: async (_: undefined, { signal }) => {
-            ran.push(name)
-            if (name === 'near') return name
-            await new Promise((resolve) => signal.addEventListener('abort', resolve))
-            aborted = performance.now()
-            return name
-          },
-        })
-      const job = await near.enqueue(named('near'), undefined)
-      const lost: string[] = []
-      onTestFinished(cutOff.on('lease.lost', ({ jobId }) => lost.push(jobId)))
-      cutOff.work([named('cut off')], { ...WORK, restart: true })
-      await vi.waitFor(() => expect(ran).toEqual(['cut off']), WAIT)
+    it(
+      `a worker that is cut off gives its job up, and one that is not takes it over and completes it: ${PARTITIONS} times, each in turn`,
+      async () => {
+        const direct = await freshStoreUrl(server)
+        const sides = [await side('a', direct), await side('b', direct)] as const
+        for (let round = 0; round < PARTITIONS; round++) {
+          const [far, near] = round % 2 === 0 ? sides : [sides[1], sides[0]]
+          near.pause()
+          far.resume()
+          far.work.isHolding = true
+          near.work.isHolding = false
+          const job = await near.mill.enqueue(near.held, undefined)
+          await vi.waitFor(() => expect(far.runs.has(job.id)).toBe(true), WAIT)
 
-      proxy.setSilent(true)
-      near.work([named('near')], WORK)
+          far.proxy.setSilent(true)
+          near.resume()
 
-      expect(await job.result({ timeout: '20s' })).toBe('near')
-      // It had stopped before the other began.
-      expect(aborted).toBeGreaterThan(0)
-      proxy.setSilent(false)
-      await vi.waitFor(() => expect(lost).toEqual([job.id]), WAIT)
-      const info = await near.get(job.id)
-      expect(info?.history.map(({ outcome }) => outcome)).toEqual(['lost', 'completed'])
-      expect(ran).toEqual(['cut off', 'near'])
-    })
+          expect(await job.result({ timeout: '20s' })).toBe(near.name)
+          // It had stopped before the other began.
+          expect(far.runs.get(job.id)?.abortedAt).toBeLessThan(near.runs.get(job.id)?.begunAt ?? 0)
+          far.proxy.setSilent(false)
+          await vi.waitFor(() => expect(far.lost).toContain(job.id), WAIT)
+          expect(near.lost).not.toContain(job.id)
+          // The network is whole again when both are heard.
+          for (const { mill } of sides) await vi.waitFor(() => mill.count({}), WAIT)
+          const info = await near.mill.get(job.id)
+          expect(info?.history.map(({ outcome }) => outcome)).toEqual(['lost', 'completed'])
+        }
+        for (const { runs } of sides) expect(runs.size).toBe(PARTITIONS)
+      },
+      LONG ? 3_600_000 : 60_000,
+    )
   })
+}
+
+interface Run {
+  readonly begunAt: number
+  abortedAt: number | undefined
+}
+
+/** A worker with a network of its own. While it is holding, what it runs goes on until it is aborted. */
+async function side(name: string, direct: string) {
+  const { proxy, url } = await startProxyTo(direct)
+  const mill = await openMill({ store: withDeadline(url) })
+  const runs = new Map<string, Run>()
+  const lost: string[] = []
+  const work = { isHolding: true }
+  mill.on('lease.lost', ({ jobId }) => lost.push(jobId))
+  const held = defineJob({
+    name: 'held',
+    run: async (_: undefined, job) => {
+      const run: Run = { begunAt: performance.now(), abortedAt: undefined }
+      runs.set(job.id, run)
+      if (!work.isHolding) return name
+      await new Promise((resolve) => job.signal.addEventListener('abort', resolve))
+      run.abortedAt = performance.now()
+      return name
+    },
+  })
+  const worker = mill.work([held], { ...WORK, restart: true })
+  return { name, proxy, mill, held, runs, lost, work, pause: () => worker.pause(), resume: () => worker.resume() }
+}
+
+function withDeadline(url: string): string {
+  const own = new URL(url)
+  own.searchParams.set('deadline', `${DEADLINE_MS}`)
+  return own.href
 }
 
 async function failureOf(call: () => Promise<unknown>): Promise<{ readonly error: unknown; readonly ms: number }> {
