@@ -14,8 +14,8 @@ const AWAY_MS = LONG ? 60_000 : 0
 const IN_FLIGHT = 50
 const DEADLINE_MS = 2_000
 const MIB = 1024 * 1024
-/** What a round of calls may leave behind once they have failed, of the heap and outside of it: far less than a kilobyte each. */
-const MOST_KEPT = 10 * MIB
+/** What calls may leave behind once they have failed, of the heap and outside of it: less than a kilobyte for each job. */
+const MOST_KEPT = JOBS * 1024
 /** And by how much the process may have grown meanwhile, garbage that is not collected yet included. */
 const MOST_GROWN = 100 * MIB
 const job = defineJob({ name: 'job', run: (_: string) => undefined })

@@ -161,6 +161,27 @@ export async function startPrivateMysql(settings: readonly string[] = []): Promi
   }).catch((error) => `a private one could not be started: ${error instanceof Error ? error.message : String(error)}`)
 }
 
+/** What a server needs that another follows, or that follows another. `id`: its own number. */
+export function replicationSettings(id: number): readonly string[] {
+  return [`--server-id=${id}`, '--log-bin=binlog', '--log-slave-updates', '--binlog-format=ROW']
+}
+
+/** Starts another that follows such a server from its beginning and takes no writes, or says why that cannot be. */
+export async function startMysqlReplica(primary: PrivateServer): Promise<PrivateServer | string> {
+  const own = ['--read-only=1', '--rpl-semi-sync-slave-enabled=1', '--skip-slave-start']
+  const replica = await startPrivateMysql([...replicationSettings(2), ...own])
+  if (typeof replica === 'string') return replica
+  const client = await connect(replica.url)
+  // allow sql: a port of the tests' own
+  await client.query(
+    `CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = ${Number(new URL(primary.url).port)}, ` +
+      "MASTER_USER = 'root', MASTER_USE_GTID = slave_pos",
+  )
+  await client.query('START SLAVE')
+  await client.end()
+  return replica
+}
+
 function programNamed(name: string): string | null {
   const folder = FOLDERS.find((one) => existsSync(join(one, name)))
   return folder === undefined ? null : join(folder, name)

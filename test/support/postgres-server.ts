@@ -116,16 +116,31 @@ function schemaOf(url: string): string {
 }
 
 /** Starts a server of our own, or says why that cannot be. `settings`: more of its configuration, as `name=value`. */
-export async function startPrivatePostgres(settings: readonly string[] = []): Promise<PrivateServer | string> {
+export function startPrivatePostgres(settings: readonly string[] = []): Promise<PrivateServer | string> {
+  const encoding = ['--auth', 'trust', '--encoding', 'UTF8', '--no-locale']
+  return startFrom('initdb', (data) => ['--pgdata', data, '--username', 'test', ...encoding], settings)
+}
+
+/** Starts another that follows such a server and takes no writes until `pg_promote()`, or says why that cannot be. */
+export function startPostgresReplica(primary: PrivateServer): Promise<PrivateServer | string> {
+  const source = ['--dbname', primary.url, '--write-recovery-conf', '--checkpoint', 'fast']
+  return startFrom('pg_basebackup', (data) => ['--pgdata', data, ...source], [])
+}
+
+/** Starts one whose data folder a program makes. */
+async function startFrom(
+  program: string,
+  argsOf: (data: string) => readonly string[],
+  settings: readonly string[],
+): Promise<PrivateServer | string> {
   const programs = programFolder()
   if (programs === null) return 'initdb is not installed'
-  const encoding = ['--auth', 'trust', '--encoding', 'UTF8', '--no-locale']
   const ours = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'shared_buffers=64MB', ...settings]
   return startPrivateServer({
     name: 'postgres',
     url: (port) => `postgres://test@127.0.0.1:${port}/postgres`,
     prepare(folder, run) {
-      run(join(programs, 'initdb'), ['--pgdata', join(folder, 'data'), '--username', 'test', ...encoding])
+      run(join(programs, program), argsOf(join(folder, 'data')))
     },
     daemon: join(programs, 'postgres'),
     args: (folder, port) => ['-D', join(folder, 'data'), '-p', `${port}`, ...ours.flatMap((one) => ['-c', one])],

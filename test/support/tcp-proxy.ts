@@ -29,6 +29,8 @@ export interface TcpProxy {
   /** Whether a cut was armed and has not happened. */
   readonly isArmed: boolean
   setWeather(weather: Weather): void
+  /** Connections from now on lead to the server of another URL on the same host, as behind an address that moves. */
+  leadTo(url: string): void
   /** Ends every connection: `end` both sides, `reset` with an RST, `half` only towards the client. Returns how many. */
   cut(how?: 'end' | 'reset' | 'half'): number
 }
@@ -36,14 +38,19 @@ export interface TcpProxy {
 /** Starts a proxy before the server of a URL, and gives it with the same URL through it. */
 export async function startProxyTo(url: string): Promise<{ readonly proxy: TcpProxy; readonly url: string }> {
   const through = new URL(url)
-  const port = Number(through.port || (through.protocol === 'mysql:' ? 3306 : 5432))
-  const proxy = await startTcpProxy(through.hostname, port)
+  const proxy = await startTcpProxy(through.hostname, portOf(url))
   through.port = String(proxy.port)
   return { proxy, url: through.href }
 }
 
+function portOf(url: string): number {
+  const { port, protocol } = new URL(url)
+  return Number(port || (protocol === 'mysql:' ? 3306 : 5432))
+}
+
 /** Starts a proxy before `host:port`. */
 export async function startTcpProxy(host: string, port: number): Promise<TcpProxy> {
+  let farPort = port
   const pairs = new Set<readonly [near: Socket, far: Socket]>()
   const bytes = { up: 0, down: 0 }
   let isSilent = false
@@ -79,7 +86,7 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     }
     near.on('data', pass('up', far)).on('close', end)
     far.on('data', pass('down', near)).on('close', end)
-    far.connect(port, host)
+    far.connect(farPort, host)
   })
   await new Promise<void>((resolve) => {
     listener.listen(0, '127.0.0.1', resolve)
@@ -116,6 +123,9 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     },
     setWeather(next) {
       weather = next
+    },
+    leadTo(url) {
+      farPort = portOf(url)
     },
     cut,
   }
