@@ -162,8 +162,7 @@ export class Worker implements Service {
     void this.#attempts.checkCompletions()
     try {
       const hasRunning = this.#slots.running.size > 0
-      const longest = Math.min(leaseMs, this.#contact.untilLostMs)
-      await answeredWithin(clock, longest, 'heartbeat', this.#attempts.leases.heartbeat())
+      await answeredWithin(clock, leaseMs, 'heartbeat', this.#attempts.leases.heartbeat())
       if (hasRunning) this.#contact.succeeded('heartbeat')
     } catch (error) {
       this.#contact.failed('heartbeat', error)

@@ -109,7 +109,7 @@ test('a store that has fallen silent is given up when three leases are over, not
     exchange: (request) => (isSilent ? never() : inner.exchange(request)),
   }))
   const { mill, held } = await holding(store, clock)
-  const worker = mill.work([held], { lease: '30s' })
+  const worker = mill.work([held], { lease: '30s', heartbeat: '13s' })
   await vi.waitFor(() => expect(worker.running).toBe(1), WAIT)
   let endedAt = 0
   worker.done.catch(() => {
