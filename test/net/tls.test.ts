@@ -6,12 +6,15 @@ import { beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { createStore } from '../../src/runtime/store-url.ts'
 import { hasOpenssl, makeCertificates } from '../support/certificates.ts'
 import { lacks } from '../support/needs.ts'
-import { describeOn, describeOnPrivate, freshStoreUrl, SERVER_KINDS } from '../support/servers.ts'
+import { describeOn, describeOnPrivate, freshStoreUrl, migratedStore, SERVER_KINDS } from '../support/servers.ts'
 
 const NAME = 'db.test'
 const PASSWORD = 'se@cret'
-/** The parameter that says how far a certificate is believed, and what it says for encrypted without being believed. */
-const BELIEF = { postgres: { name: 'sslmode', blind: 'require' }, mysql: { name: 'tls', blind: 'require' } } as const
+/** The parameter that says how far a certificate is believed; what it says for encrypted without that, and for in the clear. */
+const BELIEF = {
+  postgres: { name: 'sslmode', blind: 'require', off: 'disable' },
+  mysql: { name: 'tls', blind: 'require', off: 'off' },
+} as const
 /** Makes a user with a password, who may connect from this machine's address only encrypted. */
 const USER = {
   postgres: [`CREATE ROLE app LOGIN SUPERUSER PASSWORD '${PASSWORD}'`, 'SELECT pg_reload_conf()'],
@@ -49,14 +52,17 @@ describe.skipIf(lacks('openssl', hasOpenssl()))('a server with a certificate', a
     await describeOnPrivate(
       kind,
       (server, machine) => {
-        const { name: belief, blind } = BELIEF[kind]
-        /** Opens a store at this host with these parameters; the error that it met, or null. */
-        const failureAt = async (host: string, parameters: Readonly<Record<string, string>>) => {
+        const { name: belief, blind, off } = BELIEF[kind]
+        const urlAt = async (host: string, parameters: Readonly<Record<string, string>>) => {
           const url = new URL(await freshStoreUrl(server, parameters))
           url.hostname = host
           url.username = 'app'
           url.password = encodeURIComponent(PASSWORD)
-          const store = await createStore(url.href)
+          return url
+        }
+        /** Opens a store at this host with these parameters; the error that it met, or null. */
+        const failureAt = async (host: string, parameters: Readonly<Record<string, string>>) => {
+          const store = await createStore((await urlAt(host, parameters)).href)
           try {
             await store.open()
             await store.migrate()
@@ -95,9 +101,29 @@ describe.skipIf(lacks('openssl', hasOpenssl()))('a server with a certificate', a
           expect(await failureAt('other.test', { [belief]: blind })).toBeNull()
         })
 
-        it('that wants no plain connection refuses one', async () => {
-          const off = kind === 'postgres' ? 'disable' : 'off'
+        it('elsewhere that is not believed is what diagnose warns of, and one that is believed is not', async () => {
+          const warnings = async (url: URL) => {
+            const found = await (await migratedStore(url.href)).diagnose()
+            return found.filter(({ code }) => code === 'TLS_UNVERIFIED').map(({ message }) => message)
+          }
+          const plainly = async (host: string) => {
+            const url = await urlAt(host, { [belief]: off })
+            // The administrator may connect in the clear.
+            ;[url.username, url.password] = [new URL(server.url).username, '']
+            return url
+          }
 
+          expect(await warnings(await urlAt(NAME, { ca: files.ca }))).toEqual([])
+          expect(await warnings(await urlAt('other.test', { [belief]: blind }))).toEqual([
+            expect.stringContaining(`${belief}=${blind} whoever answers in its place is believed`),
+          ])
+          expect(await warnings(await plainly(NAME))).toEqual([
+            expect.stringContaining(`${belief}=${off} whoever is on the way`),
+          ])
+          expect(await warnings(await plainly('127.0.0.1'))).toEqual([])
+        })
+
+        it('that wants no plain connection refuses one', async () => {
           expect(await failureAt(NAME, { [belief]: off })).toMatchObject({ kind: 'schema' })
         })
 

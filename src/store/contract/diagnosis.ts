@@ -4,12 +4,16 @@
 export type DiagnosisCode =
   | 'OLD_TRANSACTION'
   | 'DEAD_ROWS'
+  | 'AUTOVACUUM_OFF'
   | 'HISTORY_LONG'
   | 'INDEX_MISSING'
   | 'INDEX_INVALID'
   | 'NOT_DURABLE'
   | 'NOT_STRICT'
+  | 'NOT_READ_COMMITTED'
   | 'CONNECTIONS_NEAR'
+  | 'CONNECTIONS_FEW'
+  | 'TLS_UNVERIFIED'
   | 'CLOCK_OFFSET'
   | 'CANNOT_SEE'
   | 'HINTS_UNHEARD'
@@ -29,11 +33,11 @@ export interface Diagnosis {
 export interface DiagnosisLimits {
   /** How long a transaction may be open. Default 5 minutes. */
   readonly transactionMs: number
-  /** Dead rows in the hot table, on servers that have them. Default 200,000. */
+  /** Dead rows in one table, on servers that have them. Default 200,000. */
   readonly deadRows: number
   /** Changes that the server keeps for old transactions, on servers that count them. Default 500,000. */
   readonly history: number
-  /** Share of the connections that a server takes. Default 0.8. */
+  /** Share of the connections that a server takes: those in use, and those that live workers may open. Default 0.8. */
   readonly connections: number
   /** How far the store's clock may be from this machine's. Default 1 second. */
   readonly clockMs: number

@@ -2,11 +2,13 @@
 import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
 import {
   clockOffset,
+  connectionsFew,
   connectionsNear,
   limitsOf,
   missingIndex,
   notDurable,
   oldTransaction,
+  tlsUnverified,
   warning,
 } from '../sql/diagnose.ts'
 import type { Migration } from '../sql/migrations.ts'
@@ -14,6 +16,7 @@ import { int, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isForbidden } from './errors.ts'
+import { isLocal, type MysqlSettings } from './options.ts'
 
 const TRANSACTIONS =
   'SELECT t.trx_mysql_thread_id, p.user, p.host, timestampdiff(SECOND, t.trx_started, now()) ' +
@@ -23,7 +26,12 @@ const HISTORY = "SELECT count FROM information_schema.innodb_metrics WHERE name 
 const INDEXES =
   'SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema = database()'
 const SETTINGS =
-  'SELECT @@GLOBAL.sql_mode, @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.max_connections, @@GLOBAL.innodb_doublewrite'
+  'SELECT @@GLOBAL.sql_mode, @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.max_connections, @@GLOBAL.innodb_doublewrite, ' +
+  '@@GLOBAL.log_bin, @@GLOBAL.sync_binlog'
+/** Values under which torn pages are not mended: `innodb_doublewrite` is a number on some versions, a word on others. */
+const NO_DOUBLEWRITE: readonly string[] = ['0', 'OFF', 'DETECT_ONLY']
+/** Beside its pool a program has one connection on which the server waits for hints. */
+const WAITING = 1
 const CONNECTED = "SHOW GLOBAL STATUS LIKE 'Threads_connected'"
 
 /** See `Store.diagnose`. */
@@ -33,12 +41,23 @@ export async function diagnose(
   given: Partial<DiagnosisLimits>,
 ): Promise<readonly Diagnosis[]> {
   const limits = limitsOf(given)
-  const found = await db.pool.use(async (connection) => [
-    ...(await transactions(connection, limits)),
-    ...(await indexes(connection, steps)),
-    ...(await settings(connection, limits)),
-  ])
-  return [...found, ...(await clockOffset(() => db.time(), limits))]
+  const found = await db.pool.use(async (connection) => {
+    const now = await db.nowOn(connection)
+    return [
+      ...(await transactions(connection, limits)),
+      ...(await indexes(connection, steps)),
+      ...(await settings(db, connection, now, limits)),
+    ]
+  })
+  return [...found, ...unverified(db.settings), ...(await clockOffset(() => db.time(), limits))]
+}
+
+/** A server elsewhere that the URL does not let prove who it is. */
+function unverified({ target }: MysqlSettings): readonly Diagnosis[] {
+  const isHere = target.socket !== undefined || isLocal(target.host)
+  if (isHere || target.tls === 'verify') return []
+  const fix = 'Leave tls out of the URL, or say tls=verify; for an authority of your own add ca=FILE.'
+  return [tlsUnverified(target.host, `tls=${target.tls}`, target.tls === 'require', fix)]
 }
 
 async function transactions(connection: Connection, limits: DiagnosisLimits): Promise<readonly Diagnosis[]> {
@@ -84,7 +103,12 @@ async function indexes(connection: Connection, steps: readonly Migration[]): Pro
   )
 }
 
-async function settings(connection: Connection, limits: DiagnosisLimits): Promise<readonly Diagnosis[]> {
+async function settings(
+  db: MysqlDatabase,
+  connection: Connection,
+  now: number,
+  limits: DiagnosisLimits,
+): Promise<readonly Diagnosis[]> {
   const [row = []] = (await connection.execute(SETTINGS, [])).rows
   const found: Diagnosis[] = []
   if (!/STRICT_(TRANS|ALL)_TABLES/.test(text(row[0]))) {
@@ -97,7 +121,18 @@ async function settings(connection: Connection, limits: DiagnosisLimits): Promis
     const setting = `innodb_flush_log_at_trx_commit is ${int(row[1])}`
     found.push(notDurable(setting, 'warning', loss, 'SET GLOBAL innodb_flush_log_at_trx_commit = 1;'))
   }
+  if (int(row[4]) === 1 && int(row[5]) !== 1) {
+    const loss = 'a crash of the machine may lose the last commits, or leave the binary log without them'
+    found.push(notDurable(`sync_binlog is ${int(row[5])}`, 'warning', loss, 'SET GLOBAL sync_binlog = 1;'))
+  }
+  if (NO_DOUBLEWRITE.includes(String(row[3]).toUpperCase())) {
+    const loss = 'a crash of the machine may leave pages half written, unless its disks write whole pages'
+    const fix = "Set innodb_doublewrite = ON in the server's configuration, and start it again."
+    found.push(notDurable(`innodb_doublewrite is ${String(row[3])}`, 'problem', loss, fix))
+  }
   // The server tells its status as text.
   const used = Number((await connection.execute(CONNECTED, [])).rows[0]?.[1])
-  return [...found, ...connectionsNear(used, int(row[2]), limits)]
+  const most = int(row[2])
+  const few = await connectionsFew(db.sessionOn(connection), now, db.settings.pool + WAITING, most, limits)
+  return [...found, ...connectionsNear(used, most, limits), ...few]
 }

@@ -93,7 +93,8 @@ function certificates(url: URL, path: string | null): string | undefined {
   }
 }
 
-function isLocal(host: string): boolean {
+/** Whether a host is this machine. */
+export function isLocal(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host)
 }
 

@@ -2,18 +2,22 @@
 import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
 import {
   clockOffset,
+  connectionsFew,
   connectionsNear,
   indexesOf,
   limitsOf,
   missingIndex,
   notDurable,
   oldTransaction,
+  tablesOf,
+  tlsUnverified,
   warning,
 } from '../sql/diagnose.ts'
 import type { Migration } from '../sql/migrations.ts'
 import { int, text } from '../sql/rows.ts'
 import type { Session } from '../sql/session.ts'
 import type { PostgresDatabase } from './database.ts'
+import { isLocal, type PostgresSettings } from './options.ts'
 
 // A session of another user shows its times only to who may read all statistics.
 const TRANSACTIONS =
@@ -21,13 +25,29 @@ const TRANSACTIONS =
   'extract(epoch FROM clock_timestamp() - xact_start)::float8 FROM pg_stat_activity WHERE datname = current_database() ' +
   "AND pid <> pg_backend_pid() AND (backend_xmin IS NOT NULL OR state LIKE 'idle in transaction%') " +
   "AND xact_start < clock_timestamp() - $1::float8 * interval '1 millisecond' ORDER BY xact_start LIMIT 5"
-const DEAD = "SELECT n_dead_tup, n_live_tup FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = 'job'"
+const DEAD =
+  'SELECT relname, n_dead_tup, n_live_tup FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = ANY ($2::text[]) ' +
+  'AND n_dead_tup > $3::float8 ORDER BY n_dead_tup DESC'
+const NOT_VACUUMED =
+  'SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, pg_options_to_table(c.reloptions) o ' +
+  "WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND o.option_name = 'autovacuum_enabled' " +
+  'AND NOT o.option_value::boolean ORDER BY 1'
 const INDEXES =
   'SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid ' +
   'JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1'
 const SETTINGS =
   "SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('full_page_writes'), " +
-  "current_setting('max_connections')::bigint, (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
+  "current_setting('max_connections')::bigint, (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), " +
+  "current_setting('autovacuum'), current_setting('track_counts'), current_setting('default_transaction_isolation'), " +
+  // Kept for superusers, and from version 16 on for whoever is given them.
+  "current_setting('superuser_reserved_connections')::bigint + coalesce(current_setting('reserved_connections', true), '0')::bigint"
+
+/** Tables on the way of every claim. The others are vacuumed when a share of their rows is dead, so a large one has many. */
+const ON_THE_WAY: ReadonlySet<string> = new Set(['job', 'lease', 'front'])
+/** Autovacuum comes when a fifth of a table is dead, unless it is told otherwise. */
+const TOO_DEAD = 0.3
+/** Beside its pool a program has one connection that listens. */
+const LISTENING = 1
 
 /** See `Store.diagnose`. */
 export async function diagnose(
@@ -36,13 +56,21 @@ export async function diagnose(
   given: Partial<DiagnosisLimits>,
 ): Promise<readonly Diagnosis[]> {
   const limits = limitsOf(given)
+  const now = await db.time()
   const found = await db.read(async (session) => [
     ...(await transactions(session, limits)),
-    ...(await deadRows(db, session, limits)),
+    ...(await deadRows(db, session, steps, limits)),
     ...(await indexes(db, session, steps)),
-    ...(await settings(session, limits)),
+    ...(await settings(db, session, steps, now, limits)),
   ])
-  return [...found, ...(await clockOffset(() => db.time(), limits))]
+  return [...found, ...unverified(db.settings), ...(await clockOffset(() => db.time(), limits))]
+}
+
+/** A server elsewhere that the URL does not let prove who it is. */
+function unverified({ target }: PostgresSettings): readonly Diagnosis[] {
+  if (isLocal(target.host) || target.sslmode.startsWith('verify-')) return []
+  const fix = 'Leave sslmode out of the URL, or say sslmode=verify-full; for an authority of your own add ca=FILE.'
+  return [tlsUnverified(target.host, `sslmode=${target.sslmode}`, target.sslmode === 'require', fix)]
 }
 
 async function transactions(session: Session, { transactionMs }: DiagnosisLimits): Promise<readonly Diagnosis[]> {
@@ -60,14 +88,21 @@ async function transactions(session: Session, { transactionMs }: DiagnosisLimits
 async function deadRows(
   db: PostgresDatabase,
   session: Session,
-  limits: DiagnosisLimits,
+  steps: readonly Migration[],
+  { deadRows }: DiagnosisLimits,
 ): Promise<readonly Diagnosis[]> {
-  const [row] = (await session.query(DEAD, [db.settings.schema])).rows
-  const [dead, live] = [int(row?.[0]), int(row?.[1])]
-  if (dead <= limits.deadRows) return []
-  const message = `the hot table holds ${dead} dead rows beside ${live} live ones: claims step over them`
-  const fix = `${db.dialect.compile('VACUUM millrace_job')}; and look for old transactions, or autovacuum that is off.`
-  return [warning('DEAD_ROWS', message, fix)]
+  const { rows } = await session.query(DEAD, [db.settings.schema, tablesOf(steps), deadRows])
+  return rows.flatMap((row) => {
+    const [table, dead, live] = [text(row[0]), int(row[1]), int(row[2])]
+    const isOnTheWay = ON_THE_WAY.has(table)
+    if (!isOnTheWay && dead < live * TOO_DEAD) return []
+    const message =
+      `the table ${table} holds ${dead} dead rows beside ${live} live ones: ` +
+      (isOnTheWay ? 'claims step over them' : 'what reads it steps over them, and it only grows')
+    // allow sql: a name from the constants of the schema, shown and not run
+    const fix = `${db.dialect.compile(`VACUUM millrace_${table}`)}; and look for old transactions, or autovacuum that is off.`
+    return [warning('DEAD_ROWS', message, fix)]
+  })
 }
 
 async function indexes(
@@ -88,7 +123,13 @@ async function indexes(
   })
 }
 
-async function settings(session: Session, limits: DiagnosisLimits): Promise<readonly Diagnosis[]> {
+async function settings(
+  db: PostgresDatabase,
+  session: Session,
+  steps: readonly Migration[],
+  now: number,
+  limits: DiagnosisLimits,
+): Promise<readonly Diagnosis[]> {
   const [row = []] = (await session.query(SETTINGS)).rows
   const found: Diagnosis[] = []
   if (row[0] === 'off') {
@@ -103,5 +144,38 @@ async function settings(session: Session, limits: DiagnosisLimits): Promise<read
     const loss = 'a crash of the machine may leave pages half written'
     found.push(notDurable('full_page_writes is off', 'problem', loss, 'ALTER SYSTEM SET full_page_writes = on;'))
   }
-  return [...found, ...connectionsNear(int(row[4]), int(row[3]), limits)]
+  found.push(...(await autovacuum(db, session, steps, row[5] === 'off', row[6] === 'off')))
+  if (row[7] !== 'read committed') {
+    const message = `the sessions here begin at ${text(row[7])}, where statements that meet fail instead of waiting for each other`
+    const fix = "ALTER ROLE CURRENT_USER SET default_transaction_isolation = 'read committed';"
+    found.push(warning('NOT_READ_COMMITTED', message, fix))
+  }
+  found.push(...connectionsNear(int(row[4]), int(row[3]), limits))
+  // Behind a pooler the connections of programs are the pooler's.
+  if (db.settings.pooler === 'transaction') return found
+  const most = int(row[3]) - int(row[8])
+  return [...found, ...(await connectionsFew(session, now, db.settings.pool + LISTENING, most, limits))]
+}
+
+/** Without autovacuum dead rows stay, and claims step over more of them every minute. */
+async function autovacuum(
+  db: PostgresDatabase,
+  session: Session,
+  steps: readonly Migration[],
+  isOff: boolean,
+  isBlind: boolean,
+): Promise<readonly Diagnosis[]> {
+  const what = 'dead rows stay, and claims become slower all the time'
+  const ofServer = [...(isOff ? ['autovacuum'] : []), ...(isBlind ? ['track_counts'] : [])].map((setting) => {
+    const message = `${setting} is off on the server, so nothing is vacuumed by itself: ${what}`
+    // allow sql: one of two constants, shown and not run
+    return warning('AUTOVACUUM_OFF', message, `ALTER SYSTEM SET ${setting} = on; SELECT pg_reload_conf();`)
+  })
+  const { rows } = await session.query(NOT_VACUUMED, [db.settings.schema, tablesOf(steps)])
+  const ofTables = rows.map((row) => {
+    // allow sql: a name from the constants of the schema, shown and not run
+    const fix = `${db.dialect.compile(`ALTER TABLE millrace_${text(row[0])} RESET (autovacuum_enabled)`)};`
+    return warning('AUTOVACUUM_OFF', `autovacuum is off for the table ${text(row[0])}: ${what}`, fix)
+  })
+  return [...ofServer, ...ofTables]
 }

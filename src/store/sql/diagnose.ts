@@ -1,6 +1,11 @@
 /** What the diagnoses of all SQL stores share: limits, the clock, the words for what was found. */
 import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
 import type { Migration } from './migrations.ts'
+import type { Session } from './session.ts'
+import { nodes } from './shared.ts'
+
+/** A worker that has not reported itself for this long does not count. */
+const ALIVE_WITHIN_MS = 30_000
 
 const DEFAULTS: DiagnosisLimits = {
   transactionMs: 300_000,
@@ -48,6 +53,13 @@ export function indexesOf(steps: readonly Migration[]): readonly MadeIndex[] {
     })
 }
 
+/** The tables that these steps make, by their names without the prefix. */
+export function tablesOf(steps: readonly Migration[]): readonly string[] {
+  return steps
+    .flatMap(({ statements }) => statements)
+    .flatMap((statement) => /^CREATE TABLE (?:IF NOT EXISTS )?millrace_(\w+)/.exec(statement)?.[1] ?? [])
+}
+
 /** An index that should be there. */
 export function missingIndex(name: string, statement: string): Diagnosis {
   return {
@@ -68,6 +80,36 @@ export function connectionsNear(used: number, most: number, limits: DiagnosisLim
   if (used <= most * limits.connections) return []
   const fix = 'Give each program a smaller ?pool=…, raise max_connections, or put a pooler in between.'
   return [warning('CONNECTIONS_NEAR', `${used} of ${most} connections are in use: the next ones will be refused`, fix)]
+}
+
+/**
+ * Whether the programs whose workers are alive may together ask for more connections than there are. How many each takes is
+ * known of this store's URL alone, so it is taken for all of them. `own`: at most, of one program; `most`: what the server has
+ * for programs.
+ */
+export async function connectionsFew(
+  session: Session,
+  now: number,
+  own: number,
+  most: number,
+  limits: DiagnosisLimits,
+): Promise<readonly Diagnosis[]> {
+  // The workers of one process share its connections.
+  const alive = await nodes(session, now - ALIVE_WITHIN_MS)
+  const programs = new Set(alive.map(({ host, pid }) => `${pid} ${host}`)).size
+  const need = programs * own
+  if (need <= most * limits.connections) return []
+  const message = `${programs} programs with live workers may take ${own} connections each, ${need} of ${most}: with what else connects they can run out`
+  const fix = 'Give each program a smaller ?pool=…, raise max_connections, or put a pooler in between.'
+  return [warning('CONNECTIONS_FEW', message, fix)]
+}
+
+/** A server elsewhere that need not prove who it is. `setting`: what the URL says; `fix`: what it should say. */
+export function tlsUnverified(host: string, setting: string, isEncrypted: boolean, fix: string): Diagnosis {
+  const risk = isEncrypted
+    ? 'whoever answers in its place is believed, and gets the password and every job'
+    : 'whoever is on the way reads every job, and may change what is read and written'
+  return warning('TLS_UNVERIFIED', `${host} is not this machine, and with ${setting} ${risk}`, fix)
 }
 
 /** A setting that loses what was acknowledged. */
