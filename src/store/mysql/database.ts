@@ -6,6 +6,7 @@ import { type Database, type QuerySession, Restart, type SqlValue, type Transact
 import { Connection, type Runner } from './connection.ts'
 import { filled, MysqlDialect, scalar } from './dialect.ts'
 import { isConflict, isLost, translateError } from './errors.ts'
+import { LateStatements } from './late.ts'
 import { describeTarget, type MysqlSettings } from './options.ts'
 import { keepingReady } from './ready.ts'
 import { STEPWISE } from './stepwise.ts'
@@ -204,6 +205,7 @@ export class MysqlDatabase implements Database {
 
 function poolOf(settings: MysqlSettings): Pool<Connection> {
   const where = describeTarget(settings)
+  const late = new LateStatements(settings)
   return new Pool({
     where,
     size: settings.pool,
@@ -211,6 +213,7 @@ function poolOf(settings: MysqlSettings): Pool<Connection> {
     connect: (timeoutMs) => Connection.open(settings, timeoutMs),
     isLost,
     translate: (error) => translateError(error, where),
+    onLate: ({ threadId }) => late.end(threadId),
   })
 }
 

@@ -9,6 +9,7 @@
  */
 import { int, textOrNull } from '../sql/rows.ts'
 import { Connection } from './connection.ts'
+import { endThreads } from './late.ts'
 import type { MysqlSettings } from './options.ts'
 
 /** How many hints there were, and which job is first in line. */
@@ -23,8 +24,6 @@ const SOONEST_END_MS = 400
 const LATE_MS = 5_000
 /** So long nobody waits after it went wrong, in milliseconds. */
 const AGAIN_MS = 5_000
-/** How long it may take to end a statement that nobody waits for any more; it ends by itself as soon. */
-const GOODBYE_MS = 1_000
 /** So many news in a row that came with a first look say that there is only one. */
 const MAX_DEAF = 3
 
@@ -36,8 +35,8 @@ const WAIT =
   "FROM JSON_TABLE('[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]', '$[*]' COLUMNS (i FOR ORDINALITY)) v " +
   `WHERE SLEEP(IF(v.i > 1, 0.04, 0)) = 0 AND (${COUNT} <> ? OR COALESCE(${HEAD}, ?) <> ?) LIMIT 1`
 
-const IS_OURS =
-  "SELECT 1 FROM information_schema.processlist WHERE id = ? AND db = database() AND info LIKE '%SLEEP(%millrace_signal%'"
+/** How it is known among what the server does. */
+const OURS = '%SLEEP(%millrace\\_signal%'
 
 /** The statement whose plan the tests assert. */
 export const WAITING_STATEMENTS = { WAIT } as const
@@ -88,21 +87,7 @@ export class Waiting {
     const waiting = this.#isWaiting && this.#connection?.isBroken === false ? this.#connection.threadId : undefined
     this.#connection?.destroy()
     // When it cannot be ended, it ends by itself.
-    if (waiting !== undefined) await this.#kill(waiting).catch(() => undefined)
-  }
-
-  async #kill(threadId: number): Promise<void> {
-    const other = await Connection.open(this.#settings, GOODBYE_MS)
-    const late = setTimeout(() => other.destroy(), GOODBYE_MS)
-    try {
-      // Behind a balancer the number may be another server's, or somebody else's.
-      const { rows } = await other.execute(IS_OURS, [threadId])
-      // allow sql: a number
-      if (rows.length > 0) await other.run(`KILL ${Number(threadId)}`)
-    } finally {
-      clearTimeout(late)
-      other.destroy()
-    }
+    if (waiting !== undefined) await endThreads(this.#settings, [waiting], OURS).catch(() => undefined)
   }
 
   async #connect(): Promise<Connection> {

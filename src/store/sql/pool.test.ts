@@ -60,6 +60,27 @@ describe('a pool', () => {
     await pool.close()
   })
 
+  it('tells of a connection whose call was late, and closes when that has been dealt with', async () => {
+    const dealtWith = Promise.withResolvers<void>()
+    const late: FakeConnection[] = []
+    const onLate = (connection: FakeConnection) => {
+      late.push(connection)
+      return dealtWith.promise
+    }
+    const pool = poolOf({ size: 1, deadlineMs: 20, onLate })
+    await expect(pool.use((connection) => untilDestroyed(connection))).rejects.toThrow('did not answer')
+    let isClosed = false
+
+    const closed = pool.close().then(() => {
+      isClosed = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+
+    expect([late.length, late[0]?.isBroken, isClosed]).toEqual([1, true, false])
+    dealtWith.resolve()
+    await closed
+  })
+
   it('does not give out a connection that its server forgot', async () => {
     const made: FakeConnection[] = []
     const pool = poolOf({ size: 1, made })
@@ -114,10 +135,12 @@ function poolOf({
   size,
   deadlineMs = 30_000,
   made = [],
+  onLate = async () => undefined,
 }: {
   readonly size: number
   readonly deadlineMs?: number
   readonly made?: FakeConnection[]
+  readonly onLate?: (connection: FakeConnection) => Promise<void>
 }): Pool<FakeConnection> {
   const pool = new Pool({
     where: 'a fake',
@@ -130,6 +153,7 @@ function poolOf({
     },
     isLost: () => false,
     translate: (error) => error,
+    onLate,
   })
   pool.open()
   return pool

@@ -31,6 +31,8 @@ export interface PoolOptions<C extends Pooled> {
   /** Whether the error leaves its connection of no use. */
   readonly isLost: (error: unknown) => boolean
   readonly translate: (error: unknown) => unknown
+  /** Called with a connection that was destroyed since its call was late. Never rejects; `close` waits for it. */
+  readonly onLate?: (connection: C) => Promise<void>
 }
 
 interface Waiting<C> {
@@ -55,6 +57,8 @@ export class Pool<C extends Pooled> {
   readonly #idle: C[] = []
   readonly #urgent: Waiting<C>[] = []
   readonly #others: Waiting<C>[] = []
+  /** What `onLate` began and has not ended. */
+  readonly #afterwards = new Set<Promise<void>>()
   /** Connections that are open, opening or in use. */
   #count = 0
   /** Connections in use by calls that are not urgent. */
@@ -85,7 +89,7 @@ export class Pool<C extends Pooled> {
     }
     const idle = this.#idle.splice(0)
     this.#count -= idle.length
-    await Promise.all(idle.map((connection) => connection.close()))
+    await Promise.all([...idle.map((connection) => connection.close()), ...this.#afterwards])
   }
 
   /** Runs `fn` on a connection, all within the deadline. What it throws is translated. */
@@ -123,6 +127,7 @@ export class Pool<C extends Pooled> {
     const timer = setTimeout(() => {
       isLate = true
       connection.destroy()
+      this.#after(connection)
     }, leftUntil(deadline))
     try {
       return await fn(connection)
@@ -144,6 +149,13 @@ export class Pool<C extends Pooled> {
   #isOfReplica(error: unknown): boolean {
     const known = this.#options.translate(error)
     return known instanceof StoreError && known.kind === 'transient' && known.code === 'STORE_READ_ONLY'
+  }
+
+  #after(connection: C): void {
+    const after = this.#options.onLate?.(connection)
+    if (after === undefined) return
+    this.#afterwards.add(after)
+    void after.finally(() => this.#afterwards.delete(after))
   }
 
   async #take(deadline: number, isUrgent: boolean): Promise<C> {

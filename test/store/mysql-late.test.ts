@@ -1,0 +1,109 @@
+/** What a server does for a call that is past its deadline ends there too (src/store/mysql/late.ts). */
+import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
+import { expect, onTestFinished, test } from 'vitest'
+import { MysqlDatabase } from '../../src/store/mysql/database.ts'
+import { LateStatements } from '../../src/store/mysql/late.ts'
+import { mysqlSettings } from '../../src/store/mysql/options.ts'
+import { describeOn, freshStoreUrl, migratedStore, type TestServer } from '../support/servers.ts'
+import { startProxyTo } from '../support/tcp-proxy.ts'
+
+const DEADLINE_MS = 1_000
+/** A write that takes a minute, and holds its row for so long. */
+const SLOW = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1 AND SLEEP(60) = 0'
+const WAIT = { timeout: 10_000, interval: 25 }
+
+await describeOn('mysql', (server) => {
+  test('a write ends at the deadline of its call, though the server sets it no limit', async () => {
+    const { client, database } = await ground(server)
+    const call = slowly(database)
+    const refused = expect(call).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
+    await expect.poll(() => running(client), WAIT).toBe(1)
+    await refused
+
+    await expect.poll(() => running(client), WAIT).toBe(0)
+    // Nothing of it was written, and its locks are gone.
+    await client.query('SET innodb_lock_wait_timeout = 5')
+    await client.query('UPDATE millrace_signal SET count = 7 WHERE id = 1')
+  })
+
+  test('closing waits until all that are late were ended', async () => {
+    const { client, database } = await ground(server)
+    const calls = [slowly(database), slowly(database), slowly(database)]
+
+    await Promise.allSettled(calls)
+    await database.pool.close()
+
+    await expect.poll(() => running(client), WAIT).toBe(0)
+  })
+
+  test('who is late since nothing answers any more closes within seconds all the same', async () => {
+    const { url } = await ground(server)
+    const { proxy, url: through } = await startProxyTo(url)
+    const database = opened(through)
+    await database.time()
+    proxy.setSilent(true)
+    await expect(database.time()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
+
+    const begun = performance.now()
+    await database.pool.close()
+
+    expect(performance.now() - begun).toBeLessThan(3_000)
+  })
+
+  test('a statement that is not ours goes on, whoever has its number', async () => {
+    const { client, url } = await ground(server)
+    const other = await connected(url)
+    const going = other.query('SELECT SLEEP(60) AS slept').catch(() => undefined)
+    await expect.poll(() => running(client), WAIT).toBe(1)
+
+    await new LateStatements(mysqlSettings(url)).end(other.threadId)
+
+    expect(await running(client)).toBe(1)
+    await client.query('KILL QUERY ?', [other.threadId])
+    await going
+  })
+})
+
+/** A store of its own: its URL, a client beside it, and its database with a short deadline. */
+async function ground(server: TestServer) {
+  const url = await freshStoreUrl(server, { deadline: `${DEADLINE_MS}ms` })
+  await migratedStore(url)
+  return { url, client: await connected(url), database: opened(url) }
+}
+
+function opened(url: string): MysqlDatabase {
+  const database = new MysqlDatabase(mysqlSettings(url), undefined, () => undefined)
+  database.pool.open()
+  onTestFinished(() => database.pool.close())
+  return database
+}
+
+/** A call whose statement takes a minute. MariaDB would end it at the deadline by itself; MySQL does not, nor has it the setting. */
+function slowly(database: MysqlDatabase): Promise<unknown> {
+  return database.pool.use(async (connection) => {
+    await connection.run('SET SESSION max_statement_time = 0').catch(() => undefined)
+    return connection.execute(SLOW, [])
+  })
+}
+
+/** How many statements that sleep run in this client's database. */
+async function running(client: Connection): Promise<number> {
+  const text =
+    "SELECT count(*) AS n FROM information_schema.processlist WHERE db = database() AND info LIKE '%SLEEP(60)%' " +
+    'AND id <> connection_id()'
+  const [rows] = await client.query<RowDataPacket[]>(text)
+  return Number(rows[0]?.n)
+}
+
+async function connected(url: string): Promise<Connection> {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  const client = await mysql.createConnection({
+    host: hostname,
+    port: Number(port || 3306),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database: pathname.slice(1),
+  })
+  onTestFinished(() => client.end())
+  return client
+}
