@@ -1,6 +1,6 @@
 /** What is PostgreSQL's alone: migrating at once, a pooler's rules, `pg` clients with a transaction of their own. */
 import pg from 'pg'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob, Store } from '../../src/store/contract/index.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
@@ -23,6 +23,26 @@ await describeOn('postgres', (server) => {
     const store = await opened(freshUrl(server))
 
     await expect(store.jobs.insert([job()])).rejects.toMatchObject({ kind: 'schema', code: 'STORE_OLDER' })
+  })
+
+  it('refuses a server older than 13 when it opens, by its name', async () => {
+    const url = freshUrl(server)
+    const schema = new URL(url).searchParams.get('schema') ?? ''
+    // A function that stands before the server's own tells another version.
+    const told = "SELECT CASE $1 WHEN 'server_version_num' THEN '120022' ELSE '12.22' END"
+    await server.run(
+      `CREATE SCHEMA "${schema}"`,
+      `CREATE FUNCTION "${schema}".current_setting(text) RETURNS text LANGUAGE sql AS $$ ${told} $$`,
+    )
+    vi.stubEnv('PGOPTIONS', `-c search_path=${schema},pg_catalog`)
+    onTestFinished(() => {
+      vi.unstubAllEnvs()
+    })
+
+    const store = createPostgresStore({ url })
+
+    const message = 'the server is PostgreSQL 12.22; 13 or newer is needed'
+    await expect(store.open()).rejects.toMatchObject({ code: 'CONFIG_INVALID', message })
   })
 
   it('works without session state behind a pooler in transaction mode', async () => {

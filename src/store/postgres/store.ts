@@ -29,6 +29,7 @@ import { noteCopied, reclaimEnded } from './leases.ts'
 import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
 import { postgresSettings } from './options.ts'
 import { withinTransaction } from './transaction.ts'
+import { refuseOldServer } from './version.ts'
 import { Wake } from './wake.ts'
 
 /** Which database, and how it is spoken to. */
@@ -121,6 +122,7 @@ class PostgresStore implements Store {
     this.#db.pool.open()
     this.#wake.open((channel, payload) => this.#db.notify(channel, payload))
     try {
+      await this.#db.read(refuseOldServer)
       refuseNewer(this.description, await this.schemaVersion())
     } catch (error) {
       await this.close()
