@@ -68,6 +68,12 @@ export function waitMs(options: ResultOptions): number | undefined {
 /** The result of a finished row, or the error that says how it ended. */
 export async function resultOf(codec: Codec, row: JobRow, definition?: JobDefinition): Promise<unknown> {
   if (row.state === 'completed') {
+    if (row.isWithheld === true) {
+      throw new MillraceError('STORE_READ_ONLY', `the result of the job ${row.name} ${row.id} is kept from this user`, {
+        fields: { id: row.id, name: row.name },
+        hint: 'Connect as a user that may read results: the worker.',
+      })
+    }
     if (row.result === null) return undefined
     const value = await codec.decode(sealOf(row, 'result'), row.result)
     return definition?.output === undefined ? value : validate(definition.output, value, 'RESULT_INVALID', row.name)

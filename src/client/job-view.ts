@@ -55,6 +55,8 @@ export interface JobInfo {
   readonly history: readonly AttemptInfo[]
   /** Some sealed part could not be opened: its key is not here, or it was tampered with. */
   readonly isUnreadable: boolean
+  /** Input and result, and an error above 2 KiB, are kept from this user of the database: they are left out here. */
+  readonly isWithheld: boolean
 }
 
 /** Opens a row. A part that cannot be opened is left out and said so; it never throws. */
@@ -73,8 +75,9 @@ export async function viewJob(codec: Codec, row: JobRow): Promise<JobInfo> {
       return undefined
     }
   }
-  const input = await open('payload', row.payload)
-  const result = row.state === 'completed' ? await open('result', row.result) : undefined
+  const isWithheld = row.isWithheld === true
+  const input = isWithheld ? undefined : await open('payload', row.payload)
+  const result = row.state === 'completed' && !isWithheld ? await open('result', row.result) : undefined
   const error = asError(await open('error', row.error))
   const note = await open('progress', row.progressNote)
   const history: AttemptInfo[] = []
@@ -118,6 +121,7 @@ export async function viewJob(codec: Codec, row: JobRow): Promise<JobInfo> {
     error,
     history,
     isUnreadable,
+    isWithheld,
   }
 }
 

@@ -187,7 +187,7 @@ async function expectPlans(run: RunQuery, words: QueryWords, explain: Explain): 
     }
     for (const order of ['newest', 'oldest'] as const) {
       const asked = { filter, order, limit: 50 } as const
-      const first = await inWindows(search(looking, words, 'rows', { ...asked, cursor: undefined }))
+      const first = await inWindows(search(looking, words, 'all', { ...asked, cursor: undefined }))
       if (first.next === undefined) continue
       await inWindows(search(looking, words, 'ids', { ...asked, cursor: first.next }))
     }

@@ -1,15 +1,21 @@
 /** The three roles as docs/postgresql.md and docs/mysql.md make them. That a worker may all it needs, the suite of each driver shows. */
 import { expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
+import { defineJob } from '../../src/index.ts'
 import { createStore } from '../../src/runtime/store-url.ts'
 import type { Store } from '../../src/store/contract/index.ts'
-import { describeOn, type Roles, type TestServer } from '../support/servers.ts'
+import { openMill } from '../support/mill.ts'
+import { databaseOf } from '../support/schema-of.ts'
+import { describeOn, type Roles, SERVER_KINDS, type TestServer } from '../support/servers.ts'
 
 const LEASE_MS = 60_000
 const FORBIDDEN = { kind: 'schema', code: 'STORE_READ_ONLY' }
 
-for (const kind of ['postgres', 'mysql'] as const) {
-  await describeOn(kind, cases)
+for (const kind of SERVER_KINDS) {
+  await describeOn(kind, (server) => {
+    cases(server)
+    withheldCases(server)
+  })
 }
 
 function cases(server: TestServer): void {
@@ -88,6 +94,63 @@ function cases(server: TestServer): void {
     }
     expect((await jobs.get(waiting.id))?.state).toBe('pending')
   })
+}
+
+function withheldCases(server: TestServer): void {
+  it('a viewer from whom payloads are kept lists, counts and reads all else, and is told so', async () => {
+    const roles = await freshRoles(server)
+    await (await opened(roles.migrator)).migrate()
+    const worker = await openMill({ store: roles.worker, migrate: false })
+    const echo = defineJob({ name: 'echo', run: (input: string) => input })
+    const done = await worker.enqueue(echo, 'secret')
+    const working = worker.work([echo], { poll: '20ms' })
+    await done.result({ timeout: '20s' })
+    await working.stop()
+    const waits = await worker.enqueue(echo, 'secret'.repeat(1_000))
+    await server.withhold(roles.migrator)
+
+    const viewer = await openMill({ store: roles.viewer, migrate: false })
+
+    for (const { id } of [done, waits]) {
+      const withheld = { id, isWithheld: true, isUnreadable: false, input: undefined, result: undefined }
+      expect(await viewer.get(id)).toMatchObject(withheld)
+      expect((await viewer.list({ state: [(await worker.get(id))?.state ?? 'failed'] })).jobs).toMatchObject([withheld])
+    }
+    expect((await viewer.list({})).jobs.map(({ id }) => id)).toEqual([waits.id, done.id])
+    expect((await viewer.count({})).count).toBe(2)
+    expect((await viewer.why(waits.id)).length).toBeGreaterThan(0)
+    expect((await viewer.queues.list()).map(({ name }) => name)).toEqual(['default'])
+    expect(await viewer.logs(done.id)).toEqual([])
+    const rows = await viewer.store.jobs.finished([done.id])
+    expect(rows).toMatchObject([{ id: done.id, isWithheld: true, payload: new Uint8Array(0), result: null }])
+    await expect(viewer.result(done.id, { timeout: '20s' })).rejects.toMatchObject({ code: 'STORE_READ_ONLY' })
+    expect(await worker.get(done.id)).toMatchObject({ isWithheld: false, input: 'secret', result: 'secret' })
+  })
+
+  it('such a viewer may read every column but those of payloads and results', async () => {
+    const roles = await freshRoles(server)
+    await (await opened(roles.migrator)).migrate()
+    await server.withhold(roles.migrator)
+
+    const seen = await columnsOf(roles.viewer)
+
+    const hidden = (await columnsOf(roles.migrator)).filter((column) => !seen.includes(column))
+    expect(hidden.map((column) => column.replace('millrace_', ''))).toEqual([
+      'archive.payload',
+      'archive.result',
+      'bytes.data',
+      'job.payload',
+    ])
+  })
+}
+
+/** The columns of a store that its user may read, as `table.column`: to others the server denies that they exist. */
+async function columnsOf(url: string): Promise<readonly string[]> {
+  const [columns] = await (await databaseOf(url)).describe(url)
+  // Rows of information_schema, the names of table and column first.
+  return (columns as readonly Readonly<Record<string, unknown>>[]).map((row) =>
+    Object.values(row).slice(0, 2).join('.'),
+  )
 }
 
 async function freshRoles(server: TestServer): Promise<Roles> {

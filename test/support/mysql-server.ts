@@ -92,12 +92,15 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
     },
     async rolesOf(used) {
       const name = databaseOf(used)
-      const [make, grant] = roleStatements('mysql.md', /\bapp(?=\.\*)/g, mysql.escapeId(name))
+      const [make, grant] = statementsOf(name)
       const statements = [...(hasRoles ? [] : make), ...(granted.has(name) ? [] : grant)]
       for (const statement of statements) await run(statement)
       hasRoles = true
       granted.add(name)
       return roleUrls(used)
+    },
+    async withhold(used) {
+      for (const statement of statementsOf(databaseOf(used))[2]) await run(statement)
     },
     async run(...statements) {
       for (const statement of statements) await run(statement)
@@ -115,6 +118,11 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
   }
   afterAll(() => found.close())
   return found
+}
+
+/** What the page says to make the users, to grant, and to withhold. */
+function statementsOf(database: string) {
+  return roleStatements('mysql.md', /\bapp(?=\.)/g, mysql.escapeId(database))
 }
 
 let serial = 0

@@ -84,13 +84,14 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
     },
     async rolesOf(used) {
       const schema = schemaOf(used)
-      const [make, grant] = roleStatements('postgresql.md', /\bmillrace\b/g, pg.escapeIdentifier(schema))
+      const [make, grant] = statementsOf(schema)
       if (!hasRoles) await run(make)
       hasRoles = true
       if (!granted.has(schema)) await run(grant)
       granted.add(schema)
       return roleUrls(used)
     },
+    withhold: (used) => run(statementsOf(schemaOf(used))[2]),
     run: (...statements) => run(statements),
     async close() {
       for (const used of free.splice(0)) await found.drop(used)
@@ -104,6 +105,11 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
   }
   afterAll(() => found.close())
   return found
+}
+
+/** What the page says to make the roles, to grant, and to withhold. */
+function statementsOf(schema: string) {
+  return roleStatements('postgresql.md', /\bmillrace\b/g, pg.escapeIdentifier(schema))
 }
 
 let serial = 0

@@ -12,10 +12,10 @@ export function roleNames(): readonly string[] {
 }
 
 /**
- * The statements of a page's SQL blocks: the first makes the roles, the second grants what they need. `place` is what the page
- * calls the schema or database, `own` how the test's own is written.
+ * The statements of a page's SQL blocks: the first makes the roles, the second grants what they need, the third keeps payloads
+ * from the viewer. `place` is what the page calls the schema or database, `own` how the test's own is written.
  */
-export function roleStatements(page: string, place: RegExp, own: string): readonly [string[], string[]] {
+export function roleStatements(page: string, place: RegExp, own: string): readonly [string[], string[], string[]] {
   const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8')
   const blocks = [...text.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].map(([, sql = '']) =>
     sql
@@ -25,7 +25,7 @@ export function roleStatements(page: string, place: RegExp, own: string): readon
       .split(';')
       .filter((statement) => statement.trim() !== ''),
   )
-  return [blocks[0] ?? [], blocks[1] ?? []]
+  return [blocks[0] ?? [], blocks[1] ?? [], blocks[2] ?? []]
 }
 
 /** A store's URL for each role. */

@@ -38,6 +38,8 @@ export interface TestServer {
   giveBack(url: string): Promise<void>
   /** The URLs of such a store for the three roles of docs/postgresql.md and docs/mysql.md, made as those pages say. */
   rolesOf(url: string): Promise<Roles>
+  /** Keeps payloads and results from the viewer of such a store, which has tables, as those pages say. */
+  withhold(url: string): Promise<void>
   /** Runs statements as the administrator, each by itself. */
   run(...statements: readonly string[]): Promise<void>
   /** Disconnects, and ends the server when the tests started it. */

@@ -82,11 +82,9 @@ function printJob(
   if (job.tags.length > 0) line('tags', job.tags.map(clean).join(', '))
   if (job.uniqueKey !== null) line('unique', clean(job.uniqueKey))
   if (job.progress !== null) line('progress', `${Math.round(job.progress * 100)} %  ${clean(job.progressNote ?? '')}`)
-  line(
-    'input',
-    job.isUnreadable ? 'cannot be opened with the keys that are here' : clean(JSON.stringify(job.input) ?? '–'),
-  )
-  if (job.state === 'completed') line('result', clean(JSON.stringify(job.result) ?? '–'))
+  const hidden = job.isWithheld ? 'kept from this user of the database' : 'cannot be opened with the keys that are here'
+  line('input', job.isUnreadable || job.isWithheld ? hidden : clean(JSON.stringify(job.input) ?? '–'))
+  if (job.state === 'completed' && !job.isWithheld) line('result', clean(JSON.stringify(job.result) ?? '–'))
   if (job.error !== null)
     line('error', clean(job.error.stack ?? `${job.error.name}: ${job.error.message}`).replaceAll('\\u000a', '\n'))
   for (const { text } of job.finishedAt === null ? why : []) line('why', text)

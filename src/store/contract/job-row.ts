@@ -65,6 +65,11 @@ export interface JobRow {
   /** The last error, while retrying or after failing. */
   readonly error: Uint8Array | null
   readonly history: readonly AttemptRecord[]
+  /**
+   * Payload and result, and an error above 2 KiB, are kept from this user of the database: here they are empty, whatever the
+   * job has. Absent where everything may be read.
+   */
+  readonly isWithheld?: true
 }
 
 /** Which page. */

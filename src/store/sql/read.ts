@@ -11,11 +11,29 @@ import type {
 } from '../contract/index.ts'
 import type { Search } from './query/search.ts'
 import type { QueryWords } from './query/words.ts'
-import { ARCHIVE_COLUMNS, type Columns, int, LIVE_COLUMNS, text, toJobRow } from './rows.ts'
+import {
+  ARCHIVE_COLUMNS,
+  type Columns,
+  int,
+  LIVE_COLUMNS,
+  OPEN_ARCHIVE_COLUMNS,
+  OPEN_LIVE_COLUMNS,
+  type Sight,
+  text,
+  toJobRow,
+} from './rows.ts'
 import type { QuerySession, Session } from './session.ts'
 
-const LIVE_BY_ID = `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id IN LIST($1 text)`
-const ARCHIVED_BY_ID = `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id IN LIST($1 text)`
+const BY_ID = {
+  all: {
+    live: `SELECT ${LIVE_COLUMNS} FROM millrace_job WHERE id IN LIST($1 text)`,
+    archived: `SELECT ${ARCHIVE_COLUMNS} FROM millrace_archive WHERE id IN LIST($1 text)`,
+  },
+  open: {
+    live: `SELECT ${OPEN_LIVE_COLUMNS} FROM millrace_job WHERE id IN LIST($1 text)`,
+    archived: `SELECT ${OPEN_ARCHIVE_COLUMNS} FROM millrace_archive WHERE id IN LIST($1 text)`,
+  },
+} as const
 const ATTEMPTS =
   'SELECT job_id, attempt, epoch, worker_id, started_at, ended_at, outcome, error FROM millrace_attempt ' +
   'WHERE job_id IN LIST($1 text) ORDER BY job_id, epoch'
@@ -27,26 +45,32 @@ const EDGES =
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE child_id = $2 ORDER BY 1, 2'
 
 /** See `JobsFacet.get`. */
-export async function jobById(session: Session, id: string): Promise<JobRow | null> {
-  const live = (await session.query(LIVE_BY_ID, [[id]])).rows
-  const rows = live.length > 0 ? live : (await session.query(ARCHIVED_BY_ID, [[id]])).rows
+export async function jobById(session: Session, id: string, sight: Sight): Promise<JobRow | null> {
+  const { live: liveById, archived: archivedById } = BY_ID[sight]
+  const live = (await session.query(liveById, [[id]])).rows
+  const rows = live.length > 0 ? live : (await session.query(archivedById, [[id]])).rows
   // It may have been put back by hand between the two.
-  const found = rows.length > 0 ? rows : (await session.query(LIVE_BY_ID, [[id]])).rows
-  return (await toJobRows(session, found))[0] ?? null
+  const found = rows.length > 0 ? rows : (await session.query(liveById, [[id]])).rows
+  return (await toJobRows(session, found, sight))[0] ?? null
 }
 
 /** See `JobsFacet.finished`. */
-export async function finishedJobs(session: Session, ids: readonly string[]): Promise<readonly JobRow[]> {
+export async function finishedJobs(session: Session, ids: readonly string[], sight: Sight): Promise<readonly JobRow[]> {
   if (ids.length === 0) return []
-  return toJobRows(session, (await session.query(ARCHIVED_BY_ID, [ids])).rows)
+  return toJobRows(session, (await session.query(BY_ID[sight].archived, [ids])).rows, sight)
 }
 
 /** See `JobsFacet.list`. */
-export async function listJobs(session: QuerySession, words: QueryWords, request: ListRequest): Promise<ListResult> {
+export async function listJobs(
+  session: QuerySession,
+  words: QueryWords,
+  request: ListRequest,
+  sight: Sight,
+): Promise<ListResult> {
   const { search } = await import('./query/index.ts')
   const asked = searchOf(request)
-  const { rows, ...end } = await search((text, values) => session.select(text, values), words, 'rows', asked)
-  return { rows: await toJobRows(session, rows), ...end }
+  const { rows, ...end } = await search((text, values) => session.select(text, values), words, sight, asked)
+  return { rows: await toJobRows(session, rows, sight), ...end }
 }
 
 /** See `JobsFacet.count`. */
@@ -109,7 +133,7 @@ export async function bytesOfAll(
   }
 }
 
-async function toJobRows(session: Session, rows: readonly Columns[]): Promise<readonly JobRow[]> {
+async function toJobRows(session: Session, rows: readonly Columns[], sight: Sight): Promise<readonly JobRow[]> {
   if (rows.length === 0) return []
   const ids = rows.map((row) => text(row[0]))
   const isShort = (row: Columns) => row[28] === null || row[29] === null || row[30] === null
@@ -118,14 +142,17 @@ async function toJobRows(session: Session, rows: readonly Columns[]): Promise<re
   const [bytes, past] = await Promise.all([
     bytesOfAll(
       session,
-      ids.filter((_, i) => isShort(rows[i] ?? [])),
+      ids.filter((_, i) => sight === 'all' && isShort(rows[i] ?? [])),
     ),
     attemptsOf(
       session,
       ids.filter((_, i) => hasPast(rows[i] ?? [])),
     ),
   ])
-  return rows.map((row) => toJobRow(row, bytes, (id) => past.get(id) ?? []))
+  return rows.map((row) => {
+    const job = toJobRow(row, bytes, (id) => past.get(id) ?? [])
+    return sight === 'all' ? job : { ...job, isWithheld: true }
+  })
 }
 
 /** The recorded attempts of jobs, oldest first. */

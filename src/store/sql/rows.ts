@@ -32,6 +32,14 @@ export const ARCHIVE_COLUMNS =
   'losses, crashes, epoch, worker_id, NULL, NULL, 0, progress, progress_note, timeout_ms, retry, ' +
   'tags, unique_key, 0, 0, payload, result, error, started_at'
 
+/** What is read of a job. `open` leaves out what a user of the database may be kept from: payload, result, large values. */
+export type Sight = 'all' | 'open'
+
+/** `LIVE_COLUMNS` for `open`. */
+export const OPEN_LIVE_COLUMNS = LIVE_COLUMNS.replace('payload, NULL, error', 'NULL, NULL, error')
+/** `ARCHIVE_COLUMNS` for `open`. */
+export const OPEN_ARCHIVE_COLUMNS = ARCHIVE_COLUMNS.replace('payload, result, error', 'NULL, NULL, error')
+
 /** A row as an array of columns. A bigint is an integer beyond what a number can hold. */
 export type Columns = readonly (string | number | bigint | Uint8Array | null)[]
 

@@ -1,4 +1,5 @@
 /** The facets of a SQL store: the slow road's operations over a `Database`, the hot ones as the driver gives them. */
+import { StoreError } from '../../core/errors.ts'
 import type { ExchangeRequest, ExchangeResult, JobsFacet } from '../contract/index.ts'
 import type { ClusterFacet, QueuesFacet, StateFacet } from '../contract/store.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
@@ -8,7 +9,8 @@ import { extend, hasLeases, reclaim, report, start } from './lease.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
 import { reseal } from './reseal.ts'
-import type { Database } from './session.ts'
+import type { Sight } from './rows.ts'
+import type { Database, QuerySession } from './session.ts'
 import { beat, getState, listState, nodes, putState, removeNode } from './shared.ts'
 
 /** What each driver writes itself. */
@@ -26,6 +28,7 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
     if (isNews(result)) db.hint()
     return result
   }
+  const seen = seeing(db)
   const some = <T>(results: readonly T[]) => results.length > 0
   const each = async <T>(ids: readonly string[], change: () => Promise<readonly T[]>): Promise<readonly T[]> =>
     ids.length === 0 ? db.read(async () => []) : told(change(), some)
@@ -63,14 +66,34 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
     update: (ids, change) => each(ids, () => db.transact((tx) => update(tx, ids, change))),
     remove: (ids) => each(ids, () => db.transact((tx) => remove(tx, ids))),
     prune: (retention, limit) => db.transact((tx) => prune(tx, retention, limit)),
-    get: (id) => db.read((s) => jobById(s, id)),
-    finished: (ids) => db.read((s) => finishedJobs(s, ids)),
-    list: (request) => db.read((s) => listJobs(s, db.dialect.words, request)),
+    get: (id) => seen((s, sight) => jobById(s, id, sight)),
+    finished: (ids) => seen((s, sight) => finishedJobs(s, ids, sight)),
+    list: (request) => seen((s, sight) => listJobs(s, db.dialect.words, request, sight)),
     count: (filter, cap, cursor) => db.read((s) => countJobs(s, db.dialect.words, filter, cap, cursor)),
     changeWhere: (request) => changeWhere(db, request),
     logs: (id, afterSeq, limit) => db.read((s) => logLines(s, id, afterSeq, limit)),
     edges: (id) => db.read((s) => edgesOf(s, id)),
     reseal: (cursor, limit, visit) => reseal(db, cursor, limit, visit),
+  }
+}
+
+/**
+ * Runs reads of jobs. A viewer may be kept from payloads by the database itself (docs/postgresql.md, docs/mysql.md); it refuses
+ * the first read then, and from there on jobs are read without them.
+ */
+function seeing(db: Database) {
+  let sight: Sight = 'all'
+  return async <T>(read: (session: QuerySession, sight: Sight) => Promise<T>): Promise<T> => {
+    try {
+      return await db.read((session) => read(session, sight))
+    } catch (error) {
+      const isForbidden = error instanceof StoreError && error.code === 'STORE_READ_ONLY' && error.kind === 'schema'
+      if (sight === 'open' || !isForbidden) throw error
+      // Forbidden without them too: it was not about payloads, and the first error says what it was about.
+      const result = await db.read((session) => read(session, 'open')).catch(() => Promise.reject(error))
+      sight = 'open'
+      return result
+    }
   }
 }
 

@@ -47,7 +47,7 @@ export function finishedJobs(c: Connection, ids: readonly string[]): readonly Jo
 /** See `JobsFacet.list`. */
 export async function listJobs(c: Connection, request: ListRequest): Promise<ListResult> {
   const { search } = await import('../sql/query/index.ts')
-  const { rows, ...end } = await search(runOn(c), WORDS, 'rows', searchOf(request))
+  const { rows, ...end } = await search(runOn(c), WORDS, 'all', searchOf(request))
   return { rows: c.read(() => rows.map((row) => rowToJob(c, row))), ...end }
 }
 

@@ -4,7 +4,7 @@ import type { CountResult, JobFilter } from '../../contract/index.ts'
 import { type Columns, int, text } from '../rows.ts'
 import type { SqlValue } from '../session.ts'
 import type { CompiledQuery } from './builder.ts'
-import { countOf, type Order, pageOf, type Span, type Way, waysOf, windowEnd } from './ways.ts'
+import { countOf, type Order, pageOf, type Span, type Way, type What, waysOf, windowEnd } from './ways.ts'
 import type { QueryWords } from './words.ts'
 
 /** Runs what was compiled for this database. */
@@ -25,7 +25,7 @@ export interface Found {
 }
 
 /** One page of a filter. See `JobsFacet.list` for what it looks at. */
-export async function search(run: RunQuery, words: QueryWords, what: 'rows' | 'ids', asked: Search): Promise<Found> {
+export async function search(run: RunQuery, words: QueryWords, what: What, asked: Search): Promise<Found> {
   const { filter, order, limit } = asked
   const ways = waysOf(words, filter)
   const span = await spanOf(run, words, ways, order, asked.cursor)

@@ -9,7 +9,7 @@
 import { type SqlBool, sql } from 'kysely'
 import { JOB_STATES } from '../../../core/job/state.ts'
 import type { JobFilter } from '../../contract/index.ts'
-import { ARCHIVE_COLUMNS, LIVE_COLUMNS, STATE } from '../rows.ts'
+import { ARCHIVE_COLUMNS, LIVE_COLUMNS, OPEN_ARCHIVE_COLUMNS, OPEN_LIVE_COLUMNS, type Sight, STATE } from '../rows.ts'
 import { builderOf, type CompiledQuery, compiled, from } from './builder.ts'
 import { type Condition, conditionsOf, isOneOf, type JobTable } from './conditions.ts'
 import type { QueryWords } from './words.ts'
@@ -82,9 +82,12 @@ export function windowEnd(words: QueryWords, way: Way, span: Span): CompiledQuer
   )
 }
 
+/** What a page holds: ids, or rows in the columns of rows.ts. */
+export type What = 'ids' | Sight
+
 /** Up to `limit` jobs of the way, whole rows or ids alone, in order. */
-export function pageOf(words: QueryWords, way: Way, span: Span, what: 'rows' | 'ids', limit: number): CompiledQuery {
-  const columns = what === 'ids' ? IDS : way.table === 'job' ? LIVE : ARCHIVED
+export function pageOf(words: QueryWords, way: Way, span: Span, what: What, limit: number): CompiledQuery {
+  const columns = COLUMNS[what][way.table]
   return compiled(
     matching(words, way, span).select(columns).orderBy('a.id', directionOf(span.order)).limit(sql.lit(limit)),
   )
@@ -126,8 +129,11 @@ function directionOf(order: Order): 'asc' | 'desc' {
 }
 
 const IDS = [sql.raw<string>('a.id').as('id')]
-const LIVE = columnsOf(LIVE_COLUMNS)
-const ARCHIVED = columnsOf(ARCHIVE_COLUMNS)
+const COLUMNS = {
+  ids: { job: IDS, archive: IDS },
+  all: { job: columnsOf(LIVE_COLUMNS), archive: columnsOf(ARCHIVE_COLUMNS) },
+  open: { job: columnsOf(OPEN_LIVE_COLUMNS), archive: columnsOf(OPEN_ARCHIVE_COLUMNS) },
+} as const
 
 /** The columns of a list in its order; what is no column of the table gets a name of its own. */
 function columnsOf(list: string) {
