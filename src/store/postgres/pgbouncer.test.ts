@@ -1,4 +1,4 @@
-/** The whole suite through PgBouncer in transaction mode, where no session is ours for longer than a transaction. */
+/** The whole suite as worker through PgBouncer in transaction mode, where no session is ours for longer than a transaction. */
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { lacks } from '../../../test/support/needs.ts'
@@ -13,9 +13,19 @@ describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async
   if (program === null) return
   await describeOn('postgres', async (server) => {
     const through = await startPgbouncer(program, server.url)
+    // What is borrowed comes back with its tables.
+    const migrated = new Set<string>()
     const open: OpenStore = async (options) => {
       const direct = server.borrowUrl()
-      const url = through(direct)
+      const roles = await server.rolesOf(direct)
+      if (!migrated.has(direct)) {
+        const migrator = createPostgresStore({ url: through(roles.migrator) })
+        await migrator.open()
+        await migrator.migrate()
+        await migrator.close()
+        migrated.add(direct)
+      }
+      const url = through(roles.worker)
       const reopen = async () => {
         const store = createPostgresStore({ url, ...options })
         await store.open()
@@ -40,7 +50,7 @@ describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async
       return { store, begin, reopen, close, url }
     }
     // Each statement is planned anew here, which makes the sequences slow; the driver itself is held to all of them.
-    describeStore('postgres behind a pooler', open, { sequences: 10 })
+    describeStore('postgres behind a pooler, as worker', open, { sequences: 10 })
 
     it('says that nobody is notified: what is new is found by polling', async () => {
       const store = createPostgresStore({ url: through(server.freshUrl()) })
