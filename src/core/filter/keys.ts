@@ -43,6 +43,14 @@ export function keyOf(word: string): FilterKey | undefined {
   return Object.hasOwn(KEYS, word) ? (word as FilterKey) : undefined
 }
 
+/** Words for `created>` and `created<` that are followed by `:`, as people say them. */
+export const SINCE_UNTIL = { since: 'above', until: 'below' } as const
+
+/** Whether a word is one of them. */
+export function isSinceOrUntil(word: string): word is keyof typeof SINCE_UNTIL {
+  return Object.hasOwn(SINCE_UNTIL, word)
+}
+
 const OPAQUE =
   'payloads and results may be compressed and encrypted, so that no database can look into them; give the jobs a tag, and look for that'
 
@@ -59,12 +67,9 @@ export function whyNoKey(word: string): string | undefined {
       return 'jobs carry no such values; give them a tag, and look for that'
     case 'workflow':
     case 'schedule':
-    case 'fingerprint':
       return `no job of this version belongs to a ${head}`
-    case 'since':
-      return 'write created>1h for jobs of the last hour, or finished>1h'
-    case 'until':
-      return 'write created<1h for jobs older than an hour, or finished<1h'
+    case 'fingerprint':
+      return 'errors are sealed, so no store can group them; write error: and a part of what they say'
     default:
       return undefined
   }

@@ -4,6 +4,7 @@
  *     filter = { term }                          every term has to hold
  *     term   = [ "-" ] key ":" value { "," value }   one of the values; with "-" none of them
  *            | [ "-" ] key ( ">" | "<" ) value       strictly above, strictly below
+ *            | [ "-" ] ( "since" | "until" ) ":" value  the same as created>value, created<value
  *            | value                                 part of a name or an error, or the beginning of an id
  *     value  = characters but space , " : < >  |  '"' any text, with \" and \\ '"'
  *
@@ -16,7 +17,7 @@ import { parsePriority } from '../job/priority.ts'
 import { JOB_STATES } from '../job/state.ts'
 import { nearest } from '../suggest.ts'
 import { instantFromText } from './instant.ts'
-import { type FilterKey, isNamed, isRanged, KEYS, keyOf, whyNoKey } from './keys.ts'
+import { type FilterKey, isNamed, isRanged, isSinceOrUntil, KEYS, keyOf, SINCE_UNTIL, whyNoKey } from './keys.ts'
 
 /** One part of a filter. */
 export type FilterTerm =
@@ -72,18 +73,27 @@ function readTerm(reader: Reader): FilterTerm {
       throw fault(start, 'only a key can be excluded', 'Write for example -name:resize, or quote the word: "-word".')
     return { kind: 'word', text: readWord(reader) }
   }
-  const key = keyOf(head) ?? keyOf(head.toLowerCase())
+  const word = head.toLowerCase()
+  const key = isSinceOrUntil(word) ? 'created' : (keyOf(head) ?? keyOf(word))
   if (key === undefined) throw noKey(keyColumn, head)
   const sign = reader.next()
+  if (isSinceOrUntil(word)) {
+    if (sign !== ':') throw fault(reader.column - 1, `${word} is not compared`, `Write ${word}:… instead.`)
+    return { kind: SINCE_UNTIL[word], key, not, value: readRangeValue(reader, key) }
+  }
   if (sign === ':') {
     if (!isNamed(key)) throw fault(reader.column - 1, `${key} is compared`, example(key))
     return { kind: 'is', key, not, values: readValues(reader, key) }
   }
   if (!isRanged(key)) throw fault(reader.column - 1, `${key} is not compared`, `Write ${key}:… instead.`)
+  return { kind: sign === '>' ? 'above' : 'below', key, not, value: readRangeValue(reader, key) }
+}
+
+function readRangeValue(reader: Reader, key: FilterKey): string {
   const column = reader.column
   const value = readValue(reader, key)
   checkValue(key, value, column)
-  return { kind: sign === '>' ? 'above' : 'below', key, not, value }
+  return value
 }
 
 function readWord(reader: Reader): string {
@@ -127,8 +137,9 @@ function readValue(reader: Reader, key: FilterKey): string {
 function noKey(column: number, word: string): ConfigError {
   const why = whyNoKey(word)
   if (why !== undefined) return fault(column, `jobs cannot be found by ${word}: ${why}`)
-  const near = nearest(word, Object.keys(KEYS))
-  const meant = near === undefined ? `The keys are ${Object.keys(KEYS).join(', ')}.` : `Did you mean ${near}?`
+  const known = [...Object.keys(KEYS), ...Object.keys(SINCE_UNTIL)]
+  const near = nearest(word, known)
+  const meant = near === undefined ? `The keys are ${known.join(', ')}.` : `Did you mean ${near}?`
   return fault(column, `no key is called ${word}`, `${meant} Text that has such a sign is quoted: "a:b".`)
 }
 
