@@ -1,11 +1,12 @@
 /** What every command works with: the global options, the configuration, the store. */
-import { createInterface } from 'node:readline/promises'
 import { MillraceError } from '../core/errors.ts'
 import { type LoadedConfig, loadConfig } from '../runtime/config.ts'
 import { loadHandlers } from '../runtime/handlers.ts'
 import { type Handlers, Millrace } from '../runtime/millrace.ts'
 import { createStore, storeUrl } from '../runtime/store-url.ts'
+import type { Store } from '../store/contract/index.ts'
 import { clean, type Output, say } from './output.ts'
+import { asksYes, isSomebodyThere } from './question.ts'
 
 /** The flags that every command takes. */
 export interface GlobalOptions {
@@ -15,6 +16,16 @@ export interface GlobalOptions {
   readonly quiet?: boolean
   readonly color?: boolean
   readonly yes?: boolean
+  /** False: nothing is asked. */
+  readonly input?: boolean
+}
+
+/** What a question says beside what is to be done. */
+export interface Question {
+  /** What cannot be undone, as a sentence. */
+  readonly warning?: string
+  /** How many things would be changed: above 1,000 the number has to be typed. Default 1. */
+  readonly count?: number
 }
 
 /** One run of the command line. */
@@ -78,44 +89,33 @@ export class Context {
     return config.handlers === undefined ? [] : await loadHandlers(config.handlers, folder)
   }
 
-  /** The store's name for people, not opened. */
-  async storeName(): Promise<string> {
+  /** The store, not opened. */
+  async store(): Promise<Store> {
     const { url, base } = await this.storeUrl()
-    return (await createStore(url, base)).description
+    return await createStore(url, base)
   }
 
   /**
-   * Asks on a terminal, naming the store. `--yes` answers; without a terminal it throws `CONFIRMATION_NEEDED`. `what` reads as
-   * in "Delete 3 jobs"; a `warning` follows as a sentence of its own.
+   * Asks on a terminal, naming the store. `--yes` answers; without a terminal, and with `--no-input`, it throws
+   * `CONFIRMATION_NEEDED`. `what` reads as in "Delete 3 jobs".
    */
-  async confirm(what: string, warning = ''): Promise<boolean> {
+  async confirm(what: string, { warning = '', count = 1 }: Question = {}): Promise<boolean> {
     if (this.#options.yes === true) return true
-    const question = clean(`${what} in ${await this.storeName()}`)
-    if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
-      throw new MillraceError('CONFIRMATION_NEEDED', `${question}? Nobody is here to answer.`, {
+    const question = clean(`${what} in ${(await this.store()).description}`)
+    if (!this.isAsking) {
+      const why = this.#options.input === false ? '--no-input asks nobody.' : 'Nobody is here to answer.'
+      throw new MillraceError('CONFIRMATION_NEEDED', `${question}? ${why}`, {
         hint: 'Add --yes if that is what you want.',
       })
     }
     console.error(`${question}.`)
-    const asking = createInterface({ input: process.stdin, output: process.stderr })
-    const answered = asking.question(`${warning === '' ? '' : `${warning} `}Go on? [y/N] `).catch(() => '')
-    // The end of the input, or Ctrl-C, is no yes.
-    const gone = new Promise<null>((resolve) => asking.once('close', () => resolve(null)))
-    const answer = await Promise.race([answered, gone])
-    if (answer === null) console.error('')
-    asking.close()
-    const isYes = answer !== null && /^y(es)?$/i.test(answer.trim())
+    const isYes = await asksYes(warning, count)
     if (!isYes) say(this.output, 'Nothing was changed.')
     return isYes
   }
 
-  /** Whether `confirm` would ask somebody. */
+  /** Whether a question would be put to somebody. */
   get isAsking(): boolean {
-    return !this.isYes && process.stdin.isTTY === true && process.stderr.isTTY === true
-  }
-
-  /** Whether every question is answered with yes. */
-  get isYes(): boolean {
-    return this.#options.yes === true
+    return this.#options.yes !== true && this.#options.input !== false && isSomebodyThere()
   }
 }

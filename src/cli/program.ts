@@ -123,6 +123,7 @@ function newProgram(): Command {
     .option('-q, --quiet', 'print data and errors only')
     .option('--no-color', 'no colours')
     .option('-y, --yes', 'answer every question with yes')
+    .option('--no-input', 'never ask: what needs an answer is refused without --yes')
     .helpCommand('help [command]', 'print help for a command, or for exit-codes')
     .addHelpText('after', '\nExit codes: millrace help exit-codes')
     .showSuggestionAfterError(false)

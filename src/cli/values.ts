@@ -1,5 +1,6 @@
 /** Values as they are typed: checked before anything is opened, refused with `USAGE`. */
 import { MillraceError } from '../core/errors.ts'
+import { instantFromText } from '../core/filter/instant.ts'
 import { parsePriority } from '../core/job/priority.ts'
 
 /** A whole number above zero and up to `max`. */
@@ -24,6 +25,21 @@ export function priorityOf(value: unknown): number {
     if (!(error instanceof MillraceError)) throw error
     throw new MillraceError('USAGE', error.message, error.hint === undefined ? {} : { hint: error.hint })
   }
+}
+
+/** When jobs shall run: `now`, how long from `now` such as `1h`, or an instant such as `2026-01-31T14:00`. */
+export function runAtOf(value: unknown, now: number): Date {
+  const text = String(value).trim()
+  if (text === 'now') return new Date(now)
+  const at = instantFromText(text, now)
+  if (at === undefined) {
+    throw new MillraceError('USAGE', `${JSON.stringify(text)} is neither a time from now nor an instant`, {
+      fields: { value: text },
+      hint: 'Write for example: now, 1h30m, 2026-01-31, 2026-01-31T14:00 or 2026-01-31T14:00+02:00',
+    })
+  }
+  // A filter's duration is how long ago; here it lies as far ahead.
+  return new Date(/^\d{4}-/.test(text) ? at : 2 * now - at)
 }
 
 /** JSON, or undefined when nothing was given. */

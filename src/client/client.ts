@@ -18,6 +18,7 @@ import type {
   Store,
   UpdateResult,
 } from '../store/contract/index.ts'
+import { instantOf } from './arguments.ts'
 import { Coalescer } from './coalescer.ts'
 import {
   cancelJobs,
@@ -223,6 +224,11 @@ export class Client implements Service {
   async moveWhere(where: Where, queue: string, options: WhereOptions = {}): Promise<WhereResult> {
     checkQueue(queue)
     return await this.#changeWhere(where, { kind: 'update', change: { queue } }, options)
+  }
+
+  /** Sets when every waiting job that matches may run. */
+  async rescheduleWhere(where: Where, runAt: Date, options: WhereOptions = {}): Promise<WhereResult> {
+    return await this.#changeWhere(where, { kind: 'update', change: { runAt: instantOf(runAt, 'runAt') } }, options)
   }
 
   #changeWhere(where: Where, change: JobChange, options: WhereOptions, onChunk?: OnChunk): Promise<WhereResult> {

@@ -17,9 +17,15 @@ import { tempDir } from '../support/temp-store.ts'
 const plain = defineJob({ name: 'plain', run: (input: unknown) => input })
 const BIN = 'node_modules/.bin/millrace'
 
-/** One message: what with its code, then what to do. */
+/** One message: what with its code, then what to do. What a change would meet may stand before it. */
 function expectMessage(stderr: string, code: string, said: string): void {
-  const lines = stderr.trimEnd().split('\n')
+  const all = stderr.trimEnd().split('\n')
+  const lines = all.slice(
+    Math.max(
+      0,
+      all.findIndex((line) => line.startsWith('✕')),
+    ),
+  )
   expect(lines[0], stderr).toMatch(new RegExp(`^✕ .+  ${code}$`))
   expect(lines.length, stderr).toBeLessThanOrEqual(3)
   expect(lines.length, stderr).toBeGreaterThanOrEqual(2)

@@ -1,13 +1,16 @@
 /** Filters on the command line: lists, counts, and changes of all jobs that match. */
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
-import { Discard, defineJob, Millrace } from '../../src/index.ts'
+import { defineJob } from '../../src/index.ts'
 import type { Ran } from '../support/app-folder.ts'
 import { appFolder } from '../support/app-folder.ts'
 import { cliHere } from '../support/cli-here.ts'
+import { openMill } from '../support/mill.ts'
 import { lacks } from '../support/needs.ts'
 import { tempDir } from '../support/temp-store.ts'
 import { hasTerminal, onTerminal } from '../support/terminal.ts'
+import { fill } from './stores.ts'
 
 describe('--where', () => {
   test('lists and counts what matches', async () => {
@@ -44,53 +47,103 @@ describe('--where', () => {
     expect(await run('job', 'count', '--where', '-created>1h', '-q')).toMatchObject({ code: 0, stdout: '0\n' })
   })
 
-  test('changes every job that matches, and tells how many had each outcome', async () => {
+  test('tells how many had each outcome, and what is left', async () => {
     const run = await filled()
 
-    expect(await run('job', 'retry', '--where', 'error:timeout', '--yes')).toEqual({
-      code: 0,
-      stdout: '',
-      stderr: '✓ 2 jobs retried.\n',
-    })
-    expect(await run('job', 'move', 'later', '--where', 'queue:bulk', '--yes', '--json')).toMatchObject({
-      code: 0,
-      stdout: '{"done":2,"matched":2,"outcomes":{"updated":2}}\n',
-    })
-    expect(await run('job', 'priority', 'high', '--where', 'queue:later', '--yes')).toMatchObject({ code: 0 })
-    expect(await run('job', 'count', '--where', 'queue:later priority:high')).toMatchObject({ stdout: '2\n' })
-    expect(await run('job', 'cancel', '--where', 'name:charge', '--yes')).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: '✓ 2 jobs cancelled.\n! 1 job left: already ended. Put them back with: millrace job retry\n',
-    })
-    expect(await run('dead', 'delete', '--where', 'declined', '--yes')).toMatchObject({
-      code: 0,
-      stderr: '✓ 1 dead letter removed.\n',
-    })
+    const retried = await run('job', 'retry', '--where', 'error:timeout', '--yes')
+    expect(retried).toMatchObject({ code: 0, stdout: '' })
+    expect(retried.stderr).toMatch(/^2 jobs match:\n.*charge.*\n.*charge.*\n✓ 2 jobs retried\.\n$/)
+    const cancelled = await run('job', 'cancel', '--where', 'name:charge', '--yes')
+    expect(cancelled.code).toBe(1)
+    expect(cancelled.stderr).toMatch(
+      /✓ 2 jobs cancelled\.\n! 1 job left: already ended\. Put them back with: millrace job retry\n$/,
+    )
+    const deleted = await run('dead', 'delete', '--where', 'declined', '--yes')
+    expect(deleted.stderr).toMatch(/^1 dead letter matches:\n.*\n✓ 1 dead letter removed\.\n$/)
     expect(await run('job', 'delete', '--where', 'state:failed', '--yes')).toEqual({
       code: 0,
       stdout: '',
       stderr: 'No job matches.\n',
     })
+    expect((await run('job', 'cancel', '--where', 'queue:bulk', '--yes', '--quiet')).stderr).toBe('')
+  })
+
+  test('--dry-run ends after the preview, with --yes too, and with ids prints how each stands', async () => {
+    const run = await filled()
+    const ids = (await run('job', 'list')).stdout.split('\n').flatMap((line) => line.split('\t').slice(0, 1))
+
+    for (const words of [
+      'job delete --where state:failed --yes',
+      'dead delete --all --yes',
+      'dead retry --all',
+      'queue:flush --yes',
+      'queue clear bulk --yes',
+      `job delete ${ids[0]} --yes`,
+      `job move elsewhere ${ids[0]} nope`,
+    ]) {
+      expect(await run(...words.split(' '), '--dry-run'), words).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/Nothing was changed: this was a dry run\.\n$/),
+      })
+    }
+
+    const shown = await run('job', 'delete', '--dry-run', ids[0] ?? '', 'nope')
+    expect(shown.stdout).toBe(`${ids[0]}\tpending\treport\nnope\tmissing\t\n`)
+    expect(await run('job', 'delete', '--dry-run', 'nope')).toMatchObject({ code: 5 })
+    const { stdout } = await run('job', 'retry', '--where', 'state:failed', '--dry-run', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({
+      dryRun: true,
+      matched: 3,
+      capped: false,
+      jobs: [{ name: 'charge' }, { name: 'charge' }, { name: 'charge' }],
+    })
+    expect(await run('job', 'retry', '--where', 'state:failed name:nope', '--dry-run', '--json')).toMatchObject({
+      stdout: '{"dryRun":true,"matched":0,"capped":false,"jobs":[]}\n',
+    })
+    expect(await run('job', 'count', '--where', 'queue:bulk')).toMatchObject({ stdout: '2\n' })
+    expect(await run('job', 'count', '--state', 'failed')).toMatchObject({ stdout: '3\n' })
+    expect(await run('queue', 'resume', 'bulk', '--dry-run')).toMatchObject({ code: 2 })
   })
 
   test('needs --yes where nobody can be asked, and does not go with ids', async () => {
     const run = await filled()
 
-    expect(await run('job', 'delete', '--where', 'state:failed')).toMatchObject({
+    const refused = await run('job', 'delete', '--where', 'state:failed')
+    expect(refused).toMatchObject({ code: 6, stdout: '' })
+    expect(refused.stderr).toMatch(/^3 jobs match:\n(?:.*\n){3}✕ Delete 3 jobs in sqlite .*CONFIRMATION_NEEDED\n/)
+    expect(await run('job', 'delete', '--where', 'state:failed', '--no-input')).toMatchObject({
       code: 6,
-      stderr: expect.stringContaining('Delete 3 jobs in sqlite'),
+      stderr: expect.stringContaining('--no-input asks nobody.'),
     })
     expect(await run('job', 'delete', '--where', 'state:failed', 'some-id')).toMatchObject({ code: 2 })
     expect(await run('job', 'delete')).toMatchObject({ code: 2, stderr: expect.stringContaining('--where') })
+    expect(await run('job', 'reschedule', 'soon', '--where', 'state:failed')).toMatchObject({ code: 2 })
     expect(await run('job', 'count', '--state', 'failed')).toMatchObject({ stdout: '3\n' })
+  })
+
+  test('that is refused half-way tells what was done, and how to go on', async () => {
+    const folder = tempDir()
+    const mill = await openMill({ store: storeIn(folder) })
+    const made = await mill.enqueueMany(defineJob({ name: 'many' }), new Array(700).fill(undefined))
+    const db = new DatabaseSync(join(folder, 'millrace.db'))
+    db.exec(
+      `CREATE TRIGGER theirs BEFORE INSERT ON millrace_archive WHEN NEW.id = '${made[600]?.id}' BEGIN SELECT RAISE(ABORT, 'not this one'); END`,
+    )
+    db.close()
+
+    const ran = await cliHere(folder, ['job', 'cancel', '--where', 'name:many', '--yes'])
+
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toMatch(
+      /✓ 500 jobs cancelled\.\n✕ stopped after 500 jobs.* {2}BULK_PARTIAL\n {2}What was done is committed\. Run it again/,
+    )
   })
 })
 
 describe.skipIf(lacks('script', hasTerminal))('on a terminal (needs: script)', () => {
   test('shows what matches before it asks, in lines no wider than it', async () => {
     const folder = appFolder()
-    await fill(folder)
+    await fill(storeIn(folder))
 
     const no = await onTerminal(folder, "millrace job retry --where 'state:failed'", 'n\n')
     const yes = await onTerminal(folder, "millrace job retry --where 'state:failed error:timeout'", 'y\n')
@@ -103,20 +156,35 @@ describe.skipIf(lacks('script', hasTerminal))('on a terminal (needs: script)', (
     expect(yes.code).toBe(0)
     expect(yes.lines.at(-1)).toBe('✓ 2 jobs retried.')
   })
+
+  test('above 1,000 only their number goes on, however it is grouped, and --no-input asks nobody', async () => {
+    const folder = appFolder()
+    const mill = await openMill({ store: storeIn(folder) })
+    await mill.enqueueMany(defineJob({ name: 'many' }), new Array(1_001).fill(undefined), { queue: 'long' })
+    const run = (line: string, answer: string) => onTerminal(folder, `millrace ${line}`, answer)
+
+    const byHabit = await run('job cancel --where name:many', 'y\n')
+    const quiet = await run('job cancel --where name:many --no-input', '')
+    const typed = await run('job cancel --where name:many', '1,001\n')
+    await mill.enqueueMany(defineJob({ name: 'many' }), new Array(1_001).fill(undefined), { queue: 'long' })
+    const cleared = await run('queue clear long', '1001\n')
+
+    expect(byHabit.code).toBe(6)
+    expect(byHabit.lines.join('\n')).toContain('Type 1001 to go on: y\nNothing was changed.')
+    expect(quiet.code).toBe(6)
+    expect(typed.code).toBe(0)
+    expect(typed.lines.at(-1)).toBe('✓ 1,001 jobs cancelled.')
+    expect(cleared.lines.at(-1)).toBe('Deleted 1,001 jobs of long.')
+  }, 60_000)
 })
 
-/** Runs a command on three failed jobs in `default`, two of them for a timeout, and two that wait in `bulk`. */
+/** Runs a command on what `fill` makes. */
 async function filled(): Promise<(...args: readonly string[]) => Promise<Ran>> {
   const folder = tempDir()
-  await fill(folder)
+  await fill(storeIn(folder))
   return (...args) => cliHere(folder, args)
 }
 
-async function fill(folder: string): Promise<void> {
-  const mill = await Millrace.open({ store: `sqlite:${join(folder, 'millrace.db')}` })
-  const charge = defineJob({ name: 'charge', run: (why: string) => Promise.reject(new Discard(why)) })
-  await mill.enqueueMany(charge, ['timeout', 'declined', 'Timeout after 5000 ms, as it goes on and on and on'])
-  await mill.work([charge], { drain: true }).done
-  await mill.enqueueMany(defineJob({ name: 'report', run: (_: number) => {} }), [1, 2], { queue: 'bulk' })
-  await mill.close()
+function storeIn(folder: string): string {
+  return `sqlite:${join(folder, 'millrace.db')}`
 }

@@ -34,7 +34,7 @@ export function onTerminal(
   let isAnswered = answer === ''
   child.stdout.on('data', (chunk) => {
     text += chunk
-    if (isAnswered || !text.includes('[y/N]')) return
+    if (isAnswered || !/\[y\/N\]|to go on: /.test(text)) return
     isAnswered = true
     child.stdin.write(answer)
   })

@@ -8,7 +8,7 @@ import { numberOf } from '../values.ts'
 import { COMMANDS as JOB_COMMANDS } from './job.ts'
 import { type Change, change, DELETE, RETRY } from './job-change.ts'
 import { printJobs, wholePage } from './job-list.ts'
-import { changeWhere, WHERE } from './job-where.ts'
+import { changeWhere, DRY_RUN, WHERE } from './job-where.ts'
 
 const ALL = ['--all', 'every dead letter'] as const
 const QUEUE = ['--queue <queue>', 'only of this queue'] as const
@@ -41,21 +41,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     path: 'dead retry',
     args: '[id...]',
     summary: 'put dead letters back with a fresh retry budget',
-    options: [ALL, QUEUE, WHERE],
+    options: [ALL, QUEUE, WHERE, DRY_RUN],
     run: (context, ids, options) => each(context, ids, options, RETRY),
   },
   {
     path: 'dead delete',
     args: '[id...]',
     summary: 'delete dead letters; this cannot be undone',
-    options: [ALL, QUEUE, WHERE],
+    options: [ALL, QUEUE, WHERE, DRY_RUN],
     run: (context, ids, options) => each(context, ids, options, DELETE),
   },
   {
     path: 'queue:flush',
     isHidden: true,
     summary: 'dead delete --all',
-    options: [QUEUE],
+    options: [QUEUE, DRY_RUN],
     run: (context, _, options) => each(context, [], { ...options, all: true }, DELETE),
   },
 ]
@@ -77,14 +77,15 @@ async function each(
   options: Readonly<Record<string, unknown>>,
   how: Change,
 ): Promise<ExitCode> {
-  if (ids.length > 0) return await change(context, ids, how)
+  const isDry = options.dryRun === true
+  if (ids.length > 0) return await change(context, ids, how, isDry)
   const verb = how.verb.toLowerCase()
   if (options.all !== true && typeof options.where !== 'string') {
     throw new MillraceError('USAGE', `dead ${verb} needs ids, --all or --where`, {
       hint: 'List them with: millrace dead list',
     })
   }
-  return await changeWhere(context, failed(options), how, ['dead letter', 'dead letters'])
+  return await changeWhere(context, failed(options), how, isDry, ['dead letter', 'dead letters'])
 }
 
 function failed(options: Readonly<Record<string, unknown>>): JobQuery {

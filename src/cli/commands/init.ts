@@ -67,7 +67,7 @@ async function init(context: Context): Promise<ExitCode> {
 
 /** Asks on a terminal; elsewhere, and with --yes, it goes on: nothing that exists is changed. */
 async function agreed(context: Context, plan: readonly string[]): Promise<boolean> {
-  if (context.isYes || process.stdin.isTTY !== true || process.stderr.isTTY !== true) return true
+  if (!context.isAsking) return true
   const { confirm, isCancel, note } = await import('@clack/prompts')
   note(plan.join('\n'), 'will be written')
   const answer = await confirm({ message: 'Go on?' })

@@ -1,14 +1,16 @@
 /** `millrace job retry | cancel | delete | move | priority`: changes jobs by id, saying for each what became of it, or by filter. */
 import type { Outcomes } from '../../client/control.ts'
 import { MillraceError } from '../../core/errors.ts'
+import type { JobState } from '../../core/job/state.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
-import { printJson, say } from '../output.ts'
+import { printJson, say, stateText } from '../output.ts'
+import { NOTHING_CHANGED } from '../preview.ts'
 import type { CommandSpec } from '../program.ts'
 import { printRows } from '../table.ts'
-import { priorityOf } from '../values.ts'
-import { changeWhere, WHERE, type WhereChange } from './job-where.ts'
+import { priorityOf, runAtOf } from '../values.ts'
+import { changeWhere, DRY_RUN, WHERE, type WhereChange } from './job-where.ts'
 
 /** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -17,7 +19,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ['job:retry', 'queue:retry'],
     args: '[id...]',
     summary: 'put ended jobs back with a fresh retry budget; make waiting ones due now',
-    options: [WHERE],
+    options: [WHERE, DRY_RUN],
     examples: ["millrace job retry --where 'state:failed error:timeout created>1h'"],
     run: (context, ids, options) => changeEither(context, ids, options, RETRY),
   },
@@ -26,7 +28,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ['job:cancel'],
     args: '[id...]',
     summary: 'cancel waiting jobs; ask running ones to stop, wherever they run',
-    options: [WHERE],
+    options: [WHERE, DRY_RUN],
     examples: ["millrace job cancel --where 'queue:reports state:pending,scheduled'"],
     run: (context, ids, options) => changeEither(context, ids, options, CANCEL),
   },
@@ -35,7 +37,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ['job:delete', 'queue:forget'],
     args: '[id...]',
     summary: 'delete jobs that are not running; this cannot be undone',
-    options: [WHERE],
+    options: [WHERE, DRY_RUN],
     examples: ["millrace job delete --where 'state:completed finished<7d'"],
     run: (context, ids, options) => changeEither(context, ids, options, DELETE),
   },
@@ -44,7 +46,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ['job:move'],
     args: '<queue> [id...]',
     summary: 'move waiting jobs to another queue',
-    options: [WHERE],
+    options: [WHERE, DRY_RUN],
     examples: [
       'millrace job move bulk 0199f2a0-…',
       "millrace job move bulk --where 'queue:default name:report state:pending'",
@@ -62,7 +64,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ['job:priority'],
     args: '<priority> [id...]',
     summary: 'change the priority of waiting jobs: low, normal, high, urgent or 0–100',
-    options: [WHERE],
+    options: [WHERE, DRY_RUN],
     examples: [
       'millrace job priority urgent 0199f2a0-…',
       "millrace job priority low --where 'tag:nightly state:pending'",
@@ -73,6 +75,28 @@ export const COMMANDS: readonly CommandSpec[] = [
         verb: 'Reprioritise',
         call: (mill) => mill.reprioritise(ids, parsed),
         callWhere: (mill, query, how) => mill.reprioritiseWhere(query, parsed, how),
+        good: ['updated'],
+      })
+    },
+  },
+  {
+    path: 'job reschedule',
+    aliases: ['job:reschedule'],
+    args: '<when> [id...]',
+    summary: 'change when waiting jobs may run: now, 1h from now, or an instant (UTC unless it says its zone)',
+    options: [WHERE, DRY_RUN],
+    examples: [
+      'millrace job reschedule 2026-01-31T14:00 0199f2a0-…',
+      "millrace job reschedule 1h --where 'queue:reports state:pending'",
+    ],
+    run: (context, [when = '', ...ids], options) => {
+      runAtOf(when, 0)
+      // By the store's clock, as everything that is due.
+      const runAt = async (mill: Millrace) => runAtOf(when, await mill.store.time())
+      return changeEither(context, ids, options, {
+        verb: 'Reschedule',
+        call: async (mill) => mill.reschedule(ids, await runAt(mill)),
+        callWhere: async (mill, query, how) => mill.rescheduleWhere(query, await runAt(mill), how),
         good: ['updated'],
       })
     },
@@ -110,11 +134,12 @@ export const DELETE: Change = {
 async function changeEither(
   context: Context,
   ids: readonly string[],
-  { where }: Readonly<Record<string, unknown>>,
+  { where, dryRun }: Readonly<Record<string, unknown>>,
   how: Change,
 ): Promise<ExitCode> {
-  if (typeof where !== 'string' && ids.length > 0) return await change(context, ids, how)
-  if (typeof where === 'string' && ids.length === 0) return await changeWhere(context, { where }, how)
+  const isDry = dryRun === true
+  if (typeof where !== 'string' && ids.length > 0) return await change(context, ids, how, isDry)
+  if (typeof where === 'string' && ids.length === 0) return await changeWhere(context, { where }, how, isDry)
   const verb = how.verb.toLowerCase()
   const fault = ids.length === 0 ? `nothing says which jobs to ${verb}` : 'ids and --where do not go together'
   throw new MillraceError('USAGE', fault, { hint: "Name ids, or give a filter: --where 'state:failed age>1h'" })
@@ -128,11 +153,14 @@ export async function change(
   context: Context,
   ids: readonly string[],
   { verb, call, good, isFinal }: Change,
+  isDry = false,
 ): Promise<ExitCode> {
   const { output } = context
+  if (isDry) return await tellStates(context, ids)
   if (ids.length > 1 || isFinal === true) {
     const what = ids.length === 1 ? `${verb} the job ${ids[0]}` : `${verb} ${ids.length} jobs (${sample(ids)})`
-    if (!(await context.confirm(what, isFinal === true ? 'This cannot be undone.' : ''))) return EXIT.refused
+    const warning = isFinal === true ? 'This cannot be undone.' : ''
+    if (!(await context.confirm(what, { warning, count: ids.length }))) return EXIT.refused
   }
   const outcomes = await context
     .withMill((mill) => call(mill, ids))
@@ -150,6 +178,30 @@ export async function change(
   }
   if (outcomes.every(({ outcome }) => outcome === 'missing')) return EXIT.notFound
   return done === outcomes.length ? EXIT.ok : EXIT.failed
+}
+
+/** What a change of some jobs by id would meet: each as it stands. */
+async function tellStates(context: Context, ids: readonly string[]): Promise<ExitCode> {
+  const { output } = context
+  const jobs = await context.withMill(async (mill) => {
+    const found: { readonly id: string; readonly state: JobState | null; readonly name: string | null }[] = []
+    for (const id of ids) {
+      const job = await mill.get(id)
+      found.push({ id, state: job?.state ?? null, name: job?.name ?? null })
+    }
+    return found
+  })
+  if (output.json) printJson({ dryRun: true, data: jobs })
+  else {
+    const cells = jobs.map(({ id, state, name }) => [
+      id,
+      state === null ? 'missing' : stateText(output, state),
+      name ?? '',
+    ])
+    await printRows(output, [{ head: 'id' }, { head: 'state' }, { head: 'name', shrinkTo: 16 }], cells)
+    say(output, NOTHING_CHANGED)
+  }
+  return jobs.every(({ state }) => state === null) ? EXIT.notFound : EXIT.ok
 }
 
 /** Why a job was left as it is, and what to do. */

@@ -7,9 +7,11 @@ import type { QueueInfo, QueueStats } from '../../store/contract/index.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { countText, type Output, paint, printJson, say, spanText, timeText } from '../output.ts'
+import { NOTHING_CHANGED, previewJson, someOf, tellPreview } from '../preview.ts'
 import type { CommandSpec } from '../program.ts'
 import { progressBar } from '../progress.ts'
 import { type Column, printRows } from '../table.ts'
+import { DRY_RUN } from './job-where.ts'
 
 /** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -53,7 +55,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ['queue:clear', 'queue:purge'],
     args: '<queue>',
     summary: 'delete the waiting jobs of a queue; this cannot be undone',
-    run: clear,
+    options: [DRY_RUN],
+    run: (context, [queue = ''], options) => clear(context, queue, options.dryRun === true),
   },
 ]
 
@@ -148,18 +151,25 @@ function printStats(context: Context, queue: QueueStats): void {
   }
 }
 
-async function clear(context: Context, [queue = '']: readonly string[]): Promise<ExitCode> {
+async function clear(context: Context, queue: string, isDry: boolean): Promise<ExitCode> {
   const { output } = context
   return await context.withMill(async (mill) => {
     await mill.queues.stats(queue)
-    const { count, capped } = await mill.count({ queue, state: ['pending', 'scheduled', 'retrying'] })
-    if (count === 0) {
-      if (output.json) printJson({ queue, removed: 0 })
-      else say(output, `Nothing waits in ${queue}.`)
+    const preview = await mill.preview({ queue, state: ['pending', 'scheduled', 'retrying'] })
+    const { count, capped } = preview
+    if (count > 0) tellPreview(output, preview, ['waiting job', 'waiting jobs'])
+    else say(output, `Nothing waits in ${queue}.`)
+    if (isDry) {
+      if (output.json) printJson({ queue, ...previewJson(preview) })
+      else say(output, NOTHING_CHANGED)
       return EXIT.ok
     }
-    const what = `Delete ${countText(output, count)}${capped ? '+' : ''} waiting jobs of ${queue}`
-    if (!(await context.confirm(what, 'This cannot be undone.'))) return EXIT.refused
+    if (count === 0) {
+      if (output.json) printJson({ queue, removed: 0 })
+      return EXIT.ok
+    }
+    const what = `Delete ${someOf(['waiting job', 'waiting jobs'], count, capped)} of ${queue}`
+    if (!(await context.confirm(what, { warning: 'This cannot be undone.', count }))) return EXIT.refused
     const bar = await progressBar(output, 'Clearing', capped ? undefined : count)
     try {
       const removed = await mill.queues.clear(queue, { onProgress: (done) => bar.update(done) })
