@@ -43,8 +43,8 @@ export async function openStore(url: string): Promise<Millrace> {
 
 /** The files of a store on a file: they change while they are read. */
 export function filesOf(mill: Millrace): readonly string[] {
-  const path = /^sqlite (.+)$/.exec(mill.store.description)?.[1]
-  return path === undefined ? [] : [path, `${path}-wal`, `${path}-shm`]
+  const { file } = mill.store
+  return file === null ? [] : [file, `${file}-wal`, `${file}-shm`]
 }
 
 /** Whoever may list the processes of a machine sees their arguments: takes a password out of ours. */

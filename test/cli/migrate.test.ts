@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { cliHere } from '../support/cli-here.ts'
 import { tempDir } from '../support/temp-store.ts'
 
-test('plan prints the SQL that up would run, makes no file, and ends with 0', async () => {
+test('plan prints the SQL of an empty store, makes no file, and ends with 0', async () => {
   const folder = tempDir()
   const store = `sqlite:${join(folder, 'a.db')}`
 
@@ -20,16 +20,28 @@ test('plan prints the SQL that up would run, makes no file, and ends with 0', as
   db.close()
 })
 
-test('status ends with 7 before up and with 0 after it, and plan then prints nothing', async () => {
+test('plan goes from a version on, or looks, and other words take no flags of it', async () => {
   const folder = tempDir()
   const migrate = (what: string, ...flags: string[]) =>
     cliHere(folder, ['migrate', what, '--store', `sqlite:${join(folder, 'a.db')}`, ...flags])
 
-  expect(await migrate('status')).toMatchObject({ code: 7, stdout: '' })
-  const planned = JSON.parse((await migrate('plan', '--json')).stdout)
-  expect(planned).toMatchObject({ current: 0, latest: 1, steps: [{ version: 1 }] })
-  expect(JSON.parse((await migrate('up', '--json')).stdout)).toMatchObject({ current: 1, applied: [1] })
-  expect(await migrate('status')).toMatchObject({ code: 0 })
-  expect(await migrate('plan')).toMatchObject({ code: 0, stdout: '' })
-  expect(await migrate('down')).toMatchObject({ code: 2 })
+  expect(JSON.parse((await migrate('plan', '--json')).stdout)).toMatchObject({ latest: 1, steps: [{ version: 1 }] })
+  expect((await migrate('plan', '--missing')).stdout).toContain('CREATE TABLE')
+  expect(existsSync(join(folder, 'a.db'))).toBe(false)
+  expect(await migrate('plan', '--from', '1')).toMatchObject({ code: 0, stdout: '' })
+  expect(await migrate('plan', '--from', '0')).toMatchObject({ stdout: (await migrate('plan')).stdout })
+  for (const flags of [
+    ['plan', '--from', '2'],
+    ['plan', '--from', 'one'],
+    ['plan', '--from', '1', '--missing'],
+    ['up', '--missing'],
+    ['status', '--from', '1'],
+    ['down'],
+  ] as const) {
+    const [what, ...rest] = flags
+    expect(await migrate(what, ...rest), flags.join(' ')).toMatchObject({ code: 2, stdout: '' })
+  }
+  expect(await migrate('up')).toMatchObject({ code: 0, stderr: expect.stringContaining('from version 0 to 1.') })
+  expect(await migrate('plan', '--missing')).toMatchObject({ code: 0, stdout: '' })
+  expect(await cliHere(folder, ['migrate', 'plan', '--store', 'memory:'])).toMatchObject({ code: 0, stdout: '' })
 })

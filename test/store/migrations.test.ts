@@ -84,6 +84,7 @@ function cases(freshUrl: FreshUrl): void {
     expect(plan.map(({ version }) => version)).toEqual([1, 2])
     expect(await store.schemaVersion()).toEqual({ current: 0, latest: 2, oldest: 0 })
     expect(await store.plan()).toEqual(plan)
+    expect([await store.plan(0), await store.plan(1), await store.plan(2)]).toEqual([plan, plan.slice(1), []])
     const runner = await databaseOf(byHand)
     for (const { statements } of plan) for (const statement of statements) await runner.run(statement)
     await (await opened(byUs, 1)).migrate()

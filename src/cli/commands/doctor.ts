@@ -1,18 +1,18 @@
 /** `millrace doctor`: looks at everything that can be wrong, and says why it matters and what to do. */
-import { constants } from 'node:fs'
-import { access, stat, statfs } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ALIVE_WITHIN_MS } from '../../client/why.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { formatSize } from '../../core/size.ts'
 import { bind } from '../../job/handle.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
-import { createStore } from '../../runtime/store-url.ts'
+import { maskUrl } from '../../runtime/store-url.ts'
 import type { DiagnosisCode } from '../../store/contract/index.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { clean, paint, printJson } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
+import { lacksFile } from '../store-file.ts'
 
 interface Finding {
   readonly group: 'Runtime' | 'Configuration' | 'Store' | 'Workers' | 'Queues'
@@ -91,22 +91,20 @@ async function checkConfig(context: Context, findings: Finding[]): Promise<reado
 async function checkStore(context: Context, findings: Finding[]): Promise<Millrace | undefined> {
   const add = (level: Finding['level'], text: string, fix?: string) =>
     findings.push({ group: 'Store', level, text, ...(fix !== undefined && { fix }) })
+  let mill: Millrace | undefined
   try {
-    const { url, base } = await context.storeUrl()
-    const store = await createStore(url, base)
-    const path = /^sqlite (.+)$/.exec(store.description)?.[1]
-    if (path !== undefined && !(await exists(path))) {
-      add('warning', `${path} does not exist yet`, 'It is made by the first enqueue, or by: millrace migrate')
+    const store = await context.store()
+    if (await lacksFile(store)) {
+      add('warning', `${store.file} does not exist yet`, 'It is made by the first enqueue, or by: millrace migrate up')
       return undefined
     }
     await store.open()
-    const { current, latest } = await store.schemaVersion()
-    await store.close()
+    const { current, latest } = await store.schemaVersion().finally(() => store.close())
     if (current < latest) {
-      add('problem', `${store.description} has version ${current} of ${latest}`, 'millrace migrate')
+      add('problem', `${store.description} has version ${current} of ${latest}`, 'millrace migrate up')
       return undefined
     }
-    const mill = await context.open({ migrate: false })
+    mill = await context.open({ migrate: false })
     const start = performance.now()
     await mill.store.ping()
     add('ok', `${store.description}, version ${current}, answers in ${(performance.now() - start).toFixed(1)} ms`)
@@ -114,9 +112,10 @@ async function checkStore(context: Context, findings: Finding[]): Promise<Millra
       const { code, severity, message, fix } = found
       findings.push({ group: 'Store', level: severity, code, text: clean(message), fix: clean(fix) })
     }
-    if (path !== undefined) await checkFile(path, add)
+    if (store.file !== null) await checkFile(store.file, add)
     return mill
   } catch (error) {
+    await mill?.close()
     add('problem', messageOf(error), error instanceof MillraceError ? error.hint : undefined)
     return undefined
   }
@@ -223,13 +222,6 @@ function tell(context: Context, findings: readonly Finding[]): void {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await access(path, constants.F_OK).then(
-    () => true,
-    () => false,
-  )
-}
-
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return clean(maskUrl(error instanceof Error ? error.message : String(error)))
 }

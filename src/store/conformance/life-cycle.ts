@@ -1,4 +1,6 @@
 /** Opening, closing, time, versions. */
+import { access } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
 import { describe, expect } from 'vitest'
 import { type Case, newJob } from './fixture.ts'
 
@@ -17,6 +19,18 @@ export function lifeCycleCases(test: Case): void {
 
     test('plans nothing when no step is missing', async (f) => {
       expect(await f.store.plan()).toEqual([])
+    })
+
+    test('plans all steps for an empty store without looking, also when it is closed', async (f) => {
+      const { latest } = await f.store.schemaVersion()
+      const steps = await f.store.plan(0)
+      await f.store.close()
+
+      expect(await f.store.plan(0)).toEqual(steps)
+      expect(await f.store.plan(latest)).toEqual([])
+      // The memory store has no tables to make.
+      const versions = f.store.capabilities.persistent ? Array.from({ length: latest }, (_, i) => i + 1) : []
+      expect(steps.map(({ version }) => version)).toEqual(versions)
     })
 
     test('migrates from many connections at once without harm', async (f) => {
@@ -53,6 +67,15 @@ export function lifeCycleCases(test: Case): void {
     test('says where it is, and never a password', async (f) => {
       expect(f.store.description.length).toBeGreaterThan(0)
       expect(f.store.description).not.toMatch(/:[^/@\s]+@/)
+    })
+
+    test('names the file that it is, if it is one, as an absolute path', async (f) => {
+      const { file, capabilities } = f.store
+
+      // Whoever holds a file on this machine is neither remote nor gone with the process.
+      if (file !== null) expect(capabilities).toMatchObject({ persistent: true, remote: false })
+      expect(file === null || isAbsolute(file)).toBe(true)
+      if (file !== null) await access(file)
     })
 
     test('goes by its clock', async (f) => {

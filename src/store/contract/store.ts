@@ -128,6 +128,11 @@ export interface WakeFacet {
 export interface Store {
   /** For people: the driver and where it is, without secrets. */
   readonly description: string
+  /**
+   * The path of the file that holds everything, for whoever looks after files: null where the store is no file of this machine.
+   * The file need not be there before the store is opened.
+   */
+  readonly file: string | null
   readonly capabilities: Capabilities
   /**
    * Connects. Refuses a store whose schema is newer than what this code may work on (`STORE_NEWER`): each version says the
@@ -146,9 +151,10 @@ export interface Store {
   migrate(): Promise<readonly number[]>
   /**
    * The steps that `migrate` would apply now, for people who run them themselves: run as they are, one after the other, they
-   * leave what `migrate` leaves. Changes nothing. Empty when none is missing.
+   * leave what `migrate` leaves. Changes nothing. Empty when none is missing. With `from` the steps after that version, whatever
+   * the database has: it is not looked at, and the store need not be open.
    */
-  plan(): Promise<readonly MigrationStep[]>
+  plan(from?: number): Promise<readonly MigrationStep[]>
   schemaVersion(): Promise<SchemaVersion>
   /**
    * Looks for what makes this store slow or less safe than it seems: old transactions, dead rows, missing indexes, settings, the

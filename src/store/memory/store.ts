@@ -36,6 +36,7 @@ type Run = <T>(work: (now: number) => T, wakes?: boolean) => Promise<T>
 
 class MemoryStore implements Store {
   readonly description = 'memory'
+  readonly file = null
   readonly capabilities = {
     persistent: false,
     processes: false,
@@ -89,8 +90,8 @@ class MemoryStore implements Store {
     return this.#run(() => [])
   }
 
-  plan(): Promise<readonly MigrationStep[]> {
-    return this.#run(() => [])
+  async plan(from?: number): Promise<readonly MigrationStep[]> {
+    return from === undefined ? this.#run(() => []) : []
   }
 
   /** Nothing can be wrong here but the clock, which is the process's own. */

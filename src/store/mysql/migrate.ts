@@ -44,13 +44,19 @@ async function versionOf(runner: Runner, steps: readonly Migration[]): Promise<S
 }
 
 /** See `Store.plan`. */
-export async function plan(db: MysqlDatabase, steps: readonly Migration[]): Promise<readonly MigrationStep[]> {
+export async function plan(
+  db: MysqlDatabase,
+  steps: readonly Migration[],
+  from?: number,
+): Promise<readonly MigrationStep[]> {
+  if (from !== undefined) return planFrom(steps, from)
   const version = await schemaVersion(db, steps)
   refuseNewer(db.pool.where, version)
-  return steps.slice(version.current).map((_, i) => ({
-    version: version.current + i + 1,
-    statements: statementsFor(steps, version.current + i),
-  }))
+  return planFrom(steps, version.current)
+}
+
+function planFrom(steps: readonly Migration[], from: number): readonly MigrationStep[] {
+  return steps.slice(from).map((_, i) => ({ version: from + i + 1, statements: statementsFor(steps, from + i) }))
 }
 
 /** See `Store.migrate`. */

@@ -46,6 +46,7 @@ export function createMysqlStore(options: MysqlOptions): Store {
 
 class MysqlStore implements Store {
   readonly description: string
+  readonly file = null
   /** Hints are waited for on the server, or polled for each 300 ms at least, and so is which job is first in line; that is most news. */
   readonly capabilities: Capabilities = {
     persistent: true,
@@ -133,7 +134,7 @@ class MysqlStore implements Store {
     return diagnose(this.#db, this.#steps, limits)
   }
 
-  plan(): Promise<readonly MigrationStep[]> {
-    return plan(this.#db, this.#steps)
+  plan(from?: number): Promise<readonly MigrationStep[]> {
+    return plan(this.#db, this.#steps, from)
   }
 }

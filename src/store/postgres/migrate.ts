@@ -56,15 +56,28 @@ async function versionOf(db: PostgresDatabase, session: Session, steps: readonly
 }
 
 /** See `Store.plan`. */
-export function plan(db: PostgresDatabase, steps: readonly Migration[]): Promise<readonly MigrationStep[]> {
-  return db.read(async (session) => {
+export async function plan(
+  db: PostgresDatabase,
+  steps: readonly Migration[],
+  from?: number,
+): Promise<readonly MigrationStep[]> {
+  if (from !== undefined) return planFrom(db, steps, from, from > 0)
+  return await db.read(async (session) => {
     const version = await versionOf(db, session, steps)
     refuseNewer(db.pool.where, version)
-    const hasSchema = await has(session, HAS_SCHEMA, db.settings.schema)
-    return steps.slice(version.current).map((_, i) => {
-      const statements = statementsFor(db, steps, version.current + i, hasSchema || i > 0)
-      return { version: version.current + i + 1, statements: ['BEGIN', ...statements, 'COMMIT'] }
-    })
+    return planFrom(db, steps, version.current, await has(session, HAS_SCHEMA, db.settings.schema))
+  })
+}
+
+function planFrom(
+  db: PostgresDatabase,
+  steps: readonly Migration[],
+  from: number,
+  hasSchema: boolean,
+): readonly MigrationStep[] {
+  return steps.slice(from).map((_, i) => {
+    const statements = statementsFor(db, steps, from + i, hasSchema || i > 0)
+    return { version: from + i + 1, statements: ['BEGIN', ...statements, 'COMMIT'] }
   })
 }
 

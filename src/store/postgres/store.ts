@@ -49,6 +49,7 @@ export function createPostgresStore(options: PostgresOptions): Store {
 
 class PostgresStore implements Store {
   readonly description: string
+  readonly file = null
   readonly capabilities: Capabilities
   readonly jobs: JobsFacet
   readonly queues: QueuesFacet
@@ -156,7 +157,7 @@ class PostgresStore implements Store {
     return [...found, ...hints]
   }
 
-  plan(): Promise<readonly MigrationStep[]> {
-    return plan(this.#db, this.#steps)
+  plan(from?: number): Promise<readonly MigrationStep[]> {
+    return plan(this.#db, this.#steps, from)
   }
 }

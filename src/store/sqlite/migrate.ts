@@ -27,9 +27,14 @@ export function schemaVersion(c: Connection, steps: readonly Migration[]): Schem
 export function plan(c: Connection, steps: readonly Migration[]): readonly MigrationStep[] {
   const version = schemaVersion(c, steps)
   refuseNewer(c.path, version)
-  return steps.slice(version.current).map((_, i) => ({
-    version: version.current + i + 1,
-    statements: ['BEGIN IMMEDIATE', ...statementsFor(steps, version.current + i), 'COMMIT'],
+  return planFrom(steps, version.current)
+}
+
+/** The steps after a version, whatever the file has. */
+export function planFrom(steps: readonly Migration[], from: number): readonly MigrationStep[] {
+  return steps.slice(from).map((_, i) => ({
+    version: from + i + 1,
+    statements: ['BEGIN IMMEDIATE', ...statementsFor(steps, from + i), 'COMMIT'],
   }))
 }
 

@@ -27,7 +27,7 @@ import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock 
 import { completeInside, exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
 import { extend, reclaim, report, start } from './lease.ts'
-import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
+import { migrate, plan, planFrom, STEPS, schemaVersion } from './migrate.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
 import { reseal } from './reseal.ts'
@@ -70,6 +70,7 @@ export function connectionOf(store: Store): Connection {
 class SqliteStore implements Store {
   readonly connection: Connection
   readonly description: string
+  readonly file: string | null
   readonly capabilities: Capabilities
   readonly jobs: JobsFacet
   readonly queues: QueuesFacet
@@ -86,6 +87,7 @@ class SqliteStore implements Store {
     this.#watch = new WalWatch(connection)
     const isFile = connection.path !== ':memory:'
     this.description = `sqlite ${connection.path}`
+    this.file = isFile ? connection.path : null
     this.capabilities = {
       persistent: isFile,
       processes: isFile,
@@ -141,7 +143,8 @@ class SqliteStore implements Store {
     ]
   }
 
-  async plan(): Promise<readonly MigrationStep[]> {
+  async plan(from?: number): Promise<readonly MigrationStep[]> {
+    if (from !== undefined) return planFrom(this.#steps, from)
     return this.connection.read(() => plan(this.connection, this.#steps))
   }
 }
