@@ -45,7 +45,7 @@ export function tellFailure(error: unknown, json: boolean): ExitCode {
   else {
     console.error(`✕ ${clean(message)}  ${code}`)
     if (hint !== undefined) console.error(`  ${clean(hint)}`)
-    if (process.env.MILLRACE_DEBUG && error instanceof Error) console.error(error.stack)
+    if (process.env.MILLRACE_DEBUG && error instanceof Error) console.error(maskUrl(error.stack ?? ''))
   }
   return exitCodeOf(error)
 }

@@ -1,5 +1,4 @@
 /** `millrace store copy`: moves everything of one store into another. */
-import { access } from 'node:fs/promises'
 import { ConfigError, MillraceError } from '../../core/errors.ts'
 import { createStore } from '../../runtime/store-url.ts'
 import type { Store } from '../../store/contract/index.ts'
@@ -9,6 +8,7 @@ import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 import { progressBar } from '../progress.ts'
+import { lacksFile } from '../store-file.ts'
 
 /** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -17,24 +17,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ['store:copy'],
     summary: 'copy every job, archive and queue setting into an empty store',
     options: [
-      ['--from <url>', 'the store to read'],
-      ['--to <url>', 'the store to fill; its tables are made'],
+      ['--from <url>', 'the store to read (else MILLRACE_STORE)'],
+      ['--to <url>', 'the store to fill; its tables are made (else MILLRACE_STORE_TO)'],
       ['--force', 'also while workers are alive or jobs run: those run again on the other side'],
     ],
     examples: [
-      'millrace store copy --from sqlite:./millrace.db --to postgres://app:secret@db/app',
-      'millrace store copy --from … --to …   # again, after it was stopped: goes on from there',
+      'millrace store copy --from sqlite:./old.db --to sqlite:./new.db',
+      'millrace store copy --from sqlite:./millrace.db  # into MILLRACE_STORE_TO',
+      'millrace store copy …  # again after it was stopped: goes on from there',
     ],
     run: (context, _, options) => copy(context, options),
   },
 ]
 
-async function copy(context: Context, { from, to, force }: Readonly<Record<string, unknown>>): Promise<ExitCode> {
-  if (typeof from !== 'string' || typeof to !== 'string') {
-    throw new MillraceError('USAGE', 'store copy needs --from and --to', {
-      hint: 'Write: millrace store copy --from sqlite:./millrace.db --to postgres://USER:PASSWORD@HOST/DATABASE',
-    })
-  }
+async function copy(context: Context, options: Readonly<Record<string, unknown>>): Promise<ExitCode> {
+  const [from, to] = urlsOf(options)
   const [source, target] = [await createStore(from), await createStore(to)]
   await refuseMissing(source)
   const stop = new AbortController()
@@ -45,11 +42,26 @@ async function copy(context: Context, { from, to, force }: Readonly<Record<strin
     await target.open()
     await refuseOlder(source)
     await target.migrate()
-    return await run(context, source, target, force === true, stop.signal)
+    return await run(context, source, target, options.force === true, stop.signal)
   } finally {
     process.removeListener('SIGINT', onInterrupt)
     await Promise.all([source.close(), target.close()])
   }
+}
+
+/** Both URLs. A password on the command line is seen by others, so the environment can hold either. */
+function urlsOf(options: Readonly<Record<string, unknown>>): readonly [from: string, to: string] {
+  const from = textOf(options.from) ?? textOf(options.store) ?? textOf(process.env.MILLRACE_STORE)
+  const to = textOf(options.to) ?? textOf(process.env.MILLRACE_STORE_TO)
+  if (from !== undefined && to !== undefined) return [from, to]
+  const lacking = [...(from === undefined ? ['read'] : []), ...(to === undefined ? ['fill'] : [])]
+  throw new MillraceError('USAGE', `nothing says which store to ${lacking.join(', and which to ')}`, {
+    hint: 'Give --from and --to, or set MILLRACE_STORE and MILLRACE_STORE_TO: a password belongs there.',
+  })
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
 }
 
 async function run(
@@ -87,14 +99,10 @@ function linesOf(source: Store, target: Store, report: CopyReport): readonly str
 
 /** Opening a file that is not there would make one. */
 async function refuseMissing(source: Store): Promise<void> {
-  const path = /^sqlite (.+)$/.exec(source.description)?.[1]
-  if (path === undefined || path === ':memory:') return
-  await access(path).catch((cause: unknown) => {
-    throw new ConfigError('STORE_URL', `${path} does not exist: there is nothing to copy`, {
-      fields: { path },
-      hint: 'Name the store that holds the jobs with --from.',
-      cause,
-    })
+  if (!(await lacksFile(source))) return
+  throw new ConfigError('STORE_URL', `${source.file} does not exist: there is nothing to copy`, {
+    fields: { path: source.file },
+    hint: 'Name the store that holds the jobs with --from.',
   })
 }
 
