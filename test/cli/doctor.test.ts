@@ -1,9 +1,12 @@
 /** `millrace doctor` tells what the store finds, with its code, and ends by the worst of it. */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { appFolder, runIn } from '../support/app-folder.ts'
 import { cliHere } from '../support/cli-here.ts'
 import { tempDir } from '../support/temp-store.ts'
+import { app } from './app.ts'
 
 test('a missing index is a problem with its code and the statement that makes it, and ends with 7', async () => {
   const folder = tempDir()
@@ -33,4 +36,20 @@ test('durability that was traded for speed is a warning, and ends with 0', async
   expect(ran).toMatchObject({ code: 0 })
   expect(ran.stdout).toContain('! durability is normal')
   expect(ran.stdout).toContain('NOT_DURABLE')
+})
+
+test('ends with 7 and says what to do about what is wrong', async () => {
+  const folder = appFolder()
+  writeFileSync(join(folder, 'millrace.db'), 'this is no database, whatever its name says; '.repeat(100))
+
+  const { code, stdout } = await runIn(folder, 'millrace doctor --json')
+
+  expect(code).toBe(7)
+  expect(JSON.parse(stdout).findings).toContainEqual(expect.objectContaining({ group: 'Store', level: 'problem' }))
+})
+
+test('is content with a new app', async () => {
+  const run = await app()
+
+  expect(await run('millrace doctor')).toMatchObject({ code: 0 })
 })

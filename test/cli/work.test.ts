@@ -1,5 +1,6 @@
 /** The flags of `millrace work`, and where its settings come from. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { defineJob, Millrace } from '../../src/index.ts'
@@ -146,3 +147,28 @@ describe('the store', () => {
     expect(JSON.parse(stdout).store).toBe(`sqlite ${folder}/inner/millrace.db`)
   }, 60_000)
 })
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'millrace work ends with 0 after %s, its job finished',
+  async (signal) => {
+    const folder = appFolder()
+    mkdirSync(join(folder, 'jobs'))
+    writeFileSync(join(folder, 'millrace.config.ts'), "export default { handlers: './jobs/*.handler.mjs' }")
+    const handler = `import { defineJob } from 'millrace'
+import { writeFileSync } from 'node:fs'
+const later = () => new Promise((done) => { setTimeout(done, 300) })
+export default defineJob({ name: 'slow', run: async () => { writeFileSync('started', ''); await later() } })`
+    writeFileSync(join(folder, 'jobs/slow.handler.mjs'), handler)
+    const { stdout } = await runIn(folder, 'millrace job add slow')
+    const child = spawn(process.execPath, ['node_modules/.bin/millrace', 'work'], { cwd: folder, stdio: 'ignore' })
+    const ended = new Promise<number | null>((done) => child.on('close', (code) => done(code)))
+    await expect.poll(() => existsSync(join(folder, 'started')), { timeout: 20_000, interval: 10 }).toBe(true)
+
+    child.kill(signal)
+
+    expect(await ended).toBe(0)
+    const { stdout: shown } = await runIn(folder, `millrace job show ${stdout.trim()} --json`)
+    expect(JSON.parse(shown)).toMatchObject({ state: 'completed', attempts: 1 })
+  },
+  60_000,
+)
