@@ -1,25 +1,23 @@
 /**
- * One process of a race on an SQLite file. It opens the store, says `ready`, begins at the line `go`, and says `done` with
- * what it saw. A line `stop` ends a role that goes on until it is told. Arguments: the file, the role, its part as JSON.
+ * One process of races on stores that others use too, one race after the other. A line with a task as JSON opens its store and is
+ * answered with `ready` and its number; the line `go` begins; `done`, the number and what it saw is the end. A line `stop` ends a
+ * role that goes on until it is told.
  */
 import { createInterface } from 'node:readline'
 import { newId } from '../../src/base/id.ts'
-import type { EdgePolicy, NewJob } from '../../src/store/contract/index.ts'
-import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { createStore } from '../../src/runtime/store-url.ts'
+import type { EdgePolicy, NewJob, Store } from '../../src/store/contract/index.ts'
 import { exitWithParent } from '../support/parent.ts'
 import { generator } from '../support/random.ts'
-import type { Parts } from './roles.ts'
+import type { Parts, Task } from './roles.ts'
 
 exitWithParent()
-const [, , path = '', role = '', json = '{}'] = process.argv
-const store = createSqliteStore({ path, durability: 'normal', busyDeadlineMs: 60_000 })
-const { jobs } = store
 let isStopped = false
 
-const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<Parts[R]['saw']> } = {
-  migrate: async () => ({ applied: await store.migrate(), version: (await store.schemaVersion()).current }),
+const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part'], store: Store) => Promise<Parts[R]['saw']> } = {
+  migrate: async (_, store) => ({ applied: await store.migrate(), version: (await store.schemaVersion()).current }),
 
-  async adopt({ parentIds, seed }) {
+  async adopt({ parentIds, seed }, { jobs }) {
     const random = generator(seed)
     const children: Parts['adopt']['saw']['children'][number][] = []
     for (const [i, parentId] of shuffled(parentIds, random).entries()) {
@@ -30,7 +28,7 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<
     return { children }
   },
 
-  async end({ how, parentIds, seed }) {
+  async end({ how, parentIds, seed }, { jobs }) {
     const random = generator(seed)
     for (const [i, id] of parentIds.entries()) {
       if (how === 'cancel') await jobs.cancel([id])
@@ -46,10 +44,15 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<
       // Ending is quicker than inserting: with rests, about half of the children find their parent alive.
       if (random() < 0.5) await pause()
     }
+    // What the other ender held locked at that moment was passed over.
+    while (how === 'reclaim' && (await jobs.count({ ids: parentIds, states: ['processing'] }, 1)).count > 0) {
+      await jobs.reclaim(1)
+      await pause()
+    }
     return {}
   },
 
-  async unique({ keys }) {
+  async unique({ keys }, { jobs }) {
     const answers: [string, string][] = []
     for (const key of keys) {
       const [result] = await jobs.insert([newJob({ unique: { scope: 's', key, onConflict: 'existing' } })])
@@ -58,7 +61,7 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<
     return { answers }
   },
 
-  async produce({ count, seed }) {
+  async produce({ count, seed }, { jobs }) {
     const random = generator(seed)
     const created: string[] = []
     while (created.length < count) {
@@ -80,7 +83,7 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<
     return { created }
   },
 
-  async work({ workerId, seed }) {
+  async work({ workerId, seed }, { jobs }) {
     const random = generator(seed)
     const completed: string[] = []
     while (!isStopped) {
@@ -103,7 +106,7 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<
     return { completed }
   },
 
-  async tidy({ seed }) {
+  async tidy({ seed }, { jobs }) {
     const random = generator(seed)
     let cancelled = 0
     while (!isStopped) {
@@ -123,20 +126,26 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part']) => Promise<
   },
 }
 
-await store.open()
-const begun = new Promise<void>((go) => {
-  createInterface({ input: process.stdin }).on('line', (line) => {
-    if (line === 'go') go()
-    if (line === 'stop') isStopped = true
-  })
+let begin = Promise.withResolvers<void>()
+createInterface({ input: process.stdin }).on('line', (line) => {
+  if (line === 'go') begin.resolve()
+  else if (line === 'stop') isStopped = true
+  // Only roles.ts writes to this process.
+  else void take(JSON.parse(line) as Task)
 })
-console.log('ready')
-await begun
-// The test that starts this process gives each role its own part.
-const saw = await ROLES[role as keyof Parts](JSON.parse(json) as never)
-console.log(`done ${JSON.stringify(saw)}`)
-await store.close()
-process.exit(0)
+
+async function take({ serial, url, role, part }: Task): Promise<void> {
+  const store = await createStore(url)
+  await store.open()
+  isStopped = false
+  begin = Promise.withResolvers()
+  console.log(`ready ${serial}`)
+  await begin.promise
+  // The test that asks for it gives each role its own part.
+  const saw = await ROLES[role](part as never, store)
+  await store.close()
+  console.log(`done ${serial} ${JSON.stringify(saw)}`)
+}
 
 function newJob(parts: Partial<NewJob>): NewJob {
   return { id: newId(), name: 'job', version: 1, queue: 'q', priority: 5, payload: Buffer.from('{}'), ...parts }

@@ -1,12 +1,13 @@
-/** Several processes on one SQLite file, all at once. */
-import { describe, expect, test } from 'vitest'
+/** Several processes on one store, all at once: on SQLite and on both servers. */
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
 import { newId } from '../../src/base/id.ts'
+import { createStore } from '../../src/runtime/store-url.ts'
 import type { NewJob, Store } from '../../src/store/contract/index.ts'
-import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { invariantFaults } from '../support/invariants.ts'
 import { seedOf } from '../support/random.ts'
-import { tempStorePath } from '../support/temp-store.ts'
+import { tempStoreUrl } from '../support/temp-store.ts'
 import { type EndKind, go, startRacer } from './roles.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
@@ -17,43 +18,12 @@ const PROCESSES = 4
 const TIMEOUT_MS = LONG ? 1_200_000 : 120_000
 const LEASE_MS = 3_600_000
 
-describe('children inserted by two processes while two others end their parents', () => {
-  for (const how of ['settle', 'cancel', 'expire', 'reclaim', 'prune'] as const) {
-    test(
-      `${how}: none of ${CHILDREN} is left blocked`,
-      async () => {
-        const path = tempStorePath()
-        const store = await openStore(path)
-        const seed = seedOf(7)
-        const parentIds = await makeParents(store, path, how, CHILDREN / 2)
-        const adopters = await Promise.all([1, 2].map((n) => startRacer(path, 'adopt', { parentIds, seed: seed + n })))
-        const enders = await Promise.all([3, 4].map((n) => startRacer(path, 'end', { how, parentIds, seed: seed + n })))
+await describeOnEvery(races)
 
-        go([...adopters, ...enders])
-        const children = (await Promise.all(adopters.map((racer) => racer.done()))).flatMap((saw) => saw.children)
-        await Promise.all(enders.map((racer) => racer.done()))
-
-        const blocked = await store.jobs.count({ states: ['blocked'] }, CHILDREN)
-        const alive = await Promise.all(parentIds.map((id) => store.jobs.get(id)))
-        expect(alive.filter((row) => row !== null && row.finishedAt === null)).toEqual([])
-        expect(blocked.count).toBe(0)
-        expect(children).toHaveLength(CHILDREN)
-        const written = children.filter(({ status }) => status === 'created')
-        expect(await missing(store, written)).toEqual([])
-        if (how !== 'prune') expect(written).toHaveLength(CHILDREN)
-        expect(invariantFaults(path)).toEqual([])
-        const born = written.filter(({ born }) => born === 'blocked').length
-        if (LONG) console.log(`${how}: ${born} of ${written.length} were blocked when they were born`)
-        await store.close()
-      },
-      TIMEOUT_MS,
-    )
-  }
-})
-
+// On the servers test/store/migrations.test.ts does the like.
 test('24 processes migrate a new file at once: one does the work, all find the tables', async () => {
-  const path = tempStorePath()
-  const racers = await Promise.all(Array.from({ length: 24 }, () => startRacer(path, 'migrate', {})))
+  const url = tempStoreUrl()
+  const racers = await Promise.all(Array.from({ length: 24 }, () => startRacer(url, 'migrate', {})))
 
   go(racers)
   const saw = await Promise.all(racers.map((racer) => racer.done()))
@@ -63,73 +33,111 @@ test('24 processes migrate a new file at once: one does the work, all find the t
   expect(saw.map(({ version }) => version)).toEqual(saw.map(() => latest))
   const workers = saw.filter(({ applied }) => applied.length > 0)
   expect(workers.map(({ applied }) => applied)).toEqual([Array.from({ length: latest }, (_, i) => i + 1)])
-  expect(invariantFaults(path)).toEqual([])
+  expect(await invariantFaults(url)).toEqual([])
 }, 120_000)
 
-test(
-  `${PROCESSES} processes insert ${KEYS} unique keys at once: each makes exactly one job`,
-  async () => {
-    const path = tempStorePath()
-    const store = await openStore(path)
-    const keys = Array.from({ length: KEYS }, (_, i) => `key ${i}`)
-    const racers = await Promise.all(Array.from({ length: PROCESSES }, () => startRacer(path, 'unique', { keys })))
+function races(stores: TestStores): void {
+  describe('children inserted by two processes while two others end their parents', () => {
+    for (const how of ['settle', 'cancel', 'expire', 'reclaim', 'prune'] as const) {
+      test(
+        `${how}: none of ${CHILDREN} is left blocked`,
+        async () => {
+          const url = await stores.freshUrl()
+          const store = await openStore(url)
+          const seed = seedOf(7)
+          const parentIds = await makeParents(store, url, how, CHILDREN / 2)
+          const adopters = await Promise.all([1, 2].map((n) => startRacer(url, 'adopt', { parentIds, seed: seed + n })))
+          const enders = await Promise.all(
+            [3, 4].map((n) => startRacer(url, 'end', { how, parentIds, seed: seed + n })),
+          )
 
-    go(racers)
-    const saw = await Promise.all(racers.map((racer) => racer.done()))
+          go([...adopters, ...enders])
+          const children = (await Promise.all(adopters.map((racer) => racer.done()))).flatMap((saw) => saw.children)
+          await Promise.all(enders.map((racer) => racer.done()))
 
-    for (const [i, key] of keys.entries()) {
-      const answers = saw.map(({ answers }) => answers[i] ?? ['nothing', ''])
-      expect(answers.map(([status]) => status).sort(), key).toEqual(['created', 'existing', 'existing', 'existing'])
-      expect(new Set(answers.map(([, id]) => id)).size, key).toBe(1)
+          const blocked = await store.jobs.count({ states: ['blocked'] }, CHILDREN)
+          const alive = await Promise.all(parentIds.map((id) => store.jobs.get(id)))
+          expect(alive.filter((row) => row !== null && row.finishedAt === null)).toEqual([])
+          expect(blocked.count).toBe(0)
+          expect(children).toHaveLength(CHILDREN)
+          const written = children.filter(({ status }) => status === 'created')
+          expect(await missing(store, written)).toEqual([])
+          if (how !== 'prune') expect(written).toHaveLength(CHILDREN)
+          expect(await invariantFaults(url)).toEqual([])
+          const born = written.filter(({ born }) => born === 'blocked').length
+          if (LONG) console.log(`${how}: ${born} of ${written.length} were blocked when they were born`)
+        },
+        TIMEOUT_MS,
+      )
     }
-    expect(await store.jobs.count({}, KEYS * PROCESSES)).toEqual({ count: KEYS, capped: false })
-    expect(invariantFaults(path)).toEqual([])
-    await store.close()
-  },
-  TIMEOUT_MS,
-)
+  })
 
-test(
-  `two producers of ${JOBS} jobs, two workers and two tidiers at once: no job is lost, completed twice or stuck`,
-  async () => {
-    const path = tempStorePath()
-    const store = await openStore(path)
-    const seed = seedOf(7)
-    const producers = await Promise.all([1, 2].map((n) => startRacer(path, 'produce', { count: JOBS, seed: seed + n })))
-    const workers = await Promise.all(
-      [3, 4].map((n) => startRacer(path, 'work', { workerId: `w${n}`, seed: seed + n })),
-    )
-    const tidiers = await Promise.all([5, 6].map((n) => startRacer(path, 'tidy', { seed: seed + n })))
+  test(
+    `${PROCESSES} processes insert ${KEYS} unique keys at once: each makes exactly one job`,
+    async () => {
+      const url = await stores.freshUrl()
+      const store = await openStore(url)
+      const keys = Array.from({ length: KEYS }, (_, i) => `key ${i}`)
+      const racers = await Promise.all(Array.from({ length: PROCESSES }, () => startRacer(url, 'unique', { keys })))
 
-    go([...producers, ...workers, ...tidiers])
-    const created = (await Promise.all(producers.map((racer) => racer.done()))).flatMap((saw) => saw.created)
-    const LIVE = ['blocked', 'scheduled', 'pending', 'processing', 'retrying'] as const
-    await expect
-      .poll(async () => (await store.jobs.count({ states: LIVE }, 1)).count, { timeout: 60_000, interval: 20 })
-      .toBe(0)
-    for (const { child } of [...workers, ...tidiers]) child.tell('stop')
-    const completed = (await Promise.all(workers.map((racer) => racer.done()))).flatMap((saw) => saw.completed)
-    await Promise.all(tidiers.map((racer) => racer.done()))
+      go(racers)
+      const saw = await Promise.all(racers.map((racer) => racer.done()))
 
-    expect(invariantFaults(path)).toEqual([])
-    // Ids are remembered for two minutes, so nothing can have been pruned.
-    expect(
-      await missing(
-        store,
-        created.map((id) => ({ id })),
-      ),
-    ).toEqual([])
-    expect(new Set(completed).size).toBe(completed.length)
-    const states = await store.jobs.count({ states: ['completed'] }, created.length)
-    expect(states.count).toBe(completed.length)
-    if (LONG) console.log(`${completed.length} of ${created.length} completed, the others expired or were cancelled`)
-    await store.close()
-  },
-  TIMEOUT_MS,
-)
+      for (const [i, key] of keys.entries()) {
+        const answers = saw.map(({ answers }) => answers[i] ?? ['nothing', ''])
+        expect(answers.map(([status]) => status).sort(), key).toEqual(['created', 'existing', 'existing', 'existing'])
+        expect(new Set(answers.map(([, id]) => id)).size, key).toBe(1)
+      }
+      expect(await store.jobs.count({}, KEYS * PROCESSES)).toEqual({ count: KEYS, capped: false })
+      expect(await invariantFaults(url)).toEqual([])
+    },
+    TIMEOUT_MS,
+  )
 
-async function openStore(path: string, clock?: ManualClock): Promise<Store> {
-  const store = createSqliteStore({ path, durability: 'normal', ...(clock === undefined ? {} : { clock }) })
+  test(
+    `two producers of ${JOBS} jobs, two workers and two tidiers at once: no job is lost, completed twice or stuck`,
+    async () => {
+      const url = await stores.freshUrl()
+      const store = await openStore(url)
+      const seed = seedOf(7)
+      const producers = await Promise.all(
+        [1, 2].map((n) => startRacer(url, 'produce', { count: JOBS, seed: seed + n })),
+      )
+      const workers = await Promise.all(
+        [3, 4].map((n) => startRacer(url, 'work', { workerId: `w${n}`, seed: seed + n })),
+      )
+      const tidiers = await Promise.all([5, 6].map((n) => startRacer(url, 'tidy', { seed: seed + n })))
+
+      go([...producers, ...workers, ...tidiers])
+      const created = (await Promise.all(producers.map((racer) => racer.done()))).flatMap((saw) => saw.created)
+      const LIVE = ['blocked', 'scheduled', 'pending', 'processing', 'retrying'] as const
+      await expect
+        .poll(async () => (await store.jobs.count({ states: LIVE }, 1)).count, { timeout: 60_000, interval: 20 })
+        .toBe(0)
+      for (const { child } of [...workers, ...tidiers]) child.tell('stop')
+      const completed = (await Promise.all(workers.map((racer) => racer.done()))).flatMap((saw) => saw.completed)
+      await Promise.all(tidiers.map((racer) => racer.done()))
+
+      expect(await invariantFaults(url)).toEqual([])
+      // Ids are remembered for two minutes, so nothing can have been pruned.
+      expect(
+        await missing(
+          store,
+          created.map((id) => ({ id })),
+        ),
+      ).toEqual([])
+      expect(new Set(completed).size).toBe(completed.length)
+      const states = await store.jobs.count({ states: ['completed'] }, created.length)
+      expect(states.count).toBe(completed.length)
+      if (LONG) console.log(`${completed.length} of ${created.length} completed, the others expired or were cancelled`)
+    },
+    TIMEOUT_MS,
+  )
+}
+
+async function openStore(url: string, clock?: ManualClock): Promise<Store> {
+  const store = await createStore(url, '.', clock)
+  onTestFinished(() => store.close())
   await store.open()
   await store.migrate()
   return store
@@ -141,14 +149,14 @@ async function missing(store: Store, jobs: readonly { readonly id: string }[]): 
 }
 
 /** Parents that `how` can end, or delete. */
-async function makeParents(store: Store, path: string, how: EndKind, count: number): Promise<readonly string[]> {
+async function makeParents(store: Store, url: string, how: EndKind, count: number): Promise<readonly string[]> {
   const job: Omit<NewJob, 'id'> = { name: 'job', version: 1, queue: 'q', priority: 5, payload: Buffer.from('{}') }
   const jobs = Array.from({ length: count }, () => {
     return { ...job, id: newId(), ...(how === 'expire' ? { expiresInMs: 0 } : {}) }
   })
   const ids = jobs.map(({ id }) => id)
   // What is pruned has ended an hour ago.
-  const past = await openStore(path, new ManualClock(Date.now() - LEASE_MS))
+  const past = await openStore(url, new ManualClock(Date.now() - LEASE_MS))
   const made = how === 'prune' || how === 'reclaim' ? past : store
   await made.jobs.insert(jobs)
   if (how === 'settle' || how === 'reclaim') {

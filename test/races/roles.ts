@@ -1,5 +1,6 @@
 /** What the processes of a race can be, what each is told and what it has seen in the end. */
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import { type Child, startChild } from '../support/child.ts'
 
 export type EndKind = 'settle' | 'cancel' | 'expire' | 'reclaim' | 'prune'
@@ -41,22 +42,49 @@ export interface Parts {
   readonly tidy: { readonly part: { readonly seed: number }; readonly saw: { readonly cancelled: number } }
 }
 
+/** What one process is to do in a race. */
+export interface Task {
+  readonly serial: number
+  readonly url: string
+  readonly role: keyof Parts
+  readonly part: unknown
+}
+
 export interface Racer<R extends keyof Parts> {
   readonly child: Child
   /** What it saw, when it is done. */
   done(): Promise<Parts[R]['saw']>
 }
 
-/** Starts a process that waits for `go`. */
+/** Processes between two races: starting one takes longer than most of its races. */
+const idle: Child[] = []
+const ends: (() => Promise<void>)[] = []
+let serial = 0
+// They end with the test file that imports this one.
+afterAll(async () => {
+  await Promise.all(ends.map((end) => end()))
+})
+
+/** Has a process take a role in a race on the store at a URL; it waits for `go`. */
 export async function startRacer<R extends keyof Parts>(
-  path: string,
+  url: string,
   role: R,
   part: Parts[R]['part'],
 ): Promise<Racer<R>> {
-  const child = startChild(join(import.meta.dirname, 'racer.ts'), [path, role, JSON.stringify(part)])
-  await child.line('ready')
-  // racer.ts writes the line for the role that it was given.
-  return { child, done: async () => JSON.parse((await child.line('done ')).slice('done '.length)) as Parts[R]['saw'] }
+  const child = idle.pop() ?? startChild(join(import.meta.dirname, 'racer.ts'), [], (end) => ends.push(end))
+  const task: Task = { serial: ++serial, url, role, part }
+  const [ready, done] = [`ready ${task.serial}`, `done ${task.serial} `]
+  child.tell(JSON.stringify(task))
+  await child.line(ready)
+  return {
+    child,
+    async done() {
+      const line = await child.line(done)
+      idle.push(child)
+      // racer.ts writes the line for the role that it was given.
+      return JSON.parse(line.slice(done.length)) as Parts[R]['saw']
+    },
+  }
 }
 
 /** Lets all of them begin at once. */

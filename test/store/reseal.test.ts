@@ -19,5 +19,5 @@ test('a payload that becomes small leaves its old bytes nowhere', async () => {
 
   expect(Buffer.from((await store.jobs.get(id))?.payload ?? []).toString()).toBe('new')
   expect(connectionOf(store).db.prepare('SELECT count(*) AS count FROM millrace_bytes').get()).toEqual({ count: 0 })
-  expect(invariantFaults(path)).toEqual([])
+  expect(await invariantFaults(`sqlite:${path}`)).toEqual([])
 })

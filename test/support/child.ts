@@ -29,8 +29,12 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** Starts a file with arguments. Call it inside a test. */
-export function startChild(file: string, args: readonly string[] = []): Child {
+/** Starts a file with arguments. Call it inside a test, or say with `whenOver` what else ends it by calling what it is given. */
+export function startChild(
+  file: string,
+  args: readonly string[] = [],
+  whenOver: (end: () => Promise<void>) => void = onTestFinished,
+): Child {
   const child = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
   running.add(child)
   const lines: string[] = []
@@ -57,7 +61,7 @@ export function startChild(file: string, args: readonly string[] = []): Child {
       for (const look of [...waiters]) look()
     })
   })
-  onTestFinished(async () => {
+  whenOver(async () => {
     child.kill('SIGKILL')
     await ended
   })
