@@ -1,55 +1,109 @@
 /** SIGKILL between any two statements of a store: what was acknowledged is there, nothing contradicts itself, work goes on. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { Millrace } from '../../src/index.ts'
 import { defineJob } from '../../src/job/define-job.ts'
-import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { createStore } from '../../src/runtime/store-url.ts'
 import { startChild } from '../support/child.ts'
+import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { invariantFaults } from '../support/invariants.ts'
+import { readTables, type StoreKind } from '../support/tables.ts'
 import { tempDir } from '../support/temp-store.ts'
+import { halfOrders } from './order.ts'
 import { type Note, statesOf } from './story.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
-/** How many places the default run dies at, spread over the whole story: right before a commit, or up to three statements earlier. */
-const PLACES = 12
+/** How many places the default run dies at, spread over the whole story: around a commit, or one or two statements earlier. */
+const PLACES = { sqlite: 12, postgres: 4, mysql: 4 } as const
+/** From right after a commit was sent to what lies before it; SQLite's commit has no such moment, it is done or not begun. */
+const AROUND = { sqlite: [0, -1, -2, -3], postgres: [1, 0, -1, -2], mysql: [1, 0, -1, -2] } as const
+/** So many chances of a life are those of hints, at most, which go when their time has come: another life may have fewer. */
+const HINTS = 40
+const TIMEOUT_MS = LONG ? 7_200_000 : 300_000
 
-test(
-  `a process killed before ${LONG ? 'each' : `${PLACES}`} of its statements leaves a sound store`,
-  async () => {
-    const whole = await live(0)
-    const last = whole.notes.at(-1)
-    const { statements, commits } = last !== undefined && 'statements' in last ? last : { statements: 0, commits: [] }
+await describeOnEvery((stores) => {
+  const { kind } = stores
+  if (kind !== 'sqlite') {
+    test(
+      `a process killed at ${LONG ? 'each' : 'one'} of the statements that make the tables leaves what can be made`,
+      () => dieAtEach(stores.kind, stores.onFresh, ({ made }) => (LONG ? upTo(made) : [Math.floor(made / 2)])),
+      TIMEOUT_MS,
+    )
+  }
+  test(
+    `a process killed at ${LONG ? 'each' : PLACES[kind]} of its statements leaves a sound store`,
+    () => dieAtEach(stores.kind, stores.onEmpty, (whole) => (LONG ? upTo(whole.statements) : spread(kind, whole))),
+    TIMEOUT_MS,
+  )
+})
+
+/** Chances to die in a whole life: in all, up to where the tables were made, right before commits. */
+interface Chances {
+  readonly statements: number
+  readonly made: number
+  readonly commits: readonly number[]
+}
+
+async function dieAtEach(
+  kind: StoreKind,
+  onStore: TestStores['onFresh'],
+  placesOf: (chances: Chances) => readonly number[],
+): Promise<void> {
+  const chances = await onStore(async (url) => {
+    const whole = await live(url, 0)
     expect(whole.ended).toMatchObject({ code: 0, stderr: '' })
-    expect(statements).toBeGreaterThan(300)
     await expectSound(whole, 'the whole story')
+    return chancesOf(whole)
+  })
+  expect(chances.statements).toBeGreaterThan(200)
+  const places = placesOf(chances)
+  let kills = 0
+  for (const at of places) {
+    await onStore(async (url) => {
+      const life = await live(url, at)
+      const when = `killed at ${at} of ${chances.statements}`
+      const mayEnd = kind !== 'sqlite' && at > chances.statements - HINTS
+      if (!(mayEnd && life.ended.code === 0)) expect(life.ended, when).toMatchObject({ signal: 'SIGKILL', stderr: '' })
+      if (life.ended.signal === 'SIGKILL') kills++
+      await expectSound(life, when)
+    })
+  }
+  if (LONG) console.log(JSON.stringify({ kind, ...chances, commits: chances.commits.length, kills }))
+}
 
-    const places = LONG
-      ? Array.from({ length: statements }, (_, i) => i + 1)
-      : Array.from({ length: PLACES }, (_, i) => (commits[Math.floor((i * commits.length) / PLACES)] ?? 1) - (i % 4))
-    for (const at of places) {
-      const life = await live(at)
-      expect(life.ended, `killed before statement ${at}`).toMatchObject({ signal: 'SIGKILL', stderr: '' })
-      await expectSound(life, `killed before statement ${at}`)
-    }
-    if (LONG) console.log(`${places.length} kills`)
-  },
-  LONG ? 3_600_000 : 120_000,
-)
+function chancesOf({ notes }: Life): Chances {
+  const last = notes.at(-1)
+  if (last === undefined || !('statements' in last)) throw new Error('it did not live to the end')
+  const migrated = notes.find((note) => 'states' in note)
+  return { ...last, made: migrated?.at ?? 0 }
+}
+
+function upTo(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => i + 1)
+}
+
+function spread(kind: StoreKind, { commits }: Chances): readonly number[] {
+  return Array.from({ length: PLACES[kind] }, (_, i) => {
+    const commit = commits[Math.floor((i * commits.length) / PLACES[kind])] ?? 1
+    return commit + (AROUND[kind][i % AROUND[kind].length] ?? 0)
+  })
+}
 
 interface Life {
-  readonly path: string
+  readonly url: string
   readonly notes: readonly Note[]
   readonly ended: { readonly signal: string | null; readonly code: number | null; readonly stderr: string }
 }
 
-async function live(at: number): Promise<Life> {
-  const folder = tempDir()
-  const path = join(folder, 'millrace.db')
-  const notes = join(folder, 'notes')
-  const ended = await startChild(join(import.meta.dirname, 'life-story.ts'), [path, notes, String(at)]).ended
-  return { path, notes: readNotes(notes), ended }
+async function live(url: string, at: number): Promise<Life> {
+  const notes = join(tempDir(), 'notes')
+  const ended = await startChild(join(import.meta.dirname, 'life-story.ts'), [url, notes, String(at)]).ended
+  const all = readNotes(notes)
+  // What a killed process had sent is still done.
+  const sessions = all.flatMap((note) => ('session' in note ? [note.session] : []))
+  if (sessions.length > 0) await readTables(url, ({ gone }) => gone(sessions))
+  return { url, notes: all.filter((note) => !('session' in note)), ended }
 }
 
 function readNotes(path: string): readonly Note[] {
@@ -63,21 +117,23 @@ function readNotes(path: string): readonly Note[] {
   }
 }
 
-async function expectSound({ path, notes }: Life, when: string): Promise<void> {
-  const store = createSqliteStore({ path, durability: 'normal' })
+async function expectSound({ url, notes }: Life, when: string): Promise<void> {
+  const store = await createStore(url)
   await store.open()
   await store.migrate()
-  expect(invariantFaults(path), when).toEqual([])
+  expect(await invariantFaults(url), when).toEqual([])
   expect(forgotten(notes, await statesOf(store)), when).toEqual([])
-  expect(halfOrders(path, notes), when).toEqual([])
+  // Finished jobs are deleted in the end, orders stay.
+  const mayVanish = notes.some((note) => 'mayVanish' in note && note.mayVanish)
+  if (!mayVanish) expect(await halfOrders(url), when).toEqual([])
   await store.queues.resume('alike')
   await store.jobs.reclaim(1_000)
   await store.jobs.promote(1_000)
   await store.jobs.unblock(['k1'], 1_000)
   await store.close()
 
-  await finishAll(path)
-  expect(invariantFaults(path), `${when}, then finished`).toEqual([])
+  await finishAll(url)
+  expect(await invariantFaults(url), `${when}, then finished`).toEqual([])
 }
 
 /** What was acknowledged and is not so: a state that no step under way could have changed, a job that none could have deleted. */
@@ -91,28 +147,9 @@ function forgotten(notes: readonly Note[], states: Readonly<Record<string, strin
   return [...missing, ...changed]
 }
 
-/** Orders of the app without their job, or the job without its order. */
-function halfOrders(path: string, notes: readonly Note[]): readonly unknown[] {
-  // Finished jobs are deleted then, orders stay.
-  if (notes.some((note) => 'mayVanish' in note && note.mayVanish)) return []
-  const db = new DatabaseSync(path)
-  try {
-    const exists = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'app_order'").get()
-    if (exists === undefined) return []
-    const orders = db.prepare('SELECT job_id FROM app_order').all()
-    const known = db.prepare(
-      "SELECT id FROM (SELECT id, unique_key FROM millrace_job UNION ALL SELECT id, unique_key FROM millrace_archive) WHERE unique_key = 'order'",
-    )
-    const jobs = known.all()
-    return orders.length === jobs.length ? [] : [{ orders, jobs }]
-  } finally {
-    db.close()
-  }
-}
-
 /** A new worker does all that is left. */
-async function finishAll(path: string): Promise<void> {
-  const mill = await Millrace.open({ store: `sqlite:${path}?durability=normal` })
+async function finishAll(url: string): Promise<void> {
+  const mill = await Millrace.open({ store: url })
   try {
     const job = defineJob({ name: 'job', run: (_: string) => 'done' })
     await mill.work([job], { drain: true, poll: '5ms' }).done

@@ -1,18 +1,21 @@
 /**
- * A fixed life of jobs on one SQLite file, in a process that kills itself right before its n-th statement.
- * Arguments: the store's file, the file of notes, n (0: live on to the end).
+ * A fixed life of jobs on one store, in a process that kills itself at its n-th chance: see statement-trap.ts.
+ * Arguments: the store's URL, the file of notes, n (0: live on to the end).
  */
-import { DatabaseSync } from 'node:sqlite'
 import { ManualClock } from '../../src/base/clock.ts'
-import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { createStore } from '../../src/runtime/store-url.ts'
+import { exitWithParent } from '../support/parent.ts'
+import { kindOf } from '../support/tables.ts'
+import { insertWithOrder } from './order.ts'
 import { trapStatement } from './statement-trap.ts'
-import { Story } from './story.ts'
+import { Story, writeNote } from './story.ts'
 
-const [, , path = '', notes = '', at = '0'] = process.argv
-const trap = trapStatement(Number(at))
+exitWithParent()
+const [, , url = '', notes = '', at = '0'] = process.argv
+const trap = await trapStatement(kindOf(url), Number(at), (session) => writeNote(notes, { session }))
 // An hour ago, so that everything it leaves behind is due for the workers that come after.
 const clock = new ManualClock(Date.now() - 3_600_000)
-const store = createSqliteStore({ path, durability: 'normal', clock })
+const store = await createStore(url, '.', clock)
 const { jobs, queues } = store
 const story = new Story(store, notes, trap)
 const large = Array.from({ length: 600 }, (_, i) => `word ${i * 7919}`).join(' ')
@@ -43,7 +46,9 @@ const key = { scope: 's', key: 'k', onConflict: 'existing' } as const
 const [holder = ''] = await story.insert('unique', [{ unique: key }, { unique: { ...key, key: 'w', withinMs: 7e6 } }])
 await story.insert('child of the holder', [{ parents: [[holder, 'cancel']] }, { unique: key }])
 await story.insert('replace', [{ unique: { ...key, onConflict: 'replace' } }])
-await story.step('within a transaction', insertWithOrder)
+await story.step('within a transaction', () => {
+  return insertWithOrder(url, store, story.job({ unique: { ...key, key: 'order' } }))
+})
 
 const first = await story.claim('w1', 7)
 await story.step('start, report, extend', async () => {
@@ -93,15 +98,4 @@ clock.advance(200_000)
 await story.step('prune', () => jobs.prune({ completedMs: 0, failedMs: 0, cancelledMs: 0 }, 10), true)
 story.note({ statements: trap.count(), commits: trap.commits })
 await store.close()
-
-/** An order of the app's own and its job in one transaction: both are there or neither is. */
-async function insertWithOrder(): Promise<void> {
-  const db = new DatabaseSync(path, { timeout: 1_000 })
-  db.exec('CREATE TABLE IF NOT EXISTS app_order (job_id TEXT NOT NULL) STRICT')
-  db.exec('BEGIN IMMEDIATE')
-  const job = story.job({ unique: { ...key, key: 'order' } })
-  db.prepare('INSERT INTO app_order (job_id) VALUES (?)').run(job.id)
-  await jobs.insertWithin(db, [job])
-  db.exec('COMMIT')
-  db.close()
-}
+process.exit(0)

@@ -1,42 +1,33 @@
-/** A trap for this process: SIGKILL right before its n-th SQL statement, as a power cut or an OOM killer would. */
-import { DatabaseSync, StatementSync } from 'node:sqlite'
+/**
+ * A trap for this process: SIGKILL at the n-th chance to die, as a power cut or an OOM killer would. Right before each statement
+ * is one; where statements travel to a server, right after one was sent is another: whether it was done, nobody hears.
+ */
+import { WATCHES } from './statement-watch.ts'
 
 export interface StatementTrap {
-  /** Statements so far. */
+  /** Chances so far. */
   count(): number
-  /** Which of them were commits. */
+  /** Which of them were right before a commit. */
   readonly commits: readonly number[]
   /** Runs `fn` without counting its statements. */
   quietly<T>(fn: () => Promise<T>): Promise<T>
 }
 
-/** Sets the trap for every connection of this process. 0: only counts. */
-export function trapStatement(at: number): StatementTrap {
+/** Sets the trap for every connection of this process to stores of a kind. `at` 0: only counts. `onSession`: see `Listener`. */
+export async function trapStatement(
+  kind: keyof typeof WATCHES,
+  at: number,
+  onSession: (id: number) => void,
+): Promise<StatementTrap> {
   let count = 0
   let isQuiet = false
   const commits: number[] = []
-  const tick = (sql: string) => {
+  const statement = (isCommit: boolean) => {
     if (isQuiet) return
     if (++count === at) process.kill(process.pid, 'SIGKILL')
-    if (sql === 'COMMIT') commits.push(count)
+    if (isCommit) commits.push(count)
   }
-  for (const name of ['run', 'get', 'all'] as const) {
-    const original: (...values: never[]) => unknown = StatementSync.prototype[name]
-    Object.assign(StatementSync.prototype, {
-      [name](this: StatementSync, ...values: never[]) {
-        tick(this.sourceSQL)
-        return original.apply(this, values)
-      },
-    })
-  }
-  const exec = DatabaseSync.prototype.exec
-  DatabaseSync.prototype.exec = function (sql) {
-    // A text of many statements, like a migration, is as many chances to die.
-    for (const one of sql.split(/;\s*(?=\n|PRAGMA|$)/).filter((part) => part.trim() !== '')) {
-      tick(one)
-      exec.call(this, one)
-    }
-  }
+  await WATCHES[kind]({ statement, session: onSession })
   return {
     count: () => count,
     commits,

@@ -15,8 +15,16 @@ import type { StatementTrap } from './statement-trap.ts'
 /** A line of the notes. What was noted before the process died is what it had acknowledged. */
 export type Note =
   | { readonly step: string; readonly mayVanish: boolean }
-  | { readonly states: Readonly<Record<string, string>> }
+  /** `at`: the chances to die until then. */
+  | { readonly states: Readonly<Record<string, string>>; readonly at: number }
   | { readonly statements: number; readonly commits: readonly number[] }
+  /** A session with a server, by the server's number. */
+  | { readonly session: number }
+
+/** Adds a line to the file of notes. */
+export function writeNote(notes: string, note: Note): void {
+  appendFileSync(notes, `${JSON.stringify(note)}\n`)
+}
 
 /** A new job as a story tells it. */
 export interface Sketch {
@@ -47,14 +55,14 @@ export class Story {
   }
 
   note(note: Note): void {
-    appendFileSync(this.#notes, `${JSON.stringify(note)}\n`)
+    writeNote(this.#notes, note)
   }
 
   /** One step. `mayVanish`: jobs may be deleted by it. */
   async step<T>(step: string, work: () => Promise<T> | T, mayVanish = false): Promise<T> {
     this.note({ step, mayVanish })
     const value = await work()
-    this.note({ states: await this.#trap.quietly(() => statesOf(this.#store)) })
+    this.note({ states: await this.#trap.quietly(() => statesOf(this.#store)), at: this.#trap.count() })
     return value
   }
 

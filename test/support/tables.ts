@@ -1,6 +1,6 @@
 /** The tables of any store, read behind its back: one wording for every database. */
 import { DatabaseSync } from 'node:sqlite'
-import mysql, { type RowDataPacket } from 'mysql2/promise'
+import mysql, { type ResultSetHeader, type RowDataPacket } from 'mysql2/promise'
 import pg from 'pg'
 
 /** A row by the names of its columns. Bytes that a server keeps text in are text. */
@@ -73,7 +73,10 @@ async function readMysql<T>(url: string, read: (tables: Tables) => Promise<T>): 
   const user = { user: decodeURIComponent(username), password: decodeURIComponent(password) }
   const place = { host: hostname, port: Number(port || 3306), database: pathname.slice(1) }
   const client = await mysql.createConnection({ ...place, ...user })
-  const rows: Tables['rows'] = async (sql) => (await client.query<RowDataPacket[]>(sql))[0].map(textual)
+  const rows: Tables['rows'] = async (sql) => {
+    const [found] = await client.query<RowDataPacket[] | ResultSetHeader>(sql)
+    return Array.isArray(found) ? found.map(textual) : []
+  }
   const alive = async (sessions: readonly number[]) => {
     const ids = (await rows('SELECT id FROM information_schema.processlist')).map(({ id }) => Number(id))
     return ids.filter((id) => sessions.includes(id)).length
