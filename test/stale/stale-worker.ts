@@ -1,14 +1,14 @@
 /**
  * A worker that claims jobs and is then stopped by SIGSTOP. When it goes on, it knows nothing of the time that has passed
- * and makes every write about its attempts, at the line `go`. Arguments: the store's file, how many jobs, the lease in ms.
+ * and makes every write about its attempts, at the line `go`. Arguments: the store's URL, how many jobs, the lease in ms.
  */
 import { createInterface } from 'node:readline'
-import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { createStore } from '../../src/runtime/store-url.ts'
 import { exitWithParent } from '../support/parent.ts'
 
 exitWithParent()
-const [, , path = '', count = '1', leaseMs = '100'] = process.argv
-const store = createSqliteStore({ path, durability: 'normal', busyDeadlineMs: 60_000 })
+const [, , url = '', count = '1', leaseMs = '100'] = process.argv
+const store = await createStore(url)
 await store.open()
 const limit = Number(count)
 const workerId = 'stale'
