@@ -1,66 +1,38 @@
 /** What holds for the transaction of every library, on either server. */
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { defineJob, type Millrace } from '../../src/index.ts'
-import { openMill } from '../support/mill.ts'
+import { describe, expect, test } from 'vitest'
+import { defineJob } from '../../src/index.ts'
 import type { TestServer } from '../support/servers.ts'
+import { benchOf } from './bench.ts'
+import { describeCompleteIn } from './complete-in-cases.ts'
 import type { Library, Opened, Tx } from './library.ts'
+import { describeStart } from './start-cases.ts'
 
-const POLL_MS = 300
-/** Beyond the poll: starting a handler on a busy machine. */
-const SLACK_MS = 5_000
 const HOSTILE = `? ?? $1 :name "x" 'y' \\ \\' {a,"b"} %s é 😀 \u0000 /* -- */ 2026-01-01T00:00:00.000Z`
 
 const noted = defineJob({ name: 'noted', run: (input: unknown) => input })
 
-/** What a case works with. */
-interface Bench {
-  readonly mill: Millrace
-  readonly library: Opened
-  /** The ids of the user's own rows that were committed. */
-  rows(): Promise<readonly string[]>
-}
-
-/** How a kind of server is prepared: the URL that a library connects with, the user's table, and a look into it. */
-export interface Ground {
-  readonly url: string
-  readonly table: string
-  rows(): Promise<readonly string[]>
-}
-
-/** Declares the cases for one library. */
-export function describeLibrary(library: Library, server: TestServer, prepare: (storeUrl: string) => Promise<Ground>) {
-  async function bench(): Promise<Bench> {
-    const url = server.borrowUrl()
-    await server.create(url)
-    onTestFinished(() => server.giveBack(url))
-    const mill = await openMill({ store: url })
-    const ground = await prepare(url)
-    const opened = await library.open(ground.url, ground.table)
-    onTestFinished(() => opened.close())
-    return { mill, library: opened, rows: ground.rows }
-  }
+/** Declares the cases for one library. `through`: see `benchOf`. */
+export function describeLibrary(library: Library, server: TestServer, through?: (url: string) => string) {
+  const bench = benchOf(library, server, through)
 
   describe(`a transaction of ${library.name} on ${server.kind}`, () => {
-    test('makes its job visible by its commit, and a worker starts it within one poll', async () => {
+    test('makes its job visible by its commit, beside its effect', async () => {
       const { mill, library, rows } = await bench()
-      const started = Promise.withResolvers<number>()
-      const job = defineJob({ name: 'timed', run: () => started.resolve(performance.now()) })
-      mill.work([job], { poll: POLL_MS })
       let id = ''
       let seenBefore: unknown
 
       await library.transaction(async (tx) => {
         await tx.write('effect')
-        id = (await mill.enqueue(job, undefined, { tx: tx.handle })).id
-        seenBefore = await mill.get(id)
+        id = (await mill.enqueue(noted, 1, { tx: tx.handle })).id
+        seenBefore = [await mill.get(id), await rows()]
       })
-      const committedAt = performance.now()
 
-      expect((await started.promise) - committedAt).toBeLessThan(POLL_MS + SLACK_MS)
-      expect(seenBefore).toBeNull()
+      expect(seenBefore).toEqual([null, []])
+      expect(await mill.get(id)).toMatchObject({ state: 'pending' })
       expect(await rows()).toEqual(['effect'])
-      expect(await mill.result(id, { timeout: '20s' })).toBeUndefined()
     })
+
+    describeStart(server.kind, bench)
 
     test('leaves nothing when it is rolled back', async () => {
       const { mill, library, rows } = await bench()
@@ -177,6 +149,8 @@ export function describeLibrary(library: Library, server: TestServer, prepare: (
       await expect(mill.enqueue(noted, 1, { tx: late?.handle })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
       expect(await mill.count({})).toMatchObject({ count: 0 })
     })
+
+    describeCompleteIn(bench)
   })
 }
 

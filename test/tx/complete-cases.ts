@@ -163,8 +163,8 @@ async function committed(user: Begun, context: JobContext<never>, result: unknow
   await user.end('commit')
 }
 
-/** Ends the lease of a running job as its end in time would. */
-async function lose(mill: Millrace, id: string): Promise<void> {
+/** Ends the lease of a running job, as its end in time would. */
+export async function lose(mill: Millrace, id: string): Promise<void> {
   const { store } = mill as unknown as { readonly store: import('../../src/store/contract/index.ts').Store }
   const job = await store.jobs.get(id)
   const lease = { id, epoch: job?.epoch ?? 0 }
@@ -175,5 +175,5 @@ async function lose(mill: Millrace, id: string): Promise<void> {
     return (await store.jobs.get(id))?.losses
   }
   // The worker may have been quicker.
-  await expect.poll(reclaimed).toBe(1)
+  await expect.poll(reclaimed, { timeout: 20_000 }).toBe(1)
 }

@@ -2,28 +2,48 @@
 import { describe, expect, test } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
-import { describeOn } from '../support/servers.ts'
+import { describeOn, type ServerKind } from '../support/servers.ts'
 import { type Ground, serverGround, sqliteGround } from './ground.ts'
+import { POLL_MS, workerAtRest } from './worker-time.ts'
 
-/** No poll comes within the test, but where the server has no notification and the poll is all there is. */
-const POLLS = { sqlite: '10m', postgres: '10m', mysql: '250ms' } as const
-const DEADLINE = { timeout: 15_000 }
-
-function describeNotify(kind: keyof typeof POLLS, prepare: () => Promise<Ground>) {
-  describe(`a job in a transaction with notify on ${kind}`, () => {
-    test('is started after the commit, as soon as the database can tell of it', async () => {
-      const { store, begin } = await prepare()
-      const mill = await openMill({ store })
-      const job = defineJob({ name: 'woken', run: () => undefined })
-      const idle = defineJob({ name: 'first', run: () => undefined })
-      mill.work([job, idle], { poll: POLLS[kind] })
-      await (await mill.enqueue(idle)).result({ timeout: '20s' })
-
+function describeNotify(kind: 'sqlite' | ServerKind, prepare: () => Promise<Ground>) {
+  async function rested(hints: 'heard' | 'lost') {
+    const { store, begin } = await prepare()
+    const mill = await openMill({ store })
+    const start = Promise.withResolvers<void>()
+    const job = defineJob({ name: 'woken', run: () => start.resolve() })
+    const worker = await workerAtRest(store, [job], hints)
+    const commit = async () => {
       const user = await begin()
-      const queued = await mill.enqueue(job, undefined, { tx: user.tx, notify: true })
+      await mill.enqueue(job, undefined, { tx: user.tx, notify: true })
       await user.end('commit')
+    }
+    return { worker, commit, started: start.promise }
+  }
 
-      await expect.poll(async () => (await mill.get(queued.id))?.state, DEADLINE).toBe('completed')
+  describe(`a job in a transaction with notify on ${kind}`, () => {
+    // Its clock stands still, so that no poll comes. MySQL has nothing that would tell of a commit.
+    if (kind !== 'mysql') {
+      test('is started by the commit', async () => {
+        const { worker, commit, started } = await rested('heard')
+
+        await commit()
+        await started
+
+        expect(worker.claims()).toContain(1)
+      })
+    }
+
+    test('is started by the next poll where nothing is heard of it', async () => {
+      const { worker, commit, started } = await rested('lost')
+
+      await commit()
+      const claimsBefore = [...worker.claims()]
+      worker.advance(POLL_MS)
+      await started
+
+      expect(claimsBefore).toEqual([])
+      expect(worker.claims()[0]).toBe(1)
     })
   })
 }

@@ -1,9 +1,11 @@
 /**
  * Prisma 7 without its generator: `prisma generate` writes a module with the calls below beside the types of the models, of
- * which raw queries need none; and its command line cannot run where it cannot load the schema engine.
+ * which raw queries need none. Its command line is 138 packages, and loads a schema engine from elsewhere at first; what it
+ * writes was compared with this (7.10.1, `PRISMA_SCHEMA_ENGINE_BINARY=/bin/true npx prisma generate`).
  */
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import { PrismaPg } from '@prisma/adapter-pg'
+import manifest from '@prisma/client/package.json' with { type: 'json' }
 import * as runtime from '@prisma/client/runtime/client'
 import { type PrismaTransaction, prisma } from '../../src/tx/index.ts'
 import { behindSavepoint, type Library, type Tx } from './library.ts'
@@ -47,12 +49,15 @@ function txOf(trx: PrismaTransaction, table: string, param: string): Tx {
   return tx
 }
 
-/** What `prisma generate` of 7.10 writes into `internal/class.ts`, for a schema without models. */
+/**
+ * What `prisma generate` writes into `internal/class.ts`, for a schema without models. There the versions are those of the
+ * command line; here they are those of the client that runs, and of its engine, of which only errors tell.
+ */
 function clientClass(provider: 'postgresql' | 'mysql'): new (options: { readonly adapter: object }) => Client {
   const config = {
     previewFeatures: [],
-    clientVersion: '7.10.1',
-    engineVersion: 'd1b3f377ca835d73fd50954a5e22128b9ebdd6b8',
+    clientVersion: manifest.version,
+    engineVersion: manifest.devDependencies['@prisma/engines-version'],
     activeProvider: provider,
     // allow sql: not SQL
     inlineSchema: `generator client {\n  provider = "prisma-client"\n}\n\ndatasource db {\n  provider = "${provider}"\n}\n`,

@@ -1,0 +1,54 @@
+/** When a worker starts a job that a library's transaction brought. */
+import { expect, test } from 'vitest'
+import { defineJob } from '../../src/index.ts'
+import type { ServerKind } from '../support/servers.ts'
+import type { Bench, OpenBench } from './bench.ts'
+import { POLL_MS, workerAtRest } from './worker-time.ts'
+
+/** Declares the cases for a library on one kind of server. */
+export function describeStart(kind: ServerKind, bench: OpenBench) {
+  // MySQL has no notification: there the option is taken, and the poll is all the same what is promised.
+  test.each(kind === 'mysql' ? [false, true] : [false])(
+    'has its job started by the first poll after its commit (notify: %s)',
+    async (notify) => {
+      const { store, job, started, commit } = await withJob(await bench())
+      const worker = await workerAtRest(store, [job], 'lost')
+
+      await commit(notify)
+      const claimsBefore = [...worker.claims()]
+      worker.advance(POLL_MS)
+      await started
+
+      expect(claimsBefore).toEqual([])
+      expect(worker.claims()[0]).toBe(1)
+    },
+  )
+
+  // A clock that stands still brings no poll: the commit told the worker. Through a pooler nobody listens, but whoever
+  // commits through one tells those who do.
+  if (kind !== 'postgres') return
+  test('has its job started by its commit itself with notify', async () => {
+    const { direct, job, started, commit } = await withJob(await bench())
+    const worker = await workerAtRest(direct, [job], 'heard')
+
+    const claimsBefore = [...worker.claims()]
+    await commit(true)
+    await started
+
+    expect(claimsBefore).toEqual([])
+    expect(worker.claims()).toContain(1)
+  })
+}
+
+async function withJob({ store, direct, mill, library, rows }: Bench) {
+  const start = Promise.withResolvers<void>()
+  const job = defineJob({ name: 'timed', run: () => start.resolve() })
+  const commit = async (notify: boolean) => {
+    await library.transaction(async (tx) => {
+      await tx.write('effect')
+      await mill.enqueue(job, undefined, { tx: tx.handle, ...(notify && { notify }) })
+    })
+    expect(await rows()).toEqual(['effect'])
+  }
+  return { store, direct, job, started: start.promise, commit }
+}
