@@ -1,4 +1,5 @@
 /** Whether hints come through is asked of the way they take (src/store/postgres/hint-probe.ts): F-22, and a listener that is cut off unseen. */
+import { setImmediate as turn } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
@@ -27,18 +28,25 @@ async function listening(server: TestServer, url: string) {
   onTestFinished(() => wake.close())
   const seen = { hints: 0, probes: 0, isDeaf: false }
   wake.open(async (channel, payload) => {
-    seen.probes++
     if (!seen.isDeaf) await client.query('SELECT pg_notify($1, $2)', [channel, payload])
+    seen.probes++
   })
-  wake.subscribe(() => seen.hints++)
+  const unsubscribe = wake.subscribe(() => seen.hints++)
   const notify = (channel: string, payload: string) => client.query('SELECT pg_notify($1, $2)', [channel, payload])
   const tell = (payload: string) => notify(`millrace:${new URL(url).searchParams.get('schema')}`, payload)
-  return { clock, wake, seen, notify, tell }
+  /** Waits until so many probes were sent, then for as long as the last one may take. */
+  const unanswered = async (probes: number) => {
+    await expect.poll(() => seen.probes, PATIENT).toBe(probes)
+    await turn()
+    clock.advance(ANSWER_MS)
+    await turn()
+  }
+  return { clock, wake, seen, notify, tell, unanswered, unsubscribe }
 }
 
 await describeOn('postgres', (server) => {
   test('hints that come back to their sender are relied on, and those of a probe wake nobody', async () => {
-    const { clock, wake, seen, tell } = await listening(server, await freshStoreUrl(server))
+    const { clock, wake, seen, tell, unanswered } = await listening(server, await freshStoreUrl(server))
     await expect.poll(() => seen.probes, PATIENT).toBe(1)
     await expect.poll(() => seen.hints, PATIENT).toBe(1)
 
@@ -47,18 +55,18 @@ await describeOn('postgres', (server) => {
 
     await expect.poll(() => seen.hints, PATIENT).toBe(2)
     clock.advance(EACH_MS)
-    expect(seen.probes).toBe(2)
+    await expect.poll(() => seen.probes, PATIENT).toBe(2)
     await tell('news')
     await expect.poll(() => seen.hints, PATIENT).toBe(3)
-    clock.advance(ANSWER_MS)
-    expect(wake.delivers).toBe(true)
+    await unanswered(2)
+    await turn()
+    expect([wake.delivers, seen.hints]).toEqual([true, 3])
   })
 
   test('where none comes back on two connections in a row nobody relies on them, until one does', async () => {
-    const { clock, wake, seen } = await listening(server, await freshStoreUrl(server))
+    const { clock, wake, seen, unanswered } = await listening(server, await freshStoreUrl(server))
     seen.isDeaf = true
-    await expect.poll(() => seen.hints, PATIENT).toBe(1)
-    clock.advance(EACH_MS + ANSWER_MS)
+    await unanswered(1)
     expect(wake.delivers).toBe(true)
     const again = async (ms: number, hints: number) => {
       // The connection that is given up tells its end, then the wait for another begins.
@@ -70,8 +78,10 @@ await describeOn('postgres', (server) => {
         .toBe(hints)
     }
     await again(100, 2)
-    clock.advance(ANSWER_MS)
+    await unanswered(2)
     expect(wake.delivers).toBe(false)
+    // Whoever else begins to listen waits for the next try as well.
+    wake.subscribe(() => undefined)
 
     seen.isDeaf = false
     await again(RETRY_MS, 3)
@@ -81,12 +91,13 @@ await describeOn('postgres', (server) => {
 
   test('a listener whose connection was swallowed unseen listens on another', async () => {
     const { proxy, url } = await startProxyTo(await freshStoreUrl(server))
-    const { clock, seen, tell } = await listening(server, url)
+    const { clock, seen, tell, unanswered } = await listening(server, url)
     await expect.poll(() => seen.hints, PATIENT).toBe(1)
     await tell('news')
     await expect.poll(() => seen.hints, PATIENT).toBe(2)
     proxy.setSilent(true)
-    clock.advance(EACH_MS + ANSWER_MS)
+    clock.advance(EACH_MS)
+    await unanswered(2)
     proxy.setSilent(false)
 
     // What came meanwhile is asked for as soon as it listens again.
@@ -98,6 +109,29 @@ await describeOn('postgres', (server) => {
       .toBe(3)
     await tell('news')
     await expect.poll(() => seen.hints, PATIENT).toBe(4)
+  })
+
+  test('who does not listen any more is not asked', async () => {
+    const url = await freshStoreUrl(server)
+    const { clock, seen, wake, unsubscribe } = await listening(server, url)
+    await expect.poll(() => seen.probes, PATIENT).toBe(1)
+    unsubscribe()
+
+    clock.advance(EACH_MS)
+    await turn()
+    expect(seen.probes).toBe(1)
+    wake.subscribe(() => undefined)
+    await expect.poll(() => seen.probes, PATIENT).toBe(2)
+  })
+
+  test('what keeps doctor from asking is a finding of its own', async () => {
+    const url = await freshStoreUrl(server)
+    const away = new URL(url)
+    away.port = '1'
+
+    expect(await diagnoseHints(postgresSettings(away.href), async () => undefined)).toMatchObject([
+      { code: 'HINTS_UNHEARD', message: expect.stringContaining('could not be reached') },
+    ])
   })
 
   test('doctor says nothing where hints come through', async () => {
@@ -126,17 +160,15 @@ describe.skipIf(lacks('pgbouncer', program !== null))('a pooler that the URL doe
 
     test('and takes LISTEN without ever telling is found by probes, and by doctor', async () => {
       const url = untold(lax(await freshStoreUrl(server)))
-      const { clock, wake, seen, notify } = await listening(server, url)
-      await expect.poll(() => seen.hints, PATIENT).toBe(1)
-
-      clock.advance(ANSWER_MS)
+      const { clock, wake, seen, notify, unanswered } = await listening(server, url)
+      await unanswered(1)
       await expect
         .poll(() => {
           clock.advance(100)
           return seen.hints
         }, PATIENT)
         .toBe(2)
-      clock.advance(ANSWER_MS)
+      await unanswered(2)
 
       expect(wake.delivers).toBe(false)
       expect(await diagnoseHints(postgresSettings(url), notify)).toMatchObject([{ code: 'HINTS_UNHEARD' }])

@@ -19,7 +19,7 @@ export interface Capabilities {
   readonly processes: boolean
   /** `jobs.insertWithin` works inside the caller's transaction. */
   readonly transactions: boolean
-  /** `wake.subscribe` hears of what other processes change; a hint may be lost. */
+  /** `wake.subscribe` hears of what other processes change, as far as is known now; a hint may be lost. */
   readonly push: boolean
   /** The database works in a process of its own: while a call is under way, this one can run handlers. */
   readonly remote: boolean

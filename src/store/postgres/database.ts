@@ -14,12 +14,11 @@ import { Connection } from './connection.ts'
 import { PostgresDialect } from './dialect.ts'
 import { isConflict, isLockTimeout, translateError } from './errors.ts'
 import { describeTarget, type PostgresSettings } from './options.ts'
-import { riding, type Wake } from './wake.ts'
+import { NOTIFY_QUIETLY, riding, type Wake } from './wake.ts'
 
 /** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
 const ASK_TIME = 'SELECT greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
 const SERVER_NOW = ASK_TIME.replace('SELECT ', '')
-const NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 /** Begun again this often before a conflict is the caller's. */
 const MAX_CONFLICTS = 8
 const MAX_RESTARTS = 50
@@ -53,9 +52,9 @@ export class PostgresDatabase implements Database {
     this.#wake.hint()
   }
 
-  /** Sends a notification; its commit waits for no disk. */
+  /** Sends a notification, which waits neither for the disk nor long for others'. */
   notify(channel: string, payload: string): Promise<unknown> {
-    return this.pool.use((connection) => connection.query(NOTIFY, [channel, payload]))
+    return this.pool.use((connection) => connection.query(NOTIFY_QUIETLY, [channel, payload]))
   }
 
   /** What `nowSql` takes: the latest time seen, or a test's own. */

@@ -7,10 +7,12 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import { newId } from '../../base/id.ts'
+import { StoreError } from '../../core/errors.ts'
 import type { Diagnosis } from '../contract/index.ts'
 import { warning } from '../sql/diagnose.ts'
 import { Connection } from './connection.ts'
-import type { PostgresSettings } from './options.ts'
+import { translateError } from './errors.ts'
+import { describeTarget, type PostgresSettings } from './options.ts'
 
 const WORD = 'probe '
 const EACH_MS = 60_000
@@ -28,6 +30,8 @@ export class HintProbe {
   readonly #send: (mark: string) => Promise<unknown>
   readonly #onAnswer: (isHeard: boolean) => void
   readonly #mark = WORD + newId()
+  /** The probe that is on its way. */
+  #asked: symbol | undefined
   #cancel: (() => void) | undefined
 
   /** `onAnswer`: called once for each probe that was sent. */
@@ -44,6 +48,7 @@ export class HintProbe {
   }
 
   stop(): void {
+    this.#asked = undefined
     this.#cancel?.()
     this.#cancel = undefined
   }
@@ -52,23 +57,33 @@ export class HintProbe {
   heard(payload: string): boolean {
     if (!payload.startsWith(WORD)) return false
     // One of ours that comes when nobody waits for it any more is late.
-    if (payload === this.#mark && this.#cancel !== undefined) {
-      this.#next()
-      this.#onAnswer(true)
-    }
+    if (payload === this.#mark && this.#asked !== undefined) this.#answer(true)
     return true
   }
 
   #ask(): void {
-    const cancel = this.#clock.after(ANSWER_MS, () => {
-      this.stop()
-      this.#onAnswer(false)
-    })
-    this.#cancel = cancel
-    // One that cannot be sent says nothing about what is heard.
-    void this.#send(this.#mark).catch(() => {
-      if (this.#cancel === cancel) this.#next()
-    })
+    const asked = Symbol('asked')
+    this.#asked = asked
+    const after = (act: () => void) => () => {
+      // It was heard before the call that sent it was answered, or nobody waits for it any more.
+      if (this.#asked === asked) act()
+    }
+    // From when it is on its way: a call may wait for a connection. One that cannot be sent says nothing about what is heard.
+    void this.#send(this.#mark).then(
+      after(() => {
+        this.#cancel = this.#clock.after(ANSWER_MS, () => {
+          // What came while this process stood still is read first.
+          setImmediate(after(() => this.#answer(false)))
+        })
+      }),
+      after(() => this.#next()),
+    )
+  }
+
+  #answer(isHeard: boolean): void {
+    if (isHeard) this.#next()
+    else this.stop()
+    this.#onAnswer(isHeard)
   }
 
   #next(): void {
@@ -77,14 +92,20 @@ export class HintProbe {
   }
 }
 
-/** What `doctor` says when a hint does not come through, asked once. Rejects when no connection can be made for it. */
+/** What `doctor` says when a hint does not come through, asked once. Never rejects. */
 export async function diagnoseHints(settings: PostgresSettings, notify: Notify): Promise<readonly Diagnosis[]> {
   // Who told us of the pooler knows.
-  if (settings.pooler === 'transaction' || (await hintsComeThrough(settings, notify))) return []
+  if (settings.pooler === 'transaction') return []
+  const isHeard = await hintsComeThrough(settings, notify).catch((error: unknown) => {
+    const known = translateError(error, describeTarget(settings))
+    return known instanceof StoreError ? known.message : String(known)
+  })
+  if (isHeard === true) return []
+  const why = isHeard === false ? `it did not come within ${ONCE_MS / 1000} s` : isHeard
   return [
     warning(
       'HINTS_UNHEARD',
-      `a hint that was sent by NOTIFY did not come within ${ONCE_MS / 1000} s: an idle worker finds a new job only when it polls`,
+      `no hint comes through by NOTIFY (${why}): an idle worker finds a new job only when it polls`,
       'Behind a pooler in transaction mode add pooler=transaction to the URL; else see what stands between this machine and the server.',
     ),
   ]

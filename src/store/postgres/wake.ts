@@ -14,7 +14,7 @@
  * minute.
  *
  * Whether hints come through is asked once a minute (hint-probe.ts). Where they do not, another connection is made; where they do
- * not come on that one either, nobody relies on them, and it is tried again in a minute: polls find everything.
+ * not come on that one either, it is tried again in a minute: polls find everything meanwhile.
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { newId } from '../../base/id.ts'
@@ -36,8 +36,8 @@ const ANSWER_MS = 5_000
 /** How long closing waits for a connection that is just being made. */
 const CLOSE_MS = 1_000
 const NOTIFY = 'SELECT pg_notify($1, $2)'
-/** It waits for nobody: others' notifications hold a lock until they are committed, and the connection is needed again. */
-const NOTIFY_BEHIND =
+/** It waits for nobody, and no disk: others' notifications hold a lock until they are committed, and the connection is needed again. */
+export const NOTIFY_QUIETLY =
   "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '50', true), pg_notify($1, $2)"
 /** Sent by a caller's commit: nobody's mark, since our own workers have not heard of it either. Text, which libraries can read. */
 const NOTIFY_WITHIN = `${NOTIFY}::text AS sent`
@@ -122,7 +122,7 @@ export class Wake {
     if (!this.#isOpen || !this.#debounce.mayTell()) return false
     this.#toldAt = performance.now()
     // One that fails is lost, as the call before it most likely is.
-    void connection.query(NOTIFY_BEHIND, [this.#channel, this.#mark]).catch(() => undefined)
+    void connection.query(NOTIFY_QUIETLY, [this.#channel, this.#mark]).catch(() => undefined)
     return true
   }
 
@@ -148,9 +148,12 @@ export class Wake {
   /** Calls `onWake` after hints of other connections until the returned function is called. */
   subscribe(onWake: () => void): () => void {
     this.#listeners.add(onWake)
-    void this.#listen()
+    if (this.#isListening && this.#listeners.size === 1) this.#probe?.start()
+    // Where nothing comes through the next try has its time.
+    else if (this.delivers || this.#cancelRetry === undefined) void this.#listen()
     return () => {
       this.#listeners.delete(onWake)
+      if (this.#listeners.size === 0) this.#probe?.stop()
     }
   }
 
