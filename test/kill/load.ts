@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { newId } from '../../src/base/id.ts'
-import { defineJob, type Millrace, StoreError } from '../../src/index.ts'
+import { defineJob, type EnqueueOptions, type Millrace, StoreError } from '../../src/index.ts'
 import { type Child, startChild } from '../support/child.ts'
 import { faultOf, readRuns } from './ledger.ts'
 
@@ -14,13 +14,17 @@ export function startWorker(url: string, folder: string, lease = '1s'): Child {
 }
 
 /** Enqueues a job for each input, under the same id until it is acknowledged. Throws what is not transient. Returns the ids. */
-export async function enqueueAll(mill: Millrace, inputs: readonly number[]): Promise<readonly string[]> {
+export async function enqueueAll(
+  mill: Millrace,
+  inputs: readonly number[],
+  options: EnqueueOptions = {},
+): Promise<readonly string[]> {
   return Promise.all(
     inputs.map(async (input) => {
       const id = newId()
       for (;;) {
         try {
-          await mill.enqueue(noted, input, { id })
+          await mill.enqueue(noted, input, { ...options, id })
           return id
         } catch (error) {
           if (!(error instanceof StoreError && error.kind === 'transient')) throw error

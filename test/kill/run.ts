@@ -1,0 +1,99 @@
+/** One run of the kill tests: jobs in waves, and in the midst of each wave a blow at those who work on it. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import type { Child } from '../support/child.ts'
+import { invariantFaults } from '../support/invariants.ts'
+import { openMill } from '../support/mill.ts'
+import { generator } from '../support/random.ts'
+import { tempDir } from '../support/temp-store.ts'
+import { logBytes, readRuns } from './ledger.ts'
+import { allEnded, enqueueAll, faultsOf, startWorker } from './load.ts'
+
+/** How large a run is. */
+export interface Sizes {
+  readonly jobs: number
+  readonly blows: number
+  readonly workers: number
+}
+
+/** What was seen in one run or in several. */
+export interface Seen {
+  readonly kills: number
+  /** Sessions that were ended on the server. */
+  readonly ended: number
+  readonly losses: number
+  readonly secondRuns: number
+}
+
+/** How many jobs of each wave another job waits for. */
+const PARENTS = 10
+/** On a busy machine a worker may not get its turn for a second or two, and a third loss would quarantine a job. */
+const LEASE = '4s'
+/** Bytes of a job's two lines in the logs, at least. */
+const BOTH_LINES = 88
+
+/**
+ * Kills a worker with each blow; with every other one, if there is `endSessions`, ends the sessions with the server instead, those
+ * of the producer too. Fails unless each job was done, each start of a handler is explained and the tables are sound.
+ */
+export async function killRun(
+  url: string,
+  { jobs, blows, workers: count }: Sizes,
+  seed: number,
+  endSessions?: () => Promise<number>,
+): Promise<Seen> {
+  const random = generator(seed)
+  const folder = join(tempDir(), 'logs')
+  mkdirSync(folder)
+  const mill = await openMill({ store: url })
+  const workers: Child[] = Array.from({ length: count }, () => startWorker(url, folder, LEASE))
+  await Promise.all(workers.map((worker) => worker.line('ready')))
+
+  const ids: string[] = []
+  const children: string[] = []
+  let [kills, ended] = [0, 0]
+  for (let blow = 0; blow < blows; blow++) {
+    const before = logBytes(folder)
+    const inputs = Array.from({ length: Math.floor((jobs * (blow + 1)) / blows) - ids.length }, () => {
+      return Math.floor(random() * 6)
+    })
+    const wave = await enqueueAll(mill, inputs)
+    ids.push(...wave)
+    // Its parents' ends take the road of jobs with dependents.
+    const dependsOn = wave.slice(-PARENTS).map((job) => ({ job, onFailure: 'proceed' as const }))
+    children.push(...(await enqueueAll(mill, [0], { dependsOn })))
+    // Somewhere between the first start of the wave and its last end.
+    const wanted = before + Math.floor(random() * inputs.length) * BOTH_LINES
+    await expect.poll(() => logBytes(folder) >= wanted, { timeout: 60_000, interval: 1 }).toBe(true)
+    if (blow % 2 === 1 && endSessions !== undefined) ended += await endSessions()
+    else {
+      const [victim] = workers.splice(Math.floor(random() * workers.length), 1)
+      await victim?.line('ready')
+      await victim?.kill()
+      kills++
+      workers.push(startWorker(url, folder, LEASE))
+    }
+  }
+  await allEnded(mill, 90_000)
+  await Promise.all(workers.map((worker) => worker.kill()))
+
+  expect(ids).toHaveLength(jobs)
+  expect(await faultsOf(mill, [...ids, ...children], folder)).toEqual([])
+  expect(await invariantFaults(url)).toEqual([])
+  const losses = (await Promise.all(ids.map((id) => mill.get(id)))).reduce((sum, job) => sum + (job?.losses ?? 0), 0)
+  const starts = [...readRuns(folder).starts.values()]
+  await mill.close()
+  return { kills, ended, losses, secondRuns: starts.reduce((sum, all) => sum + all.length - 1, 0) }
+}
+
+/** What several runs have seen together. */
+export function together(runs: readonly Seen[]): Seen {
+  const sum = (of: (seen: Seen) => number) => runs.reduce((total, seen) => total + of(seen), 0)
+  return {
+    kills: sum((seen) => seen.kills),
+    ended: sum((seen) => seen.ended),
+    losses: sum((seen) => seen.losses),
+    secondRuns: sum((seen) => seen.secondRuns),
+  }
+}
