@@ -8,15 +8,9 @@ import { CONTROL_STATEMENTS } from '../sql/control.ts'
 import { DUE_STATEMENTS } from '../sql/due.ts'
 import { LEASE_STATEMENTS } from '../sql/lease.ts'
 import { QUEUE_STATEMENTS } from '../sql/queues.ts'
-import { RESEAL_STATEMENTS } from '../sql/reseal.ts'
 
 // allow sql: conditions of this file
 const counted = (where: string) => `SELECT count(*) FROM (SELECT 1 FROM ${where} LIMIT ${COUNTED_TO}) AS n`
-
-/** A page of two tables would be sorted whole: each gives no more than a page, in its own order. */
-const PAGE_PARTS = RESEAL_STATEMENTS.PAGE.replace(/ ORDER BY id LIMIT \$3$/, '')
-  .split(' UNION ALL ')
-  .map((part) => `(${part} ORDER BY id LIMIT $3)`)
 
 /** The other words, by the shared ones. */
 export const OVERRIDES: ReadonlyMap<string, string> = new Map([
@@ -71,7 +65,6 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
       'FORCE INDEX (archive_finished) WHERE queue_key = QUEUE($1)',
     ),
   ],
-  [RESEAL_STATEMENTS.PAGE, `${PAGE_PARTS.join(' UNION ALL ')} ORDER BY id LIMIT $3`],
   [CONTROL_STATEMENTS.FORGET_IDS, 'DELETE FROM millrace_done WHERE done_at <= $1 ORDER BY done_at LIMIT $2'],
   [
     CONTROL_STATEMENTS.OLD_KEYS,

@@ -5,10 +5,11 @@ import { BYTES_FIELD, INLINE_BYTES, int, text } from './rows.ts'
 import { type Database, rowsJson, type Session, type Transaction } from './session.ts'
 import { INSERT_BYTES } from './write.ts'
 
+// Each table gives no more than a page, in the order of its own index: together they would be sorted whole, for each page.
 const PAGE =
-  'SELECT id, name, epoch, 0, payload, NULL, error, progress_note FROM millrace_job WHERE id > $1 AND state <> 3 ' +
-  'UNION ALL SELECT id, name, epoch, 1, payload, result, error, progress_note FROM millrace_archive WHERE id > $2 ' +
-  'ORDER BY id LIMIT $3'
+  '(SELECT id, name, epoch, 0, payload, NULL, error, progress_note FROM millrace_job WHERE id > $1 AND state <> 3 ' +
+  'ORDER BY id LIMIT $3) UNION ALL (SELECT id, name, epoch, 1, payload, result, error, progress_note ' +
+  'FROM millrace_archive WHERE id > $2 ORDER BY id LIMIT $3) ORDER BY id LIMIT $3'
 const ATTEMPT_ERRORS =
   'SELECT job_id, attempt, error FROM millrace_attempt WHERE job_id IN LIST($1 text) AND error IS NOT NULL'
 const LOG_MESSAGES = 'SELECT job_id, seq, message FROM millrace_log WHERE job_id IN LIST($1 text)'
@@ -31,9 +32,6 @@ const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = $1 AND field = $2'
 // A lost lease may carry the same number as the attempt after it, but never an error.
 const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = $1 WHERE job_id = $2 AND attempt = $3 AND error IS NOT NULL'
 const SET_LOG = 'UPDATE millrace_log SET message = $1 WHERE job_id = $2 AND seq = $3'
-
-/** The statements that a driver may say otherwise, and whose plans the tests assert. */
-export const RESEAL_STATEMENTS = { PAGE } as const
 
 interface Page {
   readonly rows: readonly (SealedRow & { readonly epoch: number; readonly isArchived: boolean })[]
