@@ -5,7 +5,7 @@ import type { OpenBench } from './bench.ts'
 import { lose } from './complete-cases.ts'
 import type { Opened } from './library.ts'
 
-const WORK = { poll: '20ms', heartbeat: '50ms', lease: '2s' } as const
+const WORK = { poll: '20ms' } as const
 /** Beyond what a row holds, and what no library may change on its way. */
 const RESULT = `? $1 :name \\' "é 😀 \u0000`.repeat(400)
 
@@ -99,8 +99,8 @@ export function describeCompleteIn(bench: OpenBench) {
       },
     })
     const queued = await mill.enqueue(job)
-    // No heartbeat extends the lease that is to be lost.
-    mill.work([job], { poll: '20ms' })
+    // No heartbeat comes in time to extend the lease that is to be lost.
+    mill.work([job], WORK)
 
     await queued.result({ timeout: '20s' })
 

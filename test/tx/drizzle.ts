@@ -11,7 +11,7 @@ export const drizzleOnPostgres: Library = {
   name: 'Drizzle',
   async open(url, table) {
     const pool = new pg.Pool({ connectionString: url })
-    const db = onPostgres.drizzle(pool)
+    const db = onPostgres.drizzle({ client: pool })
     return { transaction: (fn) => db.transaction((trx) => fn(txOf(trx, table))), close: () => pool.end() }
   },
 }
@@ -21,7 +21,7 @@ export const drizzleOnMysql: Library = {
   name: 'Drizzle',
   async open(url, table) {
     const pool = mysql.createPool(url)
-    const db = onMysql.drizzle(pool)
+    const db = onMysql.drizzle({ client: pool })
     return { transaction: (fn) => db.transaction((trx) => fn(txOf(trx, table))), close: () => pool.end() }
   },
 }

@@ -11,10 +11,10 @@ import type { Store } from '../../src/store/contract/index.ts'
 import { openMill } from '../support/mill.ts'
 import { wrappedStore } from '../support/wrapped-store.ts'
 
-/** How often such a worker polls, by its clock. No other duty of a worker sleeps about as long. */
-export const POLL_MS = 7_000
-/** A poll comes after that much of its time at least. */
-const SOONEST = 0.8
+/** How often such a worker polls at rest, by its clock. */
+export const POLL_MS = 1_000
+/** On a server it looks after 5 ms, 10 and so on first: after so many claims in vain for long no sooner than at its poll. */
+const CLAIMS_TO_REST = 14
 
 /** A worker at rest. */
 export interface WatchedWorker {
@@ -27,9 +27,9 @@ export interface WatchedWorker {
 /** Starts one on a store of its own, and resolves when it has looked for jobs in vain until it looks at each poll only. */
 export async function workerAtRest(url: string, handlers: Handlers, hints: 'heard' | 'lost'): Promise<WatchedWorker> {
   const inner = await createStore(url)
-  const clock = new PollClock()
+  const clock = new ManualClock()
   const claims: (number | null)[] = []
-  let heard = 0
+  let claimsAtHint: number | null = null
   const counted = wrappedStore(inner, (jobs) => ({
     async exchange(request) {
       if (request.claim === undefined) return jobs.exchange(request)
@@ -41,7 +41,7 @@ export async function workerAtRest(url: string, handlers: Handlers, hints: 'hear
   }))
   const subscribe: Store['wake']['subscribe'] = (onWake) =>
     inner.wake.subscribe(() => {
-      heard++
+      claimsAtHint = claims.length
       onWake()
     })
   const store: Store = Object.assign(Object.create(counted), {
@@ -51,41 +51,17 @@ export async function workerAtRest(url: string, handlers: Handlers, hints: 'hear
   const worker = mill.work(handlers, { poll: POLL_MS, heartbeat: '1h', lease: '3h' })
   // Before the store is closed: nothing waits here for a clock that stands still.
   onTestFinished(() => worker.stop())
-  // PostgreSQL wakes whoever begins to listen, for what happened until then.
-  const isListening = () => hints === 'lost' || !url.startsWith('postgres') || heard > 0
+  // PostgreSQL wakes whoever begins to listen, for what happened until then: it claims once more.
+  const isToldFirst = hints === 'heard' && url.startsWith('postgres')
+  const hasListened = () => (claimsAtHint === null ? !isToldFirst : claims.length > claimsAtHint)
   const isResting = () => {
-    if (isListening() && clock.hasPoll && !claims.includes(null)) return true
+    // Its next poll is set as soon as a claim is answered.
+    if (claims.includes(null)) return false
+    if (hasListened() && claims.length >= CLAIMS_TO_REST) return true
     clock.advance(POLL_MS)
     return false
   }
   await expect.poll(isResting, { timeout: 20_000, interval: 5 }).toBe(true)
   claims.length = 0
   return { claims: () => claims, advance: (ms) => clock.advance(ms) }
-}
-
-/** It knows whether a poll at full length is to come. */
-class PollClock extends ManualClock {
-  #polls = 0
-
-  get hasPoll(): boolean {
-    return this.#polls > 0
-  }
-
-  override after(ms: number, fn: () => void): () => void {
-    if (ms < SOONEST * POLL_MS || ms > POLL_MS) return super.after(ms, fn)
-    this.#polls++
-    let isOver = false
-    const over = () => {
-      if (!isOver) this.#polls--
-      isOver = true
-    }
-    const cancel = super.after(ms, () => {
-      over()
-      fn()
-    })
-    return () => {
-      over()
-      cancel()
-    }
-  }
 }
