@@ -23,10 +23,11 @@ export async function statementsOf(driver: Driver, store: Store, within: Within)
   const original: unknown = Reflect.get(prototype, method)
   const isOwn = Object.hasOwn(prototype, method)
   const sent = new Map<string, Sent>()
-  Reflect.set(prototype, method, function (this: object, ...args: readonly unknown[]) {
+  Reflect.set(prototype, method, function (this: object, ...args: unknown[]) {
     const statement = sentBy(args)
     if (HAS_PLAN.test(statement.text) && !sent.has(statement.text)) sent.set(statement.text, statement)
-    return (original as (...args: readonly unknown[]) => unknown).apply(this, args)
+    // A driver's method, as its caller called it.
+    return (original as (...args: unknown[]) => unknown).apply(this, args)
   })
   try {
     const missed = uncalled(store)

@@ -99,12 +99,13 @@ function rowsText(statement: RowsStatement): string {
     case 'delete': {
       const [key, ...more] = Object.keys(statement.key).map(ident)
       const rows = rowsFrom(1, statement.key)
+      if (more.length > 0) {
+        // allow sql: names of tables and columns from the constants of store/sql, quoted
+        return `DELETE FROM ${table} AS j USING ${rows} WHERE ${matches(statement.key)}`
+      }
       // A list of one column is looked up by its index in any session; joined, the table may be read whole where it is small.
       // allow sql: names of tables and columns from the constants of store/sql, quoted
-      if (more.length === 0)
-        return `DELETE FROM ${table} AS j WHERE j.${key} = ANY (ARRAY(SELECT v.${key} FROM ${rows}))`
-      // allow sql: names of tables and columns from the constants of store/sql, quoted
-      return `DELETE FROM ${table} AS j USING ${rows} WHERE ${matches(statement.key)}`
+      return `DELETE FROM ${table} AS j WHERE j.${key} = ANY (ARRAY(SELECT v.${key} FROM ${rows}))`
     }
     default:
       return statement satisfies never
