@@ -85,6 +85,8 @@ describe.skipIf(lacks('script', hasTerminal))('on a terminal (needs: script)', (
 
     expect(code, text).toBe(0)
     expect(text).toMatch(/(?:Enqueueing|Running) {2}━*─*/)
+    // What is left is told from the first bar on.
+    expect(/ETA (\w+)/.exec(text)?.[1]).not.toBe('0s')
     expect(lines.at(-1)).toMatch(/ran +p50/)
   }, 120_000)
 })

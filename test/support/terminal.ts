@@ -11,7 +11,7 @@ export interface Shown {
   readonly code: number | null
   /** Every character, control sequences included. */
   readonly text: string
-  /** Its lines without them. */
+  /** Its lines without them, and without what was erased again. */
   readonly lines: readonly string[]
 }
 
@@ -41,7 +41,9 @@ export function onTerminal(
   return new Promise((done) =>
     child.on('close', (code) => {
       child.stdin.end()
-      const plain = stripVTControlCharacters(text).replaceAll('\r', '')
+      // A bar that was drawn is erased with its whole line.
+      const left = text.split('\n').map((each) => each.split('\u001b[2K').at(-1) ?? '')
+      const plain = stripVTControlCharacters(left.join('\n')).replaceAll('\r', '')
       done({ code, text, lines: plain.split('\n').filter((each) => each !== '') })
     }),
   )
