@@ -17,8 +17,8 @@ export function someOf([one, many]: Noun, count: number, capped = false): string
 }
 
 /**
- * Says how many jobs match, and the newest three: on a terminal in lines no wider than it, else whole, with instants as
- * programs write them. Nothing with `--quiet` or `--json`.
+ * Says how many jobs match, and the newest three: on a terminal in lines no wider than it, ids shortened so that the errors have
+ * room, else whole, with instants as programs write them. Nothing with `--quiet` or `--json`.
  */
 export function tellPreview(output: Output, { count, capped, jobs }: Preview, noun: Noun): void {
   const isTerminal = process.stderr.isTTY === true
@@ -30,7 +30,8 @@ export function tellPreview(output: Output, { count, capped, jobs }: Preview, no
   for (const [i, job] of shown.entries()) {
     const error = job.error === null ? [] : [clean(`${job.error.name}: ${job.error.message}`)]
     const created = timeText({ ...output, isTerminal }, job.createdAt)
-    const cells = [job.id, names[i], queues[i], job.state, created, ...error]
+    const id = isTerminal ? `${job.id.slice(0, 8)}…${job.id.slice(-4)}` : job.id
+    const cells = [id, names[i], queues[i], job.state, created, ...error]
     say(output, dim(`  ${cells.join('  ')}`))
   }
   if (count > shown.length)

@@ -1,7 +1,7 @@
 /** Filters on the command line: lists, counts, and changes of all jobs that match. */
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import type { Ran } from '../support/app-folder.ts'
 import { appFolder } from '../support/app-folder.ts'
@@ -121,6 +121,20 @@ describe('--where', () => {
     expect(await run('job', 'count', '--state', 'failed')).toMatchObject({ stdout: '3\n' })
   })
 
+  test('that Ctrl-C stops ends with 130 and says how to go on', async () => {
+    const run = await filled()
+    const once = vi.spyOn(process, 'once').mockImplementation((name, heard) => {
+      if (name === 'SIGINT') heard()
+      return process
+    })
+
+    const ran = await run('job', 'cancel', '--where', 'queue:bulk', '--yes').finally(() => once.mockRestore())
+
+    expect(ran.code, ran.stderr).toBe(130)
+    expect(ran.stderr).toMatch(/Stopped\. Run it again to go on with the rest\.\n$/)
+    expect(await run('job', 'cancel', '--where', 'queue:bulk', '--yes')).toMatchObject({ code: 0 })
+  })
+
   test('that is refused half-way tells what was done, and how to go on', async () => {
     const folder = tempDir()
     const mill = await openMill({ store: storeIn(folder) })
@@ -150,7 +164,9 @@ describe.skipIf(lacks('script', hasTerminal))('on a terminal (needs: script)', (
 
     expect(no.code).toBe(6)
     expect(no.lines[0]).toBe('3 jobs match:')
-    expect(no.lines[1]).toMatch(/^ {2}[0-9a-f-]{36} {2}charge {2}default {2}failed/)
+    expect(no.lines[1]).toMatch(
+      /^ {2}[0-9a-f]{8}…[0-9a-f]{4} {2}charge {2}default {2}failed {2}\S+ ago {2}Discard: Timeout/,
+    )
     expect(no.lines.filter((line) => line.length > 80)).toEqual([])
     expect(no.lines.join('\n')).toContain('Retry 3 jobs in sqlite')
     expect(yes.code).toBe(0)
