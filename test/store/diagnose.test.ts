@@ -57,6 +57,22 @@ await describeOn('mysql', (server) => {
     expect(await finding(worker, 'CANNOT_SEE')).toMatchObject({ severity: 'warning' })
   })
 
+  it('nothing of torn pages, nor of a binary log, where the server is set for both', async () => {
+    const store = await migratedStore(await freshStoreUrl(server))
+    const { hostname, port, username, password } = new URL(server.url)
+    const admin = await mysql.createConnection({ host: hostname, port: Number(port || 3306), user: username, password })
+    onTestFinished(() => admin.end())
+    const settings = "SELECT @@innodb_doublewrite IN (0, 'OFF') AS single, @@log_bin AND @@sync_binlog <> 1 AS apart"
+    const [[row]] = await admin.query<mysql.RowDataPacket[]>(settings)
+
+    const found = [
+      await finding(store, 'NOT_DURABLE', {}, 'innodb_doublewrite'),
+      await finding(store, 'NOT_DURABLE', {}, 'sync_binlog'),
+    ]
+
+    expect(found.map((one) => one !== undefined)).toEqual([row?.single === 1, row?.apart === 1])
+  })
+
   it('changes that are kept for old transactions, and connections that are nearly used up', async () => {
     const store = await migratedStore(await freshStoreUrl(server))
 
@@ -100,11 +116,3 @@ await describeOnPrivate(
     '--innodb-doublewrite=0',
   ],
 )
-
-await describeOnPrivate('mysql', (server) => {
-  it('nothing of it on a server that is left at its defaults', async () => {
-    const store = await migratedStore(await freshStoreUrl(server))
-
-    expect(await store.diagnose()).toEqual([])
-  })
-})

@@ -8,22 +8,24 @@ import { describeOn, freshStoreUrl, migratedStore, type TestServer } from '../su
 import { startProxyTo } from '../support/tcp-proxy.ts'
 
 const DEADLINE_MS = 1_000
-/** A write that takes a minute, and holds its row for so long. */
-const SLOW = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1 AND SLEEP(60) = 0'
+/** A write that waits for a row which the test holds. One that sleeps would not do: that ends some seconds after its client has gone. */
+const SLOW = 'UPDATE millrace_signal SET count = count + 100 WHERE id = 1'
+const OTHERS = 'SELECT SLEEP(60)'
 const WAIT = { timeout: 10_000, interval: 25 }
 
 await describeOn('mysql', (server) => {
   test('a write ends at the deadline of its call, though the server sets it no limit', async () => {
-    const { client, database } = await ground(server)
+    const { client, database, holder } = await ground(server)
     const call = slowly(database)
     const refused = expect(call).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
-    await expect.poll(() => running(client), WAIT).toBe(1)
+    await expect.poll(() => running(client, SLOW), WAIT).toBe(1)
+
     await refused
 
-    await expect.poll(() => running(client), WAIT).toBe(0)
-    // Nothing of it was written, and its locks are gone.
-    await client.query('SET innodb_lock_wait_timeout = 5')
-    await client.query('UPDATE millrace_signal SET count = 7 WHERE id = 1')
+    await expect.poll(() => running(client, SLOW), WAIT).toBe(0)
+    await holder.rollback()
+    const [rows] = await client.query<RowDataPacket[]>('SELECT count FROM millrace_signal')
+    expect(rows[0]?.count).toBeLessThan(100)
   })
 
   test('closing waits until all that are late were ended', async () => {
@@ -33,7 +35,7 @@ await describeOn('mysql', (server) => {
     await Promise.allSettled(calls)
     await database.pool.close()
 
-    await expect.poll(() => running(client), WAIT).toBe(0)
+    await expect.poll(() => running(client, SLOW), WAIT).toBe(0)
   })
 
   test('who is late since nothing answers any more closes within seconds all the same', async () => {
@@ -53,22 +55,25 @@ await describeOn('mysql', (server) => {
   test('a statement that is not ours goes on, whoever has its number', async () => {
     const { client, url } = await ground(server)
     const other = await connected(url)
-    const going = other.query('SELECT SLEEP(60) AS slept').catch(() => undefined)
-    await expect.poll(() => running(client), WAIT).toBe(1)
+    const going = other.query(OTHERS).catch(() => undefined)
+    await expect.poll(() => running(client, OTHERS), WAIT).toBe(1)
 
     await new LateStatements(mysqlSettings(url)).end(other.threadId)
 
-    expect(await running(client)).toBe(1)
+    expect(await running(client, OTHERS)).toBe(1)
     await client.query('KILL QUERY ?', [other.threadId])
     await going
   })
 })
 
-/** A store of its own: its URL, a client beside it, and its database with a short deadline. */
+/** A store of its own: its URL, its database with a short deadline, a client beside it, and one that holds the row of `SLOW`. */
 async function ground(server: TestServer) {
   const url = await freshStoreUrl(server, { deadline: `${DEADLINE_MS}ms` })
   await migratedStore(url)
-  return { url, client: await connected(url), database: opened(url) }
+  const holder = await connected(url)
+  await holder.beginTransaction()
+  await holder.query('SELECT count FROM millrace_signal WHERE id = 1 FOR UPDATE')
+  return { url, holder, client: await connected(url), database: opened(url) }
 }
 
 function opened(url: string): MysqlDatabase {
@@ -78,20 +83,19 @@ function opened(url: string): MysqlDatabase {
   return database
 }
 
-/** A call whose statement takes a minute. MariaDB would end it at the deadline by itself; MySQL does not, nor has it the setting. */
+/** A call whose statement waits for a minute. MariaDB would end it at the deadline by itself; MySQL does not have that setting. */
 function slowly(database: MysqlDatabase): Promise<unknown> {
   return database.pool.use(async (connection) => {
+    await connection.run('SET SESSION innodb_lock_wait_timeout = 60')
     await connection.run('SET SESSION max_statement_time = 0').catch(() => undefined)
     return connection.execute(SLOW, [])
   })
 }
 
-/** How many statements that sleep run in this client's database. */
-async function running(client: Connection): Promise<number> {
-  const text =
-    "SELECT count(*) AS n FROM information_schema.processlist WHERE db = database() AND info LIKE '%SLEEP(60)%' " +
-    'AND id <> connection_id()'
-  const [rows] = await client.query<RowDataPacket[]>(text)
+/** How often a statement runs in this client's database. */
+async function running(client: Connection, statement: string): Promise<number> {
+  const text = 'SELECT count(*) AS n FROM information_schema.processlist WHERE db = database() AND info = ?'
+  const [rows] = await client.query<RowDataPacket[]>(text, [statement])
   return Number(rows[0]?.n)
 }
 
