@@ -3,7 +3,7 @@
  * tag, and what became of them is read from the store: so it does not matter whose workers ran them.
  */
 import { newId } from '../base/id.ts'
-import { ALIVE_WITHIN_MS } from '../client/why.ts'
+import { ALIVE_WITHIN_MS } from '../core/alive.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Priority } from '../core/job/priority.ts'
 import type { Millrace } from '../runtime/millrace.ts'

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
+import { ALIVE_WITHIN_MS } from '../core/alive.ts'
 import { MillraceError } from '../core/errors.ts'
 import { checkQueue } from '../core/job/limits.ts'
 import { type Priority, parsePriority } from '../core/job/priority.ts'
@@ -57,7 +58,7 @@ import type { JobInfo } from './job-view.ts'
 import type { JobQuery } from './query.ts'
 import { Queues } from './queues.ts'
 import { ResultWaiter } from './waiter.ts'
-import { ALIVE_WITHIN_MS, type Why, whyNotRunning } from './why.ts'
+import { type Why, whyNotRunning } from './why.ts'
 
 /** What a client works with. */
 export interface ClientOptions {
@@ -226,7 +227,7 @@ export class Client implements Service {
     return await this.#changeWhere(where, { kind: 'update', change: { queue } }, options)
   }
 
-  /** Sets when every waiting job that matches may run. */
+  /** Sets when every waiting job that matches may run, by the store's clock. Throws as `retryWhere` does, and for no valid instant. */
   async rescheduleWhere(where: Where, runAt: Date, options: WhereOptions = {}): Promise<WhereResult> {
     return await this.#changeWhere(where, { kind: 'update', change: { runAt: instantOf(runAt, 'runAt') } }, options)
   }

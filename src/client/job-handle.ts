@@ -65,7 +65,10 @@ export function waitMs(options: ResultOptions): number | undefined {
   return options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout')
 }
 
-/** The result of a finished row, or the error that says how it ended. */
+/**
+ * The result of a finished row, or the error that says how it ended. Throws `STORE_READ_ONLY` where the database keeps results
+ * from this user.
+ */
 export async function resultOf(codec: Codec, row: JobRow, definition?: JobDefinition): Promise<unknown> {
   if (row.state === 'completed') {
     if (row.isWithheld === true) {

@@ -48,7 +48,7 @@ export interface JobInfo {
   readonly uniqueKey: string | null
   readonly waitingOn: number
   readonly dependents: number
-  /** The input as it was enqueued; undefined when it cannot be opened (`isUnreadable`). */
+  /** The input as it was enqueued; undefined when it cannot be opened (`isUnreadable`), or may not be read (`isWithheld`). */
   readonly input: unknown
   readonly result: unknown
   readonly error: JobErrorInfo | null

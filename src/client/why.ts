@@ -1,4 +1,5 @@
 /** Every reason why a job is not running, in words and as data. */
+import { ALIVE_WITHIN_MS } from '../core/alive.ts'
 import { formatDuration } from '../core/duration.ts'
 import { COUNTED_TO } from '../core/job/limits.ts'
 import type { JobRow, Store } from '../store/contract/index.ts'
@@ -25,9 +26,6 @@ export interface Why {
   readonly text: string
   readonly fields: Readonly<Record<string, unknown>>
 }
-
-/** A worker that has not reported itself for this long does not count as alive. */
-export const ALIVE_WITHIN_MS = 30_000
 
 /** All that holds a job back now; empty when nothing does. */
 export async function whyNotRunning(store: Store, id: string): Promise<readonly Why[]> {

@@ -18,3 +18,14 @@ test('a back-off grows with each try of an exchange, not with the heartbeats tha
 
   expect(backOffs).toEqual([50, 100, 200, 50])
 })
+
+test("the silence of a worker that asks seldom is not the store's: one failed call is no loss, half the time is left", () => {
+  const clock = new ManualClock()
+  const contact = new Contact(clock, new Telemetry(), 90_000)
+  clock.advance(600_000)
+
+  contact.failed('exchange', new Error('away'))
+  expect([contact.isLost, contact.untilLostMs]).toEqual([false, 45_000])
+  clock.advance(45_000)
+  expect(contact.isLost).toBe(true)
+})

@@ -12,6 +12,7 @@ export class Contact {
   readonly #telemetry: Telemetry
   readonly #lostAfterMs: number
   #lastSuccess: number
+  #failingSince = 0
   #failures = 0
   /** Back-offs since the last success: heartbeats that fail meanwhile do not make them longer. */
   #backOffs = 0
@@ -40,8 +41,10 @@ export class Contact {
     return this.#failures > 0 && this.#leftMs > 0 ? this.#leftMs : Number.POSITIVE_INFINITY
   }
 
+  /** A worker without work asks seldom: its silence is not the store's, so from the first failure half of the time is left. */
   get #leftMs(): number {
-    return this.#lastSuccess + this.#lostAfterMs - this.#clock.monotonic()
+    const since = Math.max(this.#lastSuccess, this.#failingSince - this.#lostAfterMs / 2)
+    return since + this.#lostAfterMs - this.#clock.monotonic()
   }
 
   /** The event loop stood still: what was not heard meanwhile is not the store's silence. */
@@ -59,7 +62,7 @@ export class Contact {
   }
 
   failed(operation: string, error: unknown): void {
-    this.#failures++
+    if (this.#failures++ === 0) this.#failingSince = this.#clock.monotonic()
     this.#lastError = error
     this.#telemetry.emit('store.failed', { operation, error })
   }

@@ -148,9 +148,8 @@ export class Worker implements Service {
    * Extends leases, gives back what waited too long, and checks that the store still answers. Takes a lease's time at most, and
    * returns how long to rest before the next.
    *
-   * Beats are that far apart from begin to begin. Counted from the answer, a slow store would get fewer the slower it is, and
-   * leases were lost with an answer that took a sixth of their time. A store that fails is judged when three leases are over, not
-   * at the beat after that.
+   * Beats are that far apart from begin to begin: counted from the answer, one that takes a sixth of the lease would cost it. A
+   * store that fails is judged when three leases are over, not at the beat after that.
    */
   async heartbeat(): Promise<number> {
     const { clock, settings } = this.#parts
@@ -167,6 +166,8 @@ export class Worker implements Service {
     } catch (error) {
       this.#contact.failed('heartbeat', error)
     }
+    // The event loop stood still meanwhile, and an answer that was there was not read.
+    if (clock.monotonic() - now > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
     const openMs = this.#exchanges.openMs(clock.monotonic())
     if (openMs > leaseMs) this.#contact.failed('exchange', unanswered('exchange', openMs))
     if (this.#contact.isLost && !this.#exchanges.isStopped) {

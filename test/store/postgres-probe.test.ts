@@ -1,5 +1,4 @@
 /** Whether hints come through is asked of the way they take (src/store/postgres/hint-probe.ts): F-22, and a listener that is cut off unseen. */
-import { setImmediate as turn } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
@@ -17,6 +16,9 @@ const EACH_MS = 60_000
 const ANSWER_MS = 5_000
 const RETRY_MS = 60_000
 const PATIENT = { timeout: 20_000 }
+
+/** One turn of the event loop. */
+const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** Something that listens at a URL, with a time of its own, and a session that sends what it should hear. */
 async function listening(server: TestServer, url: string) {

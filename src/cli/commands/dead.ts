@@ -78,8 +78,14 @@ async function each(
   how: Change,
 ): Promise<ExitCode> {
   const isDry = options.dryRun === true
-  if (ids.length > 0) return await change(context, ids, how, isDry)
   const verb = how.verb.toLowerCase()
+  if (ids.length > 0) {
+    if (options.all !== true && options.where === undefined && options.queue === undefined)
+      return await change(context, ids, how, isDry)
+    throw new MillraceError('USAGE', `dead ${verb} takes ids, or --all, --queue and --where, not both`, {
+      hint: `Write: millrace dead ${verb} ${ids[0]}`,
+    })
+  }
   if (options.all !== true && typeof options.where !== 'string') {
     throw new MillraceError('USAGE', `dead ${verb} needs ids, --all or --where`, {
       hint: 'List them with: millrace dead list',

@@ -1,7 +1,7 @@
 /** `millrace doctor`: looks at everything that can be wrong, and says why it matters and what to do. */
 import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ALIVE_WITHIN_MS } from '../../client/why.ts'
+import { ALIVE_WITHIN_MS } from '../../core/alive.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { formatSize } from '../../core/size.ts'
 import { bind } from '../../job/handle.ts'

@@ -86,7 +86,7 @@ async function run(
   } catch (error) {
     const done = doneBefore(error)
     if (done === undefined || !(error instanceof MillraceError)) throw error
-    if (done.matched > 0 && (stop.signal.aborted || !context.output.json)) tell(context, done, good, noun)
+    if (context.output.json ? stop.signal.aborted : done.matched > 0) tell(context, done, good, noun)
     if (stop.signal.aborted) {
       say(context.output, 'Stopped. Run it again to go on with the rest.')
       return EXIT.interrupted

@@ -51,6 +51,10 @@ async function copy(context: Context, options: Readonly<Record<string, unknown>>
 
 /** Both URLs. A password on the command line is seen by others, so the environment can hold either. */
 function urlsOf(options: Readonly<Record<string, unknown>>): readonly [from: string, to: string] {
+  // A shell's variable that is empty by mistake shall not name another store.
+  for (const flag of ['from', 'to'] as const) {
+    if (options[flag] === '') throw new MillraceError('USAGE', `--${flag} is empty`, { fields: { flag } })
+  }
   const from = textOf(options.from) ?? textOf(options.store) ?? textOf(process.env.MILLRACE_STORE)
   const to = textOf(options.to) ?? textOf(process.env.MILLRACE_STORE_TO)
   if (from !== undefined && to !== undefined) return [from, to]

@@ -49,6 +49,7 @@ async function work(
     })
   }
   const mill = await context.open()
+  let isWell = false
   try {
     logEvents(mill, log, context.output.quiet)
     // Every worker answers probes, so that `millrace test --no-worker` can tell whether one is at work.
@@ -58,22 +59,24 @@ async function work(
     await worker.done
     signals.release()
     tellEnd(context, worker)
-    await mill.close()
+    isWell = true
     return signals.exitCode
-  } catch (error) {
-    // The store is closed or out of reach: calls that it owes an answer do not hold the process until their deadline.
-    await within(mill.close(), LOST_CLOSE_MS)
-    throw error
   } finally {
-    endDespiteHandlers()
+    // Otherwise the store is closed or out of reach: calls that it owes an answer do not hold the process until their deadline,
+    // and what became of the worker is told instead of them.
+    await (isWell ? mill.close() : within(mill.close(), LOST_CLOSE_MS)).finally(endDespiteHandlers)
   }
 }
 
 /** How long what is under way may take to end once the worker has ended with an error. */
 const LOST_CLOSE_MS = 1_000
 
-function within(work: Promise<void>, ms: number): Promise<void> {
-  return Promise.race([work, new Promise<void>((resolve) => setTimeout(resolve, ms))])
+/** Resolves when the work has ended, well or not, or after that time. */
+async function within(work: Promise<void>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(late.resolve, ms)
+  await Promise.race([work.catch(() => undefined), late.promise])
+  clearTimeout(timer)
 }
 
 function given(

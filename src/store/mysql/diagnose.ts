@@ -128,7 +128,7 @@ async function settings(
   if (NO_DOUBLEWRITE.includes(String(row[3]).toUpperCase())) {
     const loss = 'a crash of the machine may leave pages half written, unless its disks write whole pages'
     const fix = "Set innodb_doublewrite = ON in the server's configuration, and start it again."
-    found.push(notDurable(`innodb_doublewrite is ${String(row[3])}`, 'problem', loss, fix))
+    found.push(notDurable(`innodb_doublewrite is ${String(row[3])}`, 'warning', loss, fix))
   }
   // The server tells its status as text.
   const used = Number((await connection.execute(CONNECTED, [])).rows[0]?.[1])

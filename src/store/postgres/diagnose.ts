@@ -30,8 +30,9 @@ const DEAD =
   'AND n_dead_tup > $3::float8 ORDER BY n_dead_tup DESC'
 const NOT_VACUUMED =
   'SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, pg_options_to_table(c.reloptions) o ' +
-  "WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND o.option_name = 'autovacuum_enabled' " +
-  'AND NOT o.option_value::boolean ORDER BY 1'
+  'WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND ' +
+  // The cast of another option's value would fail, and nothing says which condition is looked at first.
+  "CASE WHEN o.option_name = 'autovacuum_enabled' THEN NOT o.option_value::boolean END ORDER BY 1"
 const INDEXES =
   'SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid ' +
   'JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1'

@@ -1,11 +1,9 @@
 /** What the diagnoses of all SQL stores share: limits, the clock, the words for what was found. */
+import { ALIVE_WITHIN_MS } from '../../core/alive.ts'
 import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
 import type { Migration } from './migrations.ts'
 import type { Session } from './session.ts'
 import { nodes } from './shared.ts'
-
-/** A worker that has not reported itself for this long does not count. */
-const ALIVE_WITHIN_MS = 30_000
 
 const DEFAULTS: DiagnosisLimits = {
   transactionMs: 300_000,
@@ -99,7 +97,7 @@ export async function connectionsFew(
   const programs = new Set(alive.map(({ host, pid }) => `${pid} ${host}`)).size
   const need = programs * own
   if (need <= most * limits.connections) return []
-  const message = `${programs} programs with live workers may take ${own} connections each, ${need} of ${most}: with what else connects they can run out`
+  const message = `${programs === 1 ? 'one program' : `${programs} programs`} with live workers may take ${own} connections each, ${need} of ${most}: with what else connects they can run out`
   const fix = 'Give each program a smaller ?pool=…, raise max_connections, or put a pooler in between.'
   return [warning('CONNECTIONS_FEW', message, fix)]
 }
