@@ -11,7 +11,7 @@
  */
 function firstWord(args) {
   for (let i = 0; i < args.length; i++) {
-    if (args[i] === '--store' || args[i] === '--config') i++
+    if (['--store', '--config', '-c'].indexOf(args[i]) >= 0) i++
     else if (args[i][0] !== '-') return args[i]
   }
   return undefined

@@ -35,6 +35,7 @@ describe('bin/millrace.js', () => {
   test.each([
     ['work', true],
     ['--store sqlite:a.db queue:work', true],
+    ['-c app.config.ts work', true],
     ['dev', true],
     ['job add work', false],
     ['--help', false],
