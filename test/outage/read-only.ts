@@ -34,7 +34,7 @@ export function readOnlyCases(server: TestServer): void {
     const mill = await openMill({ store: server.kind === 'mysql' ? await asOrdinaryUser(url, outsider.run) : url })
     const failures: unknown[] = []
     mill.on('store.failed', ({ error }) => failures.push(error))
-    mill.work([job], { lease: '1s', heartbeat: '50ms', poll: '20ms', restart: true })
+    mill.work([job], { lease: '5s', heartbeat: '50ms', poll: '20ms', restart: true })
     const before = await mill.enqueue(job, 1)
     expect(await before.result({ timeout: '20s' })).toBe(1)
 
