@@ -14,10 +14,10 @@ import { halfOrders } from './order.ts'
 import { type Note, statesOf } from './story.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
-/** How many places the default run dies at, spread over the whole story: around a commit, or one or two statements earlier. */
-const PLACES = { sqlite: 12, postgres: 4, mysql: 4 } as const
+/** How many places the default run dies at, spread over the whole story: around a commit, or up to three statements earlier. */
+const PLACES = { sqlite: 12, postgres: 6, mysql: 6 } as const
 /** From right after a commit was sent to what lies before it; SQLite's commit has no such moment, it is done or not begun. */
-const AROUND = { sqlite: [0, -1, -2, -3], postgres: [1, 0, -1, -2], mysql: [1, 0, -1, -2] } as const
+const AROUND = { sqlite: [0, -1, -2, -3], postgres: [1, -2, -4, 0, -2, -4], mysql: [1, -2, -4, 0, -3, -6] } as const
 /** So many chances of a life are those of hints, at most, which go when their time has come: another life may have fewer. */
 const HINTS = 40
 const TIMEOUT_MS = LONG ? 7_200_000 : 300_000
