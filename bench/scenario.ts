@@ -50,7 +50,7 @@ export interface Sizes {
 export const WHOLE: Sizes = {
   jobs: 100_000,
   seconds: 20,
-  pulses: 200,
+  pulses: 400,
   idleMs: 10_000,
   rows: 1_000_000,
   busySeconds: 10,
