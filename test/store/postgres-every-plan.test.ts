@@ -22,7 +22,7 @@ const FEW = new Set(['job_cancelling'])
 const MAX_SORTED = 1_000
 
 /** Which jobs run is told by all leases, counted no further than 100,000. */
-const BY_ALL_LEASES = /unnest\(job_ids\)/
+const BY_ALL_LEASES = /unnest\(job_ids\) AS job_id FROM/
 /** Where nothing is set, a small table of edges is read whole instead of looked up a hundred times: up to about 25,000 of them. */
 const BY_CHOICE = /^DELETE FROM \S+"edge" AS j USING/
 
