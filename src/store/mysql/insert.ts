@@ -18,7 +18,7 @@ import { codeOf, isConstraint, isDuplicate } from './errors.ts'
 
 const IDS = "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]' ERROR ON ERROR)) v"
 const FOUND = (table: string) =>
-  `(SELECT count(*) FROM ${IDS} STRAIGHT_JOIN ${table} t FORCE INDEX (PRIMARY) ON t.id = v.id)`
+  `(SELECT count(*) FROM ${IDS} STRAIGHT_JOIN ${table} a FORCE INDEX (PRIMARY) ON a.id = v.id)`
 const ENDED = `SELECT ${FOUND('millrace_archive')} + (SELECT count(*) FROM ${IDS} WHERE REMEMBERED(v.id)) AS found`
 const NEWEST_ENDED =
   "SELECT GREATEST(COALESCE((SELECT MAX(id) FROM millrace_archive), ''), " +
