@@ -11,7 +11,7 @@ const WAIT = { timeout: 60_000 }
 const SHORT_LEASE_MS = 3_000
 /** A lease that bad weather costs, and what a busy machine may add to a timer. */
 const LEASE_MS = 1_000
-const SLACK_MS = 400
+const SLACK_MS = 2_000
 const GENTLE: Readonly<Record<string, Weather>> = {
   '40 ms late': { delayMs: 20 },
   'up to 40 ms late': { jitterMs: 20 },

@@ -13,6 +13,8 @@ const JOBS = LONG ? 10_000 : 2_000
 const AWAY_MS = LONG ? 60_000 : 0
 const IN_FLIGHT = 50
 const DEADLINE_MS = 2_000
+/** What a busy machine may add to a timer: far less than the library's own deadline of 30 s. */
+const SLACK_MS = 2_000
 const MIB = 1024 * 1024
 /** What calls may leave behind once they have failed, of the heap and outside of it: less than a kilobyte for each job. */
 const MOST_KEPT = JOBS * 1024
@@ -58,7 +60,7 @@ export function downCases(server: TestServer, machine: PrivateServer): void {
       // Counts end at 10,000 unless they are asked to go further.
       expect((await patient.count({}, JOBS + 2)).count).toBe(JOBS + 1)
       expect(seen.untyped).toBe(0)
-      expect(seen.longest).toBeLessThan(DEADLINE_MS + 500)
+      expect(seen.longest).toBeLessThan(DEADLINE_MS + SLACK_MS)
       expect(kept).toBeLessThan(MOST_KEPT)
       expect(grown).toBeLessThan(MOST_GROWN)
     },
