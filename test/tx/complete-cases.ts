@@ -5,7 +5,8 @@ import { defineJob, type JobContext, type Millrace } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import type { Begun, Ground } from './ground.ts'
 
-const WORK = { poll: '20ms', heartbeat: '50ms', lease: '2s' } as const
+const LEASE_MS = 2_000
+const WORK = { poll: '20ms', heartbeat: '50ms', lease: `${LEASE_MS}ms` } as const
 
 /** Declares the cases on one kind of store. */
 export function describeCompletion(kind: string, prepare: () => Promise<Ground>) {
@@ -88,21 +89,36 @@ export function describeCompletion(kind: string, prepare: () => Promise<Ground>)
 
     test('never aborts a handler that goes on after its commit', async () => {
       const { mill, begin } = await bench()
-      const beats = Promise.withResolvers<boolean>()
+      const begun = Promise.withResolvers<void>()
+      const release = Promise.withResolvers<void>()
+      const wasAborted = Promise.withResolvers<boolean>()
+      const beside = defineJob({
+        name: 'beside',
+        run: () => {
+          begun.resolve()
+          return release.promise
+        },
+      })
+      const other = await mill.enqueue(beside)
+      const otherEnd = async () => (await mill.get(other.id))?.leaseUntil?.getTime() ?? 0
       const job = defineJob({
         name: 'effect',
         run: async (_: undefined, context) => {
+          await begun.promise
           await committed(await begin(), context, undefined)
-          const end = performance.now() + 3_000
-          await expect.poll(() => performance.now() > end, { timeout: 10_000 }).toBe(true)
-          beats.resolve(context.signal.aborted)
+          // By the heartbeats of the job beside it, those of its own have come and its own lease is over.
+          const end = (await otherEnd()) + 1.5 * LEASE_MS
+          await expect.poll(otherEnd, { timeout: 20_000 }).toBeGreaterThan(end)
+          wasAborted.resolve(context.signal.aborted)
         },
       })
       const queued = await mill.enqueue(job)
-      mill.work([job], WORK)
+      mill.work([beside, job], WORK)
 
-      expect(await beats.promise).toBe(false)
+      expect(await wasAborted.promise).toBe(false)
+      release.resolve()
       expect(await mill.get(queued.id)).toMatchObject({ state: 'completed', attempts: 1 })
+      expect(await other.result({ timeout: '20s' })).toBeUndefined()
     })
 
     test('refuses an attempt that has lost its lease, so that its effect is rolled back', async () => {
