@@ -47,7 +47,7 @@ export async function holdUnder(server: TestServer, weather: Weather, hold: Hold
 
   const jobs = await mill.enqueueMany(long, Array(HELD).fill(undefined))
   await vi.waitFor(() => expect(running).toBeGreaterThanOrEqual(HELD), WAIT)
-  // Held by heartbeats alone.
+  // Held by heartbeats alone. Time has to pass here: a lease that none of them extended would end meanwhile.
   const end = performance.now() + leaseMs * hold.leases
   await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(end), WAIT)
   release.resolve()

@@ -59,6 +59,7 @@ for (const kind of SERVER_KINDS) {
       expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('STORE_UNREACHABLE') })
       expect(ms).toBeLessThan(3 * LEASE_MS + END_MS)
       expect(ending.ran()).toEqual(['begun', 'aborted'])
+      // Time has to pass here: the one with `restart` has to live through more leases of silence than ended the other.
       await expect.poll(() => performance.now() - begun, WAIT).toBeGreaterThan(4 * LEASE_MS)
       for (const { proxy } of [ending, lasting]) proxy.setSilent(false)
 
