@@ -1,6 +1,6 @@
 /** Commands that look and change, alike on every store: migrate, doctor, job … --where, queue, and what they say when it is not there. */
 import { existsSync } from 'node:fs'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Ran } from '../support/app-folder.ts'
 import { type CliStore, describeOnStores, fill, type Run, runOn } from './stores.ts'
 
@@ -125,6 +125,7 @@ function hidesPasswords({ fresh }: CliStore): void {
   test('a password is in no error, however the store is missed', async () => {
     const url = await fresh()
     vi.stubEnv('MILLRACE_DEBUG', '1')
+    onTestFinished(() => void vi.unstubAllEnvs())
 
     for (const wrong of [nowhere(url), notKnown(url), noDatabase(url)]) {
       const [list, doctor, json] = [
@@ -142,7 +143,6 @@ function hidesPasswords({ fresh }: CliStore): void {
       expect(code, stderr).toBe(3)
       expect(stderr).not.toMatch(/left|right/)
     }
-    vi.unstubAllEnvs()
   })
 }
 
