@@ -2,7 +2,7 @@
  * Whatever a filter asks, its statements go along an index in the order of ids and within their window: asserted for each of
  * the SQL stores with statistics at 20,000 rows (1,000,000 with MILLRACE_LONG), half of them ended.
  */
-import mysql, { type RowDataPacket } from 'mysql2/promise'
+import type { RowDataPacket } from 'mysql2/promise'
 import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
@@ -17,6 +17,7 @@ import type { RunQuery } from '../../src/store/sql/query/search.ts'
 import type { QueryWords } from '../../src/store/sql/query/words.ts'
 import { rowsOf, WORDS } from '../../src/store/sqlite/read.ts'
 import { connectionOf, createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { mysqlClient } from '../support/mysql-client.ts'
 import { describeOn } from '../support/servers.ts'
 import { tempStorePath } from '../support/temp-store.ts'
 
@@ -125,16 +126,7 @@ await describeOn('mysql', (server) => {
       await server.create(url)
       onTestFinished(() => server.drop(url))
       await grow(createMysqlStore({ url }))
-      const { hostname, port, username, password, pathname } = new URL(url)
-      const client = await mysql.createConnection({
-        host: hostname,
-        port: Number(port || 3306),
-        user: decodeURIComponent(username),
-        password: decodeURIComponent(password),
-        database: pathname.slice(1),
-        rowsAsArray: true,
-      })
-      onTestFinished(() => client.end())
+      const client = await mysqlClient(url, { rowsAsArray: true })
       await client.query('ANALYZE TABLE millrace_job, millrace_archive')
       const bound = (values: readonly unknown[]) => values as string[]
       const run: RunQuery = async (text, values) =>

@@ -1,8 +1,9 @@
 /** A deadlock ends a transaction of these servers at once: what was sent behind the statement that met it must not commit itself. */
-import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
+import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
+import { mysqlClient } from '../support/mysql-client.ts'
 import { describeOn } from '../support/servers.ts'
 
 const LOCK = 'SELECT 1 FROM millrace_job WHERE id = ? FOR UPDATE'
@@ -29,7 +30,7 @@ await describeOn('mysql', (server) => {
     const claim = { workerId: 'w', queues: [{ queue: 'q', max: 5 }], names: ['n'], limit: 5, leaseMs: 60_000 }
     const { claimed } = await store.jobs.exchange({ workerId: 'w', settle: [], claim })
     const [first, second] = claimed.map(({ id }) => id).toSorted()
-    const [other, watch] = [await client(url), await client(url)]
+    const [other, watch] = [await mysqlClient(url), await mysqlClient(url)]
     await other.beginTransaction()
     // The server undoes the transaction that has written less: never this one.
     const rows = Array.from({ length: 200 }, (_, i) => `('heavy ${i}', '', 1)`)
@@ -47,19 +48,6 @@ await describeOn('mysql', (server) => {
     expect(ended.map(({ state }) => state)).toEqual(['completed', 'completed'])
   })
 })
-
-async function client(url: string): Promise<Connection> {
-  const { hostname, port, username, password, pathname } = new URL(url)
-  const connection = await mysql.createConnection({
-    host: hostname,
-    port: Number(port || 3306),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: pathname.slice(1),
-  })
-  onTestFinished(() => connection.end())
-  return connection
-}
 
 async function untilWaiting(watch: Connection): Promise<void> {
   const deadline = performance.now() + 20_000

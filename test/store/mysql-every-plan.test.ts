@@ -3,10 +3,11 @@
  * what it reads of a growing table it finds by an index, and it sorts few rows.
  */
 import mysql, { type RowDataPacket } from 'mysql2'
-import { type Connection, createConnection } from 'mysql2/promise'
+import type { Connection } from 'mysql2/promise'
 import { expect, onTestFinished, test } from 'vitest'
 import { transactionHandle } from '../../src/store/contract/index.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
+import { mysqlClient } from '../support/mysql-client.ts'
 import { describeOn, freshStoreUrl } from '../support/servers.ts'
 import { grow, type Within } from './every-operation.ts'
 import { statementsOf } from './server-plans.ts'
@@ -27,7 +28,7 @@ await describeOn('mysql', (server) => {
       onTestFinished(() => store.close())
       await store.migrate()
       await grow(store, ROWS)
-      const client = await connected(url)
+      const client = await mysqlClient(url)
       await client.query(`ANALYZE TABLE ${GROWING.map((table) => `millrace_${table}`).join(', ')}`)
       // Its types have the class only as a type.
       const { prototype } = Reflect.get(mysql, 'Connection') as { readonly prototype: object }
@@ -64,19 +65,6 @@ function faultsOf(text: string, plan: readonly RowDataPacket[]): readonly string
     const isFault = isWhole || isSorting || String(Extra).includes('join buffer')
     return isFault ? [`${table}: ${type} ${key} ${sorted} ${Extra}  in  ${text}`] : []
   })
-}
-
-async function connected(url: string): Promise<Connection> {
-  const { hostname, port, username, password, pathname } = new URL(url)
-  const user = { user: decodeURIComponent(username), password: decodeURIComponent(password) }
-  const client = await createConnection({
-    host: hostname,
-    port: Number(port || 3306),
-    database: pathname.slice(1),
-    ...user,
-  })
-  onTestFinished(() => client.end())
-  return client
 }
 
 /** A transaction on a connection of the caller's, as it is and as a library hands it on. */

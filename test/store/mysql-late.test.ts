@@ -1,9 +1,10 @@
 /** What a server does for a call that is past its deadline ends there too (src/store/mysql/late.ts). */
-import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
+import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { expect, onTestFinished, test } from 'vitest'
 import { MysqlDatabase } from '../../src/store/mysql/database.ts'
 import { LateStatements } from '../../src/store/mysql/late.ts'
 import { mysqlSettings } from '../../src/store/mysql/options.ts'
+import { mysqlClient } from '../support/mysql-client.ts'
 import { describeOn, freshStoreUrl, migratedStore, type TestServer } from '../support/servers.ts'
 import { startProxyTo } from '../support/tcp-proxy.ts'
 
@@ -54,7 +55,7 @@ await describeOn('mysql', (server) => {
 
   test('a statement that is not ours goes on, whoever has its number', async () => {
     const { client, url } = await ground(server)
-    const other = await connected(url)
+    const other = await mysqlClient(url)
     const going = other.query(OTHERS).catch(() => undefined)
     await expect.poll(() => running(client, OTHERS), WAIT).toBe(1)
 
@@ -70,10 +71,10 @@ await describeOn('mysql', (server) => {
 async function ground(server: TestServer) {
   const url = await freshStoreUrl(server, { deadline: `${DEADLINE_MS}ms` })
   await migratedStore(url)
-  const holder = await connected(url)
+  const holder = await mysqlClient(url)
   await holder.beginTransaction()
   await holder.query('SELECT count FROM millrace_signal WHERE id = 1 FOR UPDATE')
-  return { url, holder, client: await connected(url), database: opened(url) }
+  return { url, holder, client: await mysqlClient(url), database: opened(url) }
 }
 
 function opened(url: string): MysqlDatabase {
@@ -97,17 +98,4 @@ async function running(client: Connection, statement: string): Promise<number> {
   const text = 'SELECT count(*) AS n FROM information_schema.processlist WHERE db = database() AND info = ?'
   const [rows] = await client.query<RowDataPacket[]>(text, [statement])
   return Number(rows[0]?.n)
-}
-
-async function connected(url: string): Promise<Connection> {
-  const { hostname, port, username, password, pathname } = new URL(url)
-  const client = await mysql.createConnection({
-    host: hostname,
-    port: Number(port || 3306),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: pathname.slice(1),
-  })
-  onTestFinished(() => client.end())
-  return client
 }

@@ -2,7 +2,7 @@
  * Every statement on a growing table of MariaDB is served by an index, asserted at 20,000 rows (1,000,000 with
  * MILLRACE_LONG): no scan of a whole table, no sorting of what an index could have given in order.
  */
-import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
+import type { RowDataPacket } from 'mysql2/promise'
 import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
@@ -17,6 +17,7 @@ import { CONTROL_STATEMENTS } from '../../src/store/sql/control.ts'
 import { DUE_STATEMENTS } from '../../src/store/sql/due.ts'
 import { LEASE_STATEMENTS } from '../../src/store/sql/lease.ts'
 import { QUEUE_STATEMENTS } from '../../src/store/sql/queues.ts'
+import { mysqlClient } from '../support/mysql-client.ts'
 import { describeOn } from '../support/servers.ts'
 
 const ROWS = process.env.MILLRACE_LONG ? 1_000_000 : 20_000
@@ -48,7 +49,7 @@ await describeOn('mysql', (server) => {
       const settle = claimed.map(({ id, epoch }) => ({ id, epoch, runMs: 1, to: 'completed' as const, result: null }))
       await store.jobs.exchange({ workerId: 'w', settle })
     }
-    const client = await connected(url)
+    const client = await mysqlClient(url)
     await client.query('ANALYZE TABLE millrace_job, millrace_ready, millrace_archive')
 
     const dialect = new MysqlDialect()
@@ -101,15 +102,6 @@ function paramsOf(sql: string): (string | number | string[])[] {
     if (new RegExp(`JSON_TABLE\\(\\$${n},`).test(sql)) return IDS
     return new RegExp(`(queue|name|worker_id) = \\$${n}|QUEUE\\(\\$${n}\\)`).test(sql) ? 'q0' : 5
   })
-}
-
-async function connected(url: string): Promise<Connection> {
-  const { hostname, port, username, password, pathname } = new URL(url)
-  const user = { user: decodeURIComponent(username), password: decodeURIComponent(password) }
-  const place = { host: hostname, port: Number(port || 3306), database: pathname.slice(1) }
-  const client = await mysql.createConnection({ ...place, ...user })
-  onTestFinished(() => client.end())
-  return client
 }
 
 function someJob(i: number): NewJob {

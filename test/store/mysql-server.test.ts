@@ -1,9 +1,10 @@
 /** What is MySQL's alone: interrupted migrations, passwords, hints by polling, `mysql2` connections with a transaction. */
-import mysql, { type Connection } from 'mysql2/promise'
+import mysql from 'mysql2/promise'
 import { expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob, Store } from '../../src/store/contract/index.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
+import { mysqlClient } from '../support/mysql-client.ts'
 import { describeOn, type TestServer } from '../support/servers.ts'
 
 const LEASE_MS = 30_000
@@ -22,7 +23,7 @@ await describeOn('mysql', (server) => {
   it('takes up a migration that was interrupted', async () => {
     const url = await freshUrl(server)
     const store = await migrated(url)
-    const user = await client(url)
+    const user = await mysqlClient(url)
     await user.query('DELETE FROM millrace_schema')
     await user.query('DROP TABLE millrace_archive, millrace_signal')
 
@@ -71,7 +72,7 @@ await describeOn('mysql', (server) => {
     it(`an insert in the caller's transaction, on a ${kind} connection, is seen after its commit only`, async () => {
       const url = await freshUrl(server)
       const store = await migrated(url)
-      const user = await client(url)
+      const user = await mysqlClient(url)
       const tx: unknown = kind === 'promise' ? user : Reflect.get(user, 'connection')
       const [kept, lost] = [job({ unique: { scope: 's', key: 'k', onConflict: 'existing' } }), job()]
       await user.beginTransaction()
@@ -94,10 +95,10 @@ await describeOn('mysql', (server) => {
   it('an insert within refuses a connection without a transaction, a pool, and another database', async () => {
     const url = await freshUrl(server)
     const store = await migrated(url)
-    const user = await client(url)
+    const user = await mysqlClient(url)
     const pool = mysql.createPool(url)
     onTestFinished(() => pool.end())
-    const elsewhere = await client(server.url)
+    const elsewhere = await mysqlClient(server.url)
     await elsewhere.beginTransaction()
 
     for (const tx of [user, pool, elsewhere]) {
@@ -124,19 +125,6 @@ async function migrated(url: string): Promise<Store> {
   const store = await opened(url)
   await store.migrate()
   return store
-}
-
-async function client(url: string): Promise<Connection> {
-  const { hostname, port, username, password, pathname } = new URL(url)
-  const made = await mysql.createConnection({
-    host: hostname,
-    port: Number(port || 3306),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: pathname.slice(1),
-  })
-  onTestFinished(() => made.end())
-  return made
 }
 
 function job(parts: Partial<NewJob> = {}): NewJob {

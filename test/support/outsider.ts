@@ -1,7 +1,8 @@
 /** Somebody else's session on the database of a store, of either kind: it ends sessions, and holds locks. */
-import mysql, { type RowDataPacket } from 'mysql2/promise'
+import type { RowDataPacket } from 'mysql2/promise'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
+import { connectMysql } from './mysql-client.ts'
 
 /** A session beside a store's own. It ends when the test has finished. */
 export interface Outsider {
@@ -97,10 +98,7 @@ async function postgresSession(url: string): Promise<Session> {
 const MYSQL_OTHERS = 'SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()'
 
 async function mysqlSession(url: string): Promise<Session> {
-  const { hostname, port, username, password, pathname } = new URL(url)
-  const user = { user: decodeURIComponent(username), password: decodeURIComponent(password) }
-  const place = { host: hostname, port: Number(port || 3306), database: pathname.slice(1) }
-  const client = await mysql.createConnection({ ...place, ...user })
+  const client = await connectMysql(url)
   // It may be the server that ends.
   client.on('error', () => undefined)
   const close = () => client.end().catch(() => undefined)

@@ -1,8 +1,8 @@
 /** A database as its own clients see it: run statements on it, and say what tables, columns and indexes a store has there. */
 import { DatabaseSync } from 'node:sqlite'
-import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
+import { mysqlClient } from './mysql-client.ts'
 
 export interface Database {
   run(statement: string): Promise<void>
@@ -54,15 +54,7 @@ async function postgres(url: string): Promise<Database> {
 }
 
 async function mariadb(url: string): Promise<Database> {
-  const { hostname, port, username, password, pathname } = new URL(url)
-  const client = await mysql.createConnection({
-    host: hostname,
-    port: Number(port || 3306),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: pathname.slice(1),
-  })
-  onTestFinished(() => client.end())
+  const client = await mysqlClient(url)
   return {
     run: async (statement) => {
       await client.query(statement)

@@ -1,7 +1,8 @@
 /** The tables of any store, read behind its back: one wording for every database. */
 import { DatabaseSync } from 'node:sqlite'
-import mysql, { type ResultSetHeader, type RowDataPacket } from 'mysql2/promise'
+import type { ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 import pg from 'pg'
+import { connectMysql } from './mysql-client.ts'
 
 /** A row by the names of its columns. Bytes that a server keeps text in are text. */
 export type TableRow = Readonly<Record<string, unknown>>
@@ -69,10 +70,7 @@ async function readPostgres<T>(url: string, read: (tables: Tables) => Promise<T>
 }
 
 async function readMysql<T>(url: string, read: (tables: Tables) => Promise<T>): Promise<T> {
-  const { hostname, port, username, password, pathname } = new URL(url)
-  const user = { user: decodeURIComponent(username), password: decodeURIComponent(password) }
-  const place = { host: hostname, port: Number(port || 3306), database: pathname.slice(1) }
-  const client = await mysql.createConnection({ ...place, ...user })
+  const client = await connectMysql(url)
   const rows: Tables['rows'] = async (sql) => {
     const [found] = await client.query<RowDataPacket[] | ResultSetHeader>(sql)
     return Array.isArray(found) ? found.map(textual) : []
