@@ -8,6 +8,7 @@ import { createStore } from '../../src/runtime/store-url.ts'
 import { startChild } from '../support/child.ts'
 import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { invariantFaults } from '../support/invariants.ts'
+import { LIVE } from '../support/live.ts'
 import { readTables, type StoreKind } from '../support/tables.ts'
 import { tempDir } from '../support/temp-store.ts'
 import { halfOrders } from './order.ts'
@@ -153,10 +154,7 @@ async function finishAll(url: string): Promise<void> {
   try {
     const job = defineJob({ name: 'job', run: (_: string) => 'done' })
     await mill.work([job], { drain: true, poll: '5ms' }).done
-    const state = ['blocked', 'scheduled', 'pending', 'processing', 'retrying'] as const
-    expect(
-      (await mill.list({ state: [...state] })).jobs.map(({ id, state, reason }) => ({ id, state, reason })),
-    ).toEqual([])
+    expect((await mill.list({ state: LIVE })).jobs.map(({ id, state, reason }) => ({ id, state, reason }))).toEqual([])
   } finally {
     await mill.close()
   }

@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { defineJob, Millrace } from '../../src/index.ts'
 import { runIn } from '../support/app-folder.ts'
+import { LIVE } from '../support/live.ts'
 import { describeOn, freshStoreUrl, SERVER_KINDS, type TestServer } from '../support/servers.ts'
 import { example, manyFiles, reportOf, type Started, startExample } from './example.ts'
-
-const LIVE = ['blocked', 'scheduled', 'pending', 'processing', 'retrying'] as const
 
 for (const kind of SERVER_KINDS) await describeOn(kind, cases)
 

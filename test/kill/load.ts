@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { defineJob, type EnqueueOptions, type Millrace, StoreError } from '../../src/index.ts'
 import { type Child, startChild } from '../support/child.ts'
+import { LIVE } from '../support/live.ts'
 import { faultOf, readRuns } from './ledger.ts'
 
 const noted = defineJob({ name: 'noted', retry: false, run: (_: number) => undefined })
@@ -38,8 +39,7 @@ export async function enqueueAll(
 
 /** Resolves when no job waits or runs any more. */
 export async function allEnded(mill: Millrace, timeout: number): Promise<void> {
-  const state = ['blocked', 'scheduled', 'pending', 'processing', 'retrying'] as const
-  const left = async () => (await mill.count({ state: [...state] })).count
+  const left = async () => (await mill.count({ state: LIVE })).count
   await expect.poll(() => left().catch(() => -1), { timeout, interval: 50 }).toBe(0)
 }
 

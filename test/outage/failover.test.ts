@@ -7,6 +7,7 @@ import pg from 'pg'
 import { expect, test, vi } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { defineJob, type Millrace } from '../../src/index.ts'
+import { LIVE } from '../support/live.ts'
 import { openMill } from '../support/mill.ts'
 import { replicationSettings, startMysqlReplica } from '../support/mysql-server.ts'
 import { outsiderOn } from '../support/outsider.ts'
@@ -83,8 +84,7 @@ for (const kind of SERVER_KINDS) {
             isOver.abort()
             await producer
 
-            const state = ['blocked', 'scheduled', 'pending', 'processing', 'retrying'] as const
-            await expect.poll(async () => (await mill.count({ state: [...state] })).count, WAIT).toBe(0)
+            await expect.poll(async () => (await mill.count({ state: LIVE })).count, WAIT).toBe(0)
             const wrong: string[] = []
             for (const id of acknowledged) {
               const one = await mill.get(id)

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { defineJob, type Millrace } from '../../src/index.ts'
+import { LIVE } from '../support/live.ts'
 import { openMill } from '../support/mill.ts'
 import { type Outsider, outsiderOn } from '../support/outsider.ts'
 import { generator, seedOf } from '../support/random.ts'
@@ -80,8 +81,7 @@ async function storm(server: TestServer, level: string, parameters: Readonly<Rec
   )
   const meanwhile = canaries(aviary, isOver.signal, Number.POSITIVE_INFINITY)
   await enqueueFamilies(mills, random, JOBS, ids)
-  const state = ['blocked', 'pending', 'processing', 'retrying'] as const
-  const left = async () => (await mills[0].count({ name: 'job', state: [...state] })).count
+  const left = async () => (await mills[0].count({ name: 'job', state: LIVE })).count
   await expect.poll(left, { timeout: LONG ? 1_200_000 : 60_000, interval: 50 }).toBe(0)
   isOver.abort()
   const locks = (await Promise.all(lockers)).reduce((sum, count) => sum + count, 0)

@@ -6,6 +6,7 @@ import { createStore } from '../../src/runtime/store-url.ts'
 import type { NewJob, Store } from '../../src/store/contract/index.ts'
 import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { invariantFaults } from '../support/invariants.ts'
+import { LIVE } from '../support/live.ts'
 import { seedOf } from '../support/random.ts'
 import { tempStoreUrl } from '../support/temp-store.ts'
 import { type EndKind, go, startRacer } from './roles.ts'
@@ -110,7 +111,6 @@ function races(stores: TestStores): void {
 
       go([...producers, ...workers, ...tidiers])
       const created = (await Promise.all(producers.map((racer) => racer.done()))).flatMap((saw) => saw.created)
-      const LIVE = ['blocked', 'scheduled', 'pending', 'processing', 'retrying'] as const
       await expect
         .poll(async () => (await store.jobs.count({ states: LIVE }, 1)).count, { timeout: 60_000, interval: 20 })
         .toBe(0)
