@@ -4,7 +4,7 @@ import { newId } from '../../src/base/id.ts'
 import { defineJob, StoreError } from '../../src/index.ts'
 import type { Lease, Settlement, Store } from '../../src/store/contract/index.ts'
 import { openMill } from '../support/mill.ts'
-import { describeOn, freshStoreUrl, migratedStore, SERVER_KINDS } from '../support/servers.ts'
+import { describeOn, freshStoreUrl, migratedStore, SERVER_KINDS, withDeadline } from '../support/servers.ts'
 import { startProxyTo } from '../support/tcp-proxy.ts'
 
 const LEASE_MS = 1_000
@@ -29,7 +29,7 @@ for (const kind of SERVER_KINDS) {
           const direct = await freshStoreUrl(server)
           await migratedStore(direct)
           const { proxy, url } = await startProxyTo(direct)
-          const store = withDeadline(url)
+          const store = withDeadline(url, DEADLINE_MS)
           const [enduring, watched] = [await openMill({ store }), await openMill({ store })]
           let [aborts, runs] = [0, 0]
           const waits = defineJob({
@@ -96,7 +96,7 @@ for (const kind of SERVER_KINDS) {
         const direct = await freshStoreUrl(server)
         const other = await migratedStore(direct)
         const { proxy, url } = await startProxyTo(direct)
-        const store = await migratedStore(withDeadline(url))
+        const store = await migratedStore(withDeadline(url, DEADLINE_MS))
         const job = { name: 'n', version: 1, queue: 'q', priority: 5, payload: new Uint8Array(3) }
         await other.jobs.insert(Array.from({ length: ATTEMPTS }, () => ({ ...job, id: newId() })))
         const mine = await claimAll(store, 'cut off')
@@ -173,7 +173,7 @@ interface Run {
 /** A worker with a network of its own. While it is holding, what it runs goes on until it is aborted. */
 async function side(name: string, direct: string) {
   const { proxy, url } = await startProxyTo(direct)
-  const mill = await openMill({ store: withDeadline(url) })
+  const mill = await openMill({ store: withDeadline(url, DEADLINE_MS) })
   const runs = new Map<string, Run>()
   const lost: string[] = []
   const work = { isHolding: true }
@@ -191,12 +191,6 @@ async function side(name: string, direct: string) {
   })
   const worker = mill.work([held], { ...WORK, restart: true })
   return { name, proxy, mill, held, runs, lost, work, pause: () => worker.pause(), resume: () => worker.resume() }
-}
-
-function withDeadline(url: string): string {
-  const own = new URL(url)
-  own.searchParams.set('deadline', `${DEADLINE_MS}`)
-  return own.href
 }
 
 async function failureOf(call: () => Promise<unknown>): Promise<{ readonly error: unknown; readonly ms: number }> {

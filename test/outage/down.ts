@@ -5,7 +5,7 @@ import { defineJob, type Millrace } from '../../src/index.ts'
 import { collectAll } from '../../src/worker/memory.ts'
 import { openMill } from '../support/mill.ts'
 import type { PrivateServer } from '../support/private-server.ts'
-import { freshStoreUrl, type TestServer } from '../support/servers.ts'
+import { freshStoreUrl, type TestServer, withDeadline } from '../support/servers.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const JOBS = LONG ? 10_000 : 2_000
@@ -28,7 +28,7 @@ export function downCases(server: TestServer, machine: PrivateServer): void {
     `${JOBS} enqueues while the server is down fail at once, keep nothing, and are one row each when repeated`,
     async () => {
       const url = await freshStoreUrl(server)
-      const mill = await openMill({ store: withDeadline(url) })
+      const mill = await openMill({ store: withDeadline(url, DEADLINE_MS) })
       await mill.enqueue(job, 'before')
       await machine.stop('kill')
       const end = performance.now() + AWAY_MS
@@ -66,12 +66,6 @@ export function downCases(server: TestServer, machine: PrivateServer): void {
     },
     LONG ? 300_000 : 120_000,
   )
-}
-
-function withDeadline(url: string): string {
-  const own = new URL(url)
-  own.searchParams.set('deadline', `${DEADLINE_MS}`)
-  return own.href
 }
 
 interface Attempt {

@@ -99,6 +99,13 @@ export async function freshStoreUrl(
   return url
 }
 
+/** The URL of the same store, with this deadline for each call. */
+export function withDeadline(url: string, deadlineMs: number): string {
+  const own = new URL(url)
+  own.searchParams.set('deadline', `${deadlineMs}`)
+  return own.href
+}
+
 /** The store at a URL, open and with tables, closed after the test. Making the tables may take longer than its deadline. */
 export async function migratedStore(url: string): Promise<Store> {
   const patient = new URL(url)
