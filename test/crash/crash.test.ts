@@ -11,7 +11,7 @@ import { invariantFaults } from '../support/invariants.ts'
 import { LIVE } from '../support/live.ts'
 import { readTables, type StoreKind } from '../support/tables.ts'
 import { tempDir } from '../support/temp-store.ts'
-import { halfOrders } from './order.ts'
+import { halfOrders } from './app-order.ts'
 import { type Note, statesOf } from './story.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''

@@ -6,7 +6,7 @@ import { ManualClock } from '../../src/base/clock.ts'
 import { createStore } from '../../src/runtime/store-url.ts'
 import { exitWithParent } from '../support/parent.ts'
 import { kindOf } from '../support/tables.ts'
-import { insertWithOrder } from './order.ts'
+import { insertWithOrder } from './app-order.ts'
 import { trapStatement } from './statement-trap.ts'
 import { Story, writeNote } from './story.ts'
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { seedOf } from '../support/random.ts'
 import { tempStoreUrl } from '../support/temp-store.ts'
-import { killRun, type Seen, together } from './run.ts'
+import { killRun, type Seen, together } from './kill-run.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const RUNS = LONG ? 20 : 1

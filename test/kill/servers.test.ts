@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { outsiderOn } from '../support/outsider.ts'
 import { seedOf } from '../support/random.ts'
 import { describeOn, freshStoreUrl, SERVER_KINDS } from '../support/servers.ts'
-import { killRun, type Seen, together } from './run.ts'
+import { killRun, type Seen, together } from './kill-run.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const RUNS = LONG ? 10 : 1

@@ -2,22 +2,22 @@
 import { describe, expect, test } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import type { TestServer } from '../support/servers.ts'
-import { benchOf } from './bench.ts'
 import { describeCompleteIn } from './complete-in-cases.ts'
 import type { Library, Opened, Tx } from './library.ts'
+import { libraryGround } from './library-ground.ts'
 import { describeStart } from './start-cases.ts'
 
 const HOSTILE = `? ?? $1 :name "x" 'y' \\ \\' {a,"b"} %s é 😀 \u0000 /* -- */ 2026-01-01T00:00:00.000Z`
 
 const noted = defineJob({ name: 'noted', run: (input: unknown) => input })
 
-/** Declares the cases for one library. `through`: see `benchOf`. */
+/** Declares the cases for one library. `through`: see `libraryGround`. */
 export function describeLibrary(library: Library, server: TestServer, through?: (url: string) => string) {
-  const bench = benchOf(library, server, through)
+  const openGround = libraryGround(library, server, through)
 
   describe(`a transaction of ${library.name} on ${server.kind}`, () => {
     test('makes its job visible by its commit, beside its effect', async () => {
-      const { mill, library, rows } = await bench()
+      const { mill, library, rows } = await openGround()
       let id = ''
       let seenBefore: unknown
 
@@ -32,10 +32,10 @@ export function describeLibrary(library: Library, server: TestServer, through?: 
       expect(await rows()).toEqual(['effect'])
     })
 
-    describeStart(server.kind, bench)
+    describeStart(server.kind, openGround)
 
     test('leaves nothing when it is rolled back', async () => {
-      const { mill, library, rows } = await bench()
+      const { mill, library, rows } = await openGround()
       const ids: string[] = []
 
       await rolledBack(library, async (tx) => {
@@ -50,7 +50,7 @@ export function describeLibrary(library: Library, server: TestServer, through?: 
     })
 
     test('carries any text and any bytes unharmed', async () => {
-      const { mill, library } = await bench()
+      const { mill, library } = await openGround()
       const large = HOSTILE.repeat(200)
       const tags = ['a?b', '$1', "it's", '\\', '"x"', 'é😀']
       const ids: string[] = []
@@ -68,7 +68,7 @@ export function describeLibrary(library: Library, server: TestServer, through?: 
     })
 
     test('takes unique keys, dependencies and 500 jobs', async () => {
-      const { mill, library } = await bench()
+      const { mill, library } = await openGround()
       const held = await mill.enqueue(noted, 0, { unique: 'held' })
       let statuses: readonly string[] = []
       let childId = ''
@@ -100,7 +100,7 @@ export function describeLibrary(library: Library, server: TestServer, through?: 
     })
 
     test('goes on after a job that is refused', async () => {
-      const { mill, library, rows } = await bench()
+      const { mill, library, rows } = await openGround()
       const stranger = '0199f2a0-0000-7000-8000-000000000000'
       let refused: unknown
       let id = ''
@@ -117,7 +117,7 @@ export function describeLibrary(library: Library, server: TestServer, through?: 
     })
 
     test('undoes with a savepoint what was enqueued behind it, and nothing else', async () => {
-      const { mill, library, rows } = await bench()
+      const { mill, library, rows } = await openGround()
       const ids: string[] = []
 
       await library.transaction(async (tx) => {
@@ -139,7 +139,7 @@ export function describeLibrary(library: Library, server: TestServer, through?: 
     })
 
     test('that is over takes no more jobs', async () => {
-      const { mill, library } = await bench()
+      const { mill, library } = await openGround()
       let late: Tx | undefined
 
       await library.transaction(async (tx) => {
@@ -150,7 +150,7 @@ export function describeLibrary(library: Library, server: TestServer, through?: 
       expect(await mill.count({})).toMatchObject({ count: 0 })
     })
 
-    describeCompleteIn(bench)
+    describeCompleteIn(openGround)
   })
 }
 

@@ -10,14 +10,14 @@ const WORK = { poll: '20ms', heartbeat: '50ms', lease: `${LEASE_MS}ms` } as cons
 
 /** Declares the cases on one kind of store. */
 export function describeCompletion(kind: string, prepare: () => Promise<Ground>) {
-  async function bench() {
+  async function openGround() {
     const ground = await prepare()
     return { ...ground, mill: await openMill({ store: ground.store }) }
   }
 
   describe(`job.completeIn on ${kind}`, () => {
     test('commits effect and completion together, and what the handler does then changes nothing', async () => {
-      const { mill, begin, rows } = await bench()
+      const { mill, begin, rows } = await openGround()
       const settled: string[] = []
       mill.on('job.settled', ({ outcome }) => settled.push(outcome))
       const job = defineJob({
@@ -44,7 +44,7 @@ export function describeCompletion(kind: string, prepare: () => Promise<Ground>)
     })
 
     test('leaves an attempt whose transaction is rolled back to how its handler ends', async () => {
-      const { mill, begin, rows } = await bench()
+      const { mill, begin, rows } = await openGround()
       const job = defineJob({
         name: 'effect',
         retry: { attempts: 2, delay: 0, jitter: 'none' },
@@ -66,7 +66,7 @@ export function describeCompletion(kind: string, prepare: () => Promise<Ground>)
     })
 
     test('takes what a handler returns after a rollback, and keeps the lease of one that goes on', async () => {
-      const { mill, begin, rows } = await bench()
+      const { mill, begin, rows } = await openGround()
       const job = defineJob({
         name: 'effect',
         run: async (_: undefined, context): Promise<string> => {
@@ -88,7 +88,7 @@ export function describeCompletion(kind: string, prepare: () => Promise<Ground>)
     })
 
     test('never aborts a handler that goes on after its commit', async () => {
-      const { mill, begin } = await bench()
+      const { mill, begin } = await openGround()
       const begun = Promise.withResolvers<void>()
       const release = Promise.withResolvers<void>()
       const wasAborted = Promise.withResolvers<boolean>()
@@ -122,7 +122,7 @@ export function describeCompletion(kind: string, prepare: () => Promise<Ground>)
     })
 
     test('refuses an attempt that has lost its lease, so that its effect is rolled back', async () => {
-      const { mill, begin, rows } = await bench()
+      const { mill, begin, rows } = await openGround()
       const job = defineJob({
         name: 'effect',
         run: async (_: undefined, context) => {
@@ -144,7 +144,7 @@ export function describeCompletion(kind: string, prepare: () => Promise<Ground>)
     })
 
     test('checks the result, and refuses a thing that is no transaction, without ending the attempt', async () => {
-      const { mill, begin } = await bench()
+      const { mill, begin } = await openGround()
       const codes: unknown[] = []
       const job = defineJob({
         name: 'effect',

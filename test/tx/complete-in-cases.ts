@@ -1,18 +1,18 @@
 /** What `job.completeIn` means in the transaction of a library. */
 import { expect, test } from 'vitest'
 import { defineJob, type JobContext } from '../../src/index.ts'
-import type { OpenBench } from './bench.ts'
 import { lose } from './complete-cases.ts'
 import type { Opened } from './library.ts'
+import type { OpenLibraryGround } from './library-ground.ts'
 
 const WORK = { poll: '20ms' } as const
 /** Beyond what a row holds, and what no library may change on its way. */
 const RESULT = `? $1 :name \\' "é 😀 \u0000`.repeat(400)
 
 /** Declares the cases for a library on one kind of server. */
-export function describeCompleteIn(bench: OpenBench) {
+export function describeCompleteIn(openGround: OpenLibraryGround) {
   test('commits an effect and the completion of its job together', async () => {
-    const { mill, library, rows } = await bench()
+    const { mill, library, rows } = await openGround()
     const seenBefore: unknown[] = []
     const job = defineJob({
       name: 'effect',
@@ -42,7 +42,7 @@ export function describeCompleteIn(bench: OpenBench) {
   })
 
   test('runs a job again whose completion was rolled back, and keeps nothing of its effect', async () => {
-    const { mill, library, rows } = await bench()
+    const { mill, library, rows } = await openGround()
     const job = defineJob({
       name: 'effect',
       retry: { attempts: 2, delay: 0, jitter: 'none' },
@@ -63,7 +63,7 @@ export function describeCompleteIn(bench: OpenBench) {
   })
 
   test('undoes a completion with its savepoint, and lets the handler complete the job by its end', async () => {
-    const { mill, library, rows } = await bench()
+    const { mill, library, rows } = await openGround()
     const job = defineJob({
       name: 'effect',
       run: async (_: undefined, context): Promise<string> => {
@@ -88,7 +88,7 @@ export function describeCompleteIn(bench: OpenBench) {
   })
 
   test('refuses the completion of a lost lease, so that its effect is rolled back', async () => {
-    const { mill, library, rows } = await bench()
+    const { mill, library, rows } = await openGround()
     const codes: unknown[] = []
     const job = defineJob({
       name: 'effect',

@@ -4,7 +4,7 @@ import { defineJob } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import { describeOn, type ServerKind } from '../support/servers.ts'
 import { type Ground, serverGround, sqliteGround } from './ground.ts'
-import { POLL_MS, workerAtRest } from './worker-time.ts'
+import { POLL_MS, workerAtRest } from './worker-at-rest.ts'
 
 function describeNotify(kind: 'sqlite' | ServerKind, prepare: () => Promise<Ground>) {
   async function rested(hints: 'heard' | 'lost') {

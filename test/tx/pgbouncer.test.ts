@@ -3,10 +3,10 @@ import { describe } from 'vitest'
 import { lacks } from '../support/needs.ts'
 import { pgbouncerProgram, startPgbouncer } from '../support/pgbouncer.ts'
 import { describeOn } from '../support/servers.ts'
-import { benchOf } from './bench.ts'
 import { describeLibrary } from './cases.ts'
 import { describeCompleteIn } from './complete-in-cases.ts'
 import { LIBRARIES } from './libraries.ts'
+import { libraryGround } from './library-ground.ts'
 import { describeStart } from './start-cases.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
@@ -20,9 +20,9 @@ describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async
       if (LONG) describeLibrary(library, server, through)
       else
         describe(`a transaction of ${library.name}`, () => {
-          const bench = benchOf(library, server, through)
-          describeStart('postgres', bench)
-          describeCompleteIn(bench)
+          const openGround = libraryGround(library, server, through)
+          describeStart('postgres', openGround)
+          describeCompleteIn(openGround)
         })
     }
   })

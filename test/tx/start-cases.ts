@@ -2,16 +2,16 @@
 import { expect, test } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import type { ServerKind } from '../support/servers.ts'
-import type { Bench, OpenBench } from './bench.ts'
-import { POLL_MS, workerAtRest } from './worker-time.ts'
+import type { LibraryGround, OpenLibraryGround } from './library-ground.ts'
+import { POLL_MS, workerAtRest } from './worker-at-rest.ts'
 
 /** Declares the cases for a library on one kind of server. */
-export function describeStart(kind: ServerKind, bench: OpenBench) {
+export function describeStart(kind: ServerKind, openGround: OpenLibraryGround) {
   // MySQL has no notification: there the option is taken, and the poll is all the same what is promised.
   test.each(kind === 'mysql' ? [false, true] : [false])(
     'has its job started by the first poll after its commit (notify: %s)',
     async (notify) => {
-      const { store, job, started, commit } = await withJob(await bench())
+      const { store, job, started, commit } = await withJob(await openGround())
       const worker = await workerAtRest(store, [job], 'lost')
 
       await commit(notify)
@@ -28,7 +28,7 @@ export function describeStart(kind: ServerKind, bench: OpenBench) {
   // commits through one tells those who do.
   if (kind !== 'postgres') return
   test('has its job started by its commit itself with notify', async () => {
-    const { direct, job, started, commit } = await withJob(await bench())
+    const { direct, job, started, commit } = await withJob(await openGround())
     const worker = await workerAtRest(direct, [job], 'heard')
 
     await commit(true)
@@ -38,7 +38,7 @@ export function describeStart(kind: ServerKind, bench: OpenBench) {
   })
 }
 
-async function withJob({ store, direct, mill, library, rows }: Bench) {
+async function withJob({ store, direct, mill, library, rows }: LibraryGround) {
   const start = Promise.withResolvers<void>()
   const job = defineJob({ name: 'timed', run: () => start.resolve() })
   const commit = async (notify: boolean) => {

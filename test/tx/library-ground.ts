@@ -7,7 +7,7 @@ import { serverGround, tableOf } from './ground.ts'
 import type { Library, Opened } from './library.ts'
 
 /** A library at work. */
-export interface Bench {
+export interface LibraryGround {
   /** The URL of the store. */
   readonly store: string
   /** The same past a pooler, through which nobody can listen. */
@@ -19,10 +19,10 @@ export interface Bench {
 }
 
 /** Prepares one for the test that asks. */
-export type OpenBench = () => Promise<Bench>
+export type OpenLibraryGround = () => Promise<LibraryGround>
 
 /** How one is prepared. `through`: what the URLs of store and library become, on their way through a pooler. */
-export function benchOf(library: Library, server: TestServer, through = (url: string) => url): OpenBench {
+export function libraryGround(library: Library, server: TestServer, through = (url: string) => url): OpenLibraryGround {
   return async () => {
     const ground = await serverGround(server)
     const store = through(ground.store)
