@@ -1,7 +1,6 @@
 /**
  * Prisma 7 without its generator: `prisma generate` writes a module with the calls below beside the types of the models, of
- * which raw queries need none. Its command line is 138 packages, and loads a schema engine from elsewhere at first; what it
- * writes was compared with this (7.10.1, `PRISMA_SCHEMA_ENGINE_BINARY=/bin/true npx prisma generate`).
+ * which raw queries need none. Its command line is 138 packages, and loads a schema engine from elsewhere.
  */
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import { PrismaPg } from '@prisma/adapter-pg'
