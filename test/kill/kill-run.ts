@@ -7,7 +7,7 @@ import { invariantFaults } from '../support/invariants.ts'
 import { openMill } from '../support/mill.ts'
 import { generator } from '../support/random.ts'
 import { tempDir } from '../support/temp-store.ts'
-import { logBytes, readRuns } from './ledger.ts'
+import { logBytes, readRuns, underWay } from './ledger.ts'
 import { allEnded, enqueueAll, faultsOf, startWorker } from './load.ts'
 
 /** How large a run is. */
@@ -15,6 +15,8 @@ export interface Sizes {
   readonly jobs: number
   readonly blows: number
   readonly workers: number
+  /** How long a handler takes, at most. Among many blows one that takes long would be hit again and again, and quarantined. */
+  readonly longestMs: number
 }
 
 /** What was seen in one run or in several. */
@@ -39,7 +41,7 @@ const BOTH_LINES = 88
  */
 export async function killRun(
   url: string,
-  { jobs, blows, workers: count }: Sizes,
+  { jobs, blows, workers: count, longestMs }: Sizes,
   seed: number,
   endSessions?: () => Promise<number>,
 ): Promise<Seen> {
@@ -56,19 +58,22 @@ export async function killRun(
   for (let blow = 0; blow < blows; blow++) {
     const before = logBytes(folder)
     const inputs = Array.from({ length: Math.floor((jobs * (blow + 1)) / blows) - ids.length }, () => {
-      return Math.floor(random() * 6)
+      return Math.floor(random() * longestMs)
     })
     const wave = await enqueueAll(mill, inputs)
     ids.push(...wave)
     // Its parents' ends take the road of jobs with dependents.
     const dependsOn = wave.slice(-PARENTS).map((job) => ({ job, onFailure: 'proceed' as const }))
     children.push(...(await enqueueAll(mill, [0], { dependsOn })))
-    // Somewhere between the first start of the wave and its last end.
-    const wanted = before + Math.floor(random() * inputs.length) * BOTH_LINES
+    // Somewhere between the first start of the wave and its last end. The first blow falls in the midst, at whoever runs most: a
+    // run in which no blow hit anybody at work would prove nothing.
+    const share = blow === 0 ? 0.5 : random()
+    const wanted = before + Math.floor(share * inputs.length) * BOTH_LINES
     await expect.poll(() => logBytes(folder) >= wanted, { timeout: 60_000, interval: 1 }).toBe(true)
     if (blow % 2 === 1 && endSessions !== undefined) ended += await endSessions()
     else {
-      const [victim] = workers.splice(Math.floor(random() * workers.length), 1)
+      const index = blow === 0 ? busiest(workers, folder) : Math.floor(random() * workers.length)
+      const [victim] = workers.splice(index, 1)
       await victim?.line('ready')
       await victim?.kill()
       kills++
@@ -85,6 +90,12 @@ export async function killRun(
   const starts = [...readRuns(folder).starts.values()]
   await mill.close()
   return { kills, ended, losses, secondRuns: starts.reduce((sum, all) => sum + all.length - 1, 0) }
+}
+
+/** The place of the worker that has most handlers under way. */
+function busiest(workers: readonly Child[], folder: string): number {
+  const counts = workers.map(({ pid }) => underWay(folder, pid))
+  return counts.indexOf(Math.max(...counts))
 }
 
 /** What several runs have seen together. */

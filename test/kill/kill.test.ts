@@ -6,7 +6,7 @@ import { killRun, type Seen, together } from './kill-run.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const RUNS = LONG ? 20 : 1
-const SIZES = LONG ? { jobs: 5_000, blows: 50, workers: 4 } : { jobs: 300, blows: 6, workers: 4 }
+const SIZES = { ...(LONG ? { jobs: 5_000, blows: 50 } : { jobs: 300, blows: 6 }), workers: 4, longestMs: 6 }
 
 test(
   `${RUNS} × ${SIZES.jobs} jobs, ${SIZES.blows} times SIGKILL to one of ${SIZES.workers} workers`,

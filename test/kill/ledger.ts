@@ -1,5 +1,5 @@
 /** What the handlers of killed workers wrote down, and what of it the store cannot explain. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JobInfo } from '../../src/index.ts'
 
@@ -12,6 +12,14 @@ export interface Runs {
 /** How many bytes all logs have: it grows with every line. */
 export function logBytes(folder: string): number {
   return logsOf(folder).reduce((sum, path) => sum + statSync(path).size, 0)
+}
+
+/** How many handlers a worker has begun and not ended, by its own log. */
+export function underWay(folder: string, pid: number): number {
+  const path = join(folder, `${pid}.log`)
+  // A worker that has begun nothing has no log.
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
+  return lines.reduce((sum, line) => sum + (line.startsWith('start ') ? 1 : -1), 0)
 }
 
 export function readRuns(folder: string): Runs {
