@@ -115,8 +115,9 @@ export function describeCompletion(kind: string, prepare: () => Promise<Ground>)
       const queued = await mill.enqueue(job)
       mill.work([beside, job], WORK)
 
-      expect(await wasAborted.promise).toBe(false)
+      const isAborted = await wasAborted.promise
       release.resolve()
+      expect(isAborted).toBe(false)
       expect(await mill.get(queued.id)).toMatchObject({ state: 'completed', attempts: 1 })
       expect(await other.result({ timeout: '20s' })).toBeUndefined()
     })
