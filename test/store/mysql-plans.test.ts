@@ -79,7 +79,7 @@ await describeOn('mysql', (server) => {
 function faultOf(name: string, row: RowDataPacket): readonly string[] {
   const { table, type, Extra } = row
   const extra = String(Extra ?? '')
-  const isGrowing = /^(millrace_(job|archive|ready|bytes|unique)|[jratu])$/.test(String(table))
+  const isGrowing = /^(millrace_(job|archive|ready|bytes|unique)|[abjlrtu])$/.test(String(table))
   const faults: string[] = []
   if (isGrowing && (type === 'ALL' || type === 'index')) faults.push(`${name}: ${type} of ${table}`)
   if (extra.includes('filesort') && !MAY_SORT.has(name) && !MAY_GROUP.has(name)) faults.push(`${name}: ${extra}`)
