@@ -70,8 +70,11 @@ export async function killRun(
     const share = blow === 0 ? 0.5 : random()
     const wanted = before + Math.floor(share * inputs.length) * BOTH_LINES
     await expect.poll(() => logBytes(folder) >= wanted, { timeout: 60_000, interval: 1 }).toBe(true)
-    if (blow % 2 === 1 && endSessions !== undefined) ended += await endSessions()
-    else {
+    if (blow % 2 === 1 && endSessions !== undefined) {
+      // Who is just opening the store is told that it could not, and would end: that is right, and not what is tried here.
+      await Promise.all(workers.map((worker) => worker.line('ready')))
+      ended += await endSessions()
+    } else {
       const index = blow === 0 ? busiest(workers, folder) : Math.floor(random() * workers.length)
       const [victim] = workers.splice(index, 1)
       await victim?.line('ready')
