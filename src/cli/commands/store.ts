@@ -53,7 +53,7 @@ async function copy(context: Context, options: Readonly<Record<string, unknown>>
 function urlsOf(options: Readonly<Record<string, unknown>>): readonly [from: string, to: string] {
   // A shell's variable that is empty by mistake shall not name another store.
   for (const flag of ['from', 'to'] as const) {
-    if (options[flag] === '') throw new MillraceError('USAGE', `--${flag} is empty`, { fields: { flag } })
+    if (options[flag] === '') throw emptyFlag(flag)
   }
   const from = textOf(options.from) ?? textOf(options.store) ?? textOf(process.env.MILLRACE_STORE)
   const to = textOf(options.to) ?? textOf(process.env.MILLRACE_STORE_TO)
@@ -61,6 +61,13 @@ function urlsOf(options: Readonly<Record<string, unknown>>): readonly [from: str
   const lacking = [...(from === undefined ? ['read'] : []), ...(to === undefined ? ['fill'] : [])]
   throw new MillraceError('USAGE', `nothing says which store to ${lacking.join(', and which to ')}`, {
     hint: 'Give --from and --to, or set MILLRACE_STORE and MILLRACE_STORE_TO: a password belongs there.',
+  })
+}
+
+function emptyFlag(flag: string): MillraceError {
+  return new MillraceError('USAGE', `--${flag} is empty`, {
+    fields: { flag },
+    hint: 'Give it a URL, or leave it out: then the environment names the store.',
   })
 }
 

@@ -176,7 +176,7 @@ export class Wake {
     try {
       await answered(connection, (one) => one.run(listenTo(this.#channel)))
       this.#retryMs = FIRST_RETRY_MS
-      if (this.#isOpen) this.#probe?.start()
+      if (this.#isOpen && this.#listeners.size > 0) this.#probe?.start()
       // Whatever happened while nobody listened.
       for (const listener of this.#listeners) listener()
     } catch {
