@@ -6,7 +6,6 @@ import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 import { lacksFile } from '../store-file.ts'
-import { numberOf } from '../values.ts'
 
 /** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -86,8 +85,9 @@ function planText(steps: readonly MigrationStep[], isLooking: boolean, from: num
 
 /** A version that there is: 0 to the latest. */
 function fromOf(value: unknown, latest: number): number {
-  if (value === undefined || String(value) === '0') return 0
-  return numberOf(value, '--from', Math.max(1, latest)) ?? 0
+  const text = String(value ?? 0)
+  if (/^\d+$/.test(text) && Number(text) <= latest) return Number(text)
+  throw wrong(`--from is ${text}; it must be a version from 0 to ${latest}`, { from: text })
 }
 
 /** Opens the store without migrating it, and closes it whatever happens. */
