@@ -1,7 +1,7 @@
 /** Pages, filters, counts, finished. */
 import { describe, expect } from 'vitest'
 import type { JobState } from '../../core/job/state.ts'
-import type { JobFilter } from '../contract/index.ts'
+import type { JobFilter, JobsFacet } from '../contract/index.ts'
 import { type Case, type Fixture, newJob } from './fixture.ts'
 
 /** The cases of listing and counting. */
@@ -166,10 +166,14 @@ export async function walk(
 }
 
 /** How many a filter finds, looked at to the end or to the cap. */
-export async function countAll(f: Fixture, filter: JobFilter, cap = 100_000): Promise<number> {
+export async function countAll(
+  { jobs }: { readonly jobs: Pick<JobsFacet, 'count'> },
+  filter: JobFilter,
+  cap = 100_000,
+): Promise<number> {
   let count = 0
   for (let cursor: string | undefined; ; ) {
-    const part = await f.jobs.count(filter, cap - count, cursor)
+    const part = await jobs.count(filter, cap - count, cursor)
     count += part.count
     cursor = part.next
     expect(part.capped && cursor !== undefined).toBe(false)
