@@ -7,7 +7,7 @@ import { Worker, type WorkerParts } from '../worker/worker.ts'
 import { VERSION } from './version.ts'
 
 /** What a worker of this process is made of. */
-export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal' | 'forgets'> {
+export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal' | 'onLateClaim' | 'forgets'> {
   readonly retention: Retention
   readonly keyIds: () => readonly string[]
 }
@@ -48,6 +48,7 @@ export class WorkerHandle {
       ...parts,
       forgets: parts.retention.completedMs === 0,
       onFatal: (error) => this.#fatal(error),
+      onLateClaim: () => this.#heart.wake(),
     })
     this.#maintenance = new Maintenance({
       store,

@@ -21,6 +21,8 @@ import { tellSettled } from './tell.ts'
 
 /** While the store gives all that is asked for, the next claim is under way when one is answered. */
 const MAX_CLAIMS = 2
+/** Jobs that come later than this share of the time between beats have a beat of their own: the next one may be too late. */
+const LATE = 0.5
 /** From so many rows on, outcomes and a claim are worth a statement each; below, one for both is cheaper. */
 const MIN_APART = 64
 
@@ -36,12 +38,15 @@ export interface ExchangesParts {
   readonly settler: Settler
   readonly attempts: Attempts
   readonly contact: Contact
+  readonly heartbeatMs: number
   /** The store will never take anything again. */
   readonly onFatal: (error: unknown) => void
   /** An exchange has ended, one way or the other. `found`: whether there was something to claim; undefined: it did not ask. */
   readonly onAnswer: (found: boolean | undefined) => void
   /** The store may be tried again. */
   readonly onRetry: () => void
+  /** Jobs came so late that their leases are to be extended at once. */
+  readonly onLateClaim: () => void
 }
 
 /** The exchanges of one worker: one under way at a time, or one that settles and up to two that claim. */
@@ -113,7 +118,7 @@ export class Exchanges {
   }
 
   async #exchange(batch: readonly Outcome[], claim: ClaimRequest | undefined): Promise<void> {
-    const { store, clock, workerId, contact, fetcher, settler, attempts } = this.#parts
+    const { store, clock, workerId, contact, fetcher, settler, attempts, heartbeatMs } = this.#parts
     const sentAt = clock.monotonic()
     const settles = batch.length > 0 || claim === undefined
     const claims = claim !== undefined || batch.length === 0 || !this.#isRemote
@@ -155,6 +160,7 @@ export class Exchanges {
       // Paused while this claim was under way: what it brought goes back. Stopped for good: its leases end by themselves.
       if (this.isClaiming) attempts.startReady()
       else if (!this.isStopped) attempts.giveBack(Number.POSITIVE_INFINITY)
+      if (result.claimed.length > 0 && clock.monotonic() - sentAt > heartbeatMs * LATE) this.#parts.onLateClaim()
     } catch (error) {
       end()
       this.foundNothing = false

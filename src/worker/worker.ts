@@ -38,6 +38,8 @@ export interface WorkerParts {
   readonly random: () => number
   /** A failure that ends the worker: the store is closed, of another schema, or out of reach for too long. */
   readonly onFatal: (error: unknown) => void
+  /** Leases are to be extended at once. */
+  readonly onLateClaim: () => void
 }
 
 /** On a server: how soon it is asked again after a claim that brought jobs. */
@@ -95,6 +97,7 @@ export class Worker implements Service {
       settler: this.#settler,
       attempts: this.#attempts,
       contact: this.#contact,
+      heartbeatMs: settings.heartbeatMs,
       onAnswer: (found) => this.#answered(found),
       onRetry: () => this.wake(),
     })

@@ -11,6 +11,8 @@ export interface Hold {
   readonly heartbeatMs?: number
   /** For how many leases the jobs are held. */
   readonly leases: number
+  /** Whether they are claimed under that weather too, or before it. */
+  readonly claimed: 'before' | 'under'
 }
 
 export interface Held {
@@ -22,13 +24,16 @@ export interface Held {
 
 /** Jobs that are held at a time. */
 export const HELD = 4
+/** Jobs that run before. */
+const WARMING = 20
 const WAIT = { timeout: 120_000 }
 
-/** Starts jobs under clear weather, holds them while the other lasts, and lets them end under it. */
+/** Holds jobs while such weather lasts, and lets them end under it. */
 export async function holdUnder(server: TestServer, weather: Weather, hold: Hold): Promise<Held> {
   const { leaseMs, heartbeatMs } = hold
-  const { proxy, url } = await startProxyTo(await freshStoreUrl(server))
-  const mill = await openMill({ store: url })
+  const direct = await freshStoreUrl(server)
+  const { proxy, url } = await startProxyTo(direct)
+  const [mill, near] = [await openMill({ store: url }), await openMill({ store: direct })]
   let lost = 0
   mill.on('lease.lost', () => lost++)
   let running = 0
@@ -41,12 +46,16 @@ export async function holdUnder(server: TestServer, weather: Weather, hold: Hold
     },
   })
   const beat = heartbeatMs === undefined ? {} : { heartbeat: `${heartbeatMs}ms` }
-  mill.work([long], { lease: `${leaseMs}ms`, poll: '20ms', ...beat })
+  const quick = defineJob({ name: 'quick', run: () => null })
+  mill.work([long, quick], { lease: `${leaseMs}ms`, poll: '20ms', ...beat })
+  // What a server is asked for the first time on a connection takes it longer.
+  const first = await near.enqueueMany(quick, Array(WARMING).fill(undefined))
+  await Promise.all(first.map((job) => job.result({ timeout: '20s' })))
+  if (hold.claimed === 'under') proxy.setWeather(weather)
+  const jobs = await near.enqueueMany(long, Array(HELD).fill(undefined))
+  await vi.waitFor(() => expect(running).toBeGreaterThanOrEqual(HELD), WAIT)
   proxy.setWeather(weather)
   const before = proxy.bytes.down
-
-  const jobs = await mill.enqueueMany(long, Array(HELD).fill(undefined))
-  await vi.waitFor(() => expect(running).toBeGreaterThanOrEqual(HELD), WAIT)
   // Held by heartbeats alone. Time has to pass here: a lease that none of them extended would end meanwhile.
   const end = performance.now() + leaseMs * hold.leases
   await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(end), WAIT)
@@ -54,6 +63,8 @@ export async function holdUnder(server: TestServer, weather: Weather, hold: Hold
   await Promise.all(jobs.map((job) => job.result({ timeout: '120s' })))
 
   expect(proxy.bytes.down).toBeGreaterThan(before)
-  const infos = await Promise.all(jobs.map(({ id }) => mill.get(id)))
+  const infos = await Promise.all(jobs.map(({ id }) => near.get(id)))
+  // Goodbyes are said in clear weather.
+  proxy.setWeather({})
   return { lost, outcomes: infos.map((info) => (info?.history ?? []).map(({ outcome }) => outcome)) }
 }

@@ -9,6 +9,7 @@ import type { NewJob } from '../../src/store/contract/index.ts'
 import { CLAIM_STATEMENTS } from '../../src/store/mysql/claim.ts'
 import { filled, MysqlDialect } from '../../src/store/mysql/dialect.ts'
 import { EXCHANGE_STATEMENTS } from '../../src/store/mysql/exchange.ts'
+import { EXTEND_STATEMENTS } from '../../src/store/mysql/extend.ts'
 import { INSERT_STATEMENTS } from '../../src/store/mysql/insert.ts'
 import { STEPWISE } from '../../src/store/mysql/stepwise.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
@@ -61,6 +62,7 @@ await describeOn('mysql', (server) => {
       ...DUE_STATEMENTS,
       ...CONTROL_STATEMENTS,
       ...LEASE_STATEMENTS,
+      ...EXTEND_STATEMENTS,
       WAIT: numbered(WAITING_STATEMENTS.WAIT),
     }
     const faults: string[] = []

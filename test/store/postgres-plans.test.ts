@@ -10,6 +10,7 @@ import { CLAIM_STATEMENTS } from '../../src/store/postgres/claim.ts'
 import { sessionOptions } from '../../src/store/postgres/connection.ts'
 import { PostgresDialect } from '../../src/store/postgres/dialect.ts'
 import { exchangeSql } from '../../src/store/postgres/exchange-sql.ts'
+import { EXTEND_STATEMENTS } from '../../src/store/postgres/extend.ts'
 import { FRONT_SQL } from '../../src/store/postgres/front-sql.ts'
 import { INSERT_STATEMENTS } from '../../src/store/postgres/insert.ts'
 import { RECLAIM_STATEMENTS } from '../../src/store/postgres/leases.ts'
@@ -68,6 +69,7 @@ await describeOn('postgres', (server) => {
       ...DUE_STATEMENTS,
       ...CONTROL_STATEMENTS,
       ...RECLAIM_STATEMENTS,
+      ...EXTEND_STATEMENTS,
     }
     const faults: string[] = []
     for (const [name, sql] of Object.entries(statements)) {

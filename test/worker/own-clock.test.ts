@@ -44,6 +44,52 @@ test('a lease that cannot be extended ends here first: the handler is aborted, a
   expect(await mill.get(id)).toMatchObject({ state: 'processing', finishedAt: null })
 })
 
+test('jobs that come late have their leases extended at once, so that a slow store costs none', async () => {
+  const clock = new ManualClock()
+  const late = <T>(ms: number, answer: T) => new Promise<T>((resolve) => clock.after(ms, () => resolve(answer)))
+  let extended = 0
+  const store = wrappedStore(createMemoryStore({ clock }), (jobs) => ({
+    async exchange(request) {
+      const result = await jobs.exchange(request)
+      return result.claimed.length === 0 ? result : late(14_000, result)
+    },
+    async extend(...args) {
+      extended++
+      return late(12_500, await jobs.extend(...args))
+    },
+  }))
+  const mill = await openMill({ store, clock })
+  let signal: AbortSignal | undefined
+  const release = Promise.withResolvers<void>()
+  const held = defineJob({
+    name: 'held',
+    run(_: undefined, job) {
+      signal = job.signal
+      return release.promise
+    },
+  })
+  // A beat at 15 s, the claim right behind it: its leases end at 42 s, and the next beat would be answered at 42.5 s.
+  const worker = mill.work([held], { lease: '30s', heartbeat: '15s' })
+  clock.advance(15_000)
+  await mill.enqueue(held)
+  await vi.waitFor(async () => expect(await mill.count({ state: 'processing' })).toMatchObject({ count: 1 }), WAIT)
+
+  clock.advance(14_000)
+  await vi.waitFor(() => expect(signal).toBeDefined(), WAIT)
+  await vi.waitFor(() => {
+    clock.advance(1)
+    expect(extended).toBe(1)
+  }, WAIT)
+  clock.advance(12_500)
+  await new Promise(setImmediate)
+  clock.advance(1_000)
+
+  expect(worker.running).toBe(1)
+  expect(signal?.aborted).toBe(false)
+  release.resolve()
+  await vi.waitFor(() => expect(worker.jobsDone).toBe(1), WAIT)
+})
+
 test('a timeout starts with the handler, however long its input took to check', async () => {
   const clock = new ManualClock()
   const mill = await openMill({ store: createMemoryStore({ clock }), clock })

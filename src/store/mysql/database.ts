@@ -2,7 +2,14 @@
 import type { Clock } from '../../base/clock.ts'
 import { Pool } from '../sql/pool.ts'
 import { type Columns, int } from '../sql/rows.ts'
-import { type Database, type QuerySession, Restart, type SqlValue, type Transaction } from '../sql/session.ts'
+import {
+  type Database,
+  type QuerySession,
+  Restart,
+  type SqlResult,
+  type SqlValue,
+  type Transaction,
+} from '../sql/session.ts'
 import { Connection, type Runner } from './connection.ts'
 import { filled, MysqlDialect, scalar } from './dialect.ts'
 import { isConflict, isLost, translateError } from './errors.ts'
@@ -91,6 +98,32 @@ export class MysqlDatabase implements Database {
   /** What an opening finds, outside of a transaction. */
   look(opening: Opening, isUrgent: boolean): Promise<{ readonly now: number; readonly rows: readonly Columns[] }> {
     return this.pool.use((connection) => this.#openOn(connection, opening), isUrgent)
+  }
+
+  /**
+   * Runs one statement by itself that may be run twice; `NOW_SQL` in it is the store's time, `$1`. After a conflict, which left
+   * nothing behind, and on a connection that had ended while nobody used it, it is run again.
+   */
+  async statement(statement: string, params: readonly SqlValue[], isUrgent: boolean): Promise<SqlResult> {
+    const nowSql = this.#clock === undefined ? `GREATEST($1, ${SERVER_NOW})` : '$1'
+    const now = this.#clock === undefined ? this.#lastNow : this.#saw(this.#clock.now())
+    // allow sql: a constant of this file
+    const template = this.dialect.template(statement.replace('NOW_SQL', `CAST(${nowSql} AS SIGNED)`))
+    const { text, values } = filled(template, [now, ...params])
+    for (let tries = 1; ; tries++) {
+      const result = await this.pool.use(async (connection) => {
+        try {
+          return await connection.execute(text, values)
+        } catch (error) {
+          const isEnded = connection.wasUsed && isLost(error)
+          if (tries > MAX_CONFLICTS || !(isEnded || isConflict(error))) throw error
+          if (isEnded) connection.destroy()
+          return null
+        }
+      }, isUrgent)
+      if (result !== null) return result
+      await backOff(tries)
+    }
   }
 
   transact<T>(fn: (tx: Transaction) => Promise<T>, isUrgent = false): Promise<T> {

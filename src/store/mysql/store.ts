@@ -23,6 +23,7 @@ import { loadMysql } from './connection.ts'
 import { MysqlDatabase } from './database.ts'
 import { diagnose } from './diagnose.ts'
 import { Exchange } from './exchange.ts'
+import { extendLeases } from './extend.ts'
 import { insertInside, insertJobs } from './insert.ts'
 import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
 import { mysqlSettings } from './options.ts'
@@ -83,6 +84,7 @@ class MysqlStore implements Store {
         return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))
       },
       exchange: (request) => exchange.run(request),
+      extend: (workerId, leases, leaseMs) => extendLeases(db, workerId, leases, leaseMs),
     })
     this.queues = queuesFacet(db)
     this.state = stateFacet(db)

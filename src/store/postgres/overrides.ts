@@ -36,13 +36,6 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
   [LEASE_STATEMENTS.LOCK_HELD, LEASE_STATEMENTS.LOCK_HELD.replace('ORDER BY id', 'ORDER BY ctid')],
   [LEASE_STATEMENTS.FIRST_LEASE, 'SELECT min(until_at) FROM millrace_lease'],
   [
-    // A lease that becomes shorter is noted anew.
-    LEASE_STATEMENTS.EXTEND,
-    'WITH shorter AS (INSERT INTO millrace_lease (id, until_at, job_ids) SELECT gen_random_uuid(), $1::bigint, array_agg(id) ' +
-      'FROM millrace_job WHERE id IN LIST($2 text) AND lease_until > $1::bigint HAVING count(*) > 0) ' +
-      'UPDATE millrace_job SET lease_until = $1::bigint, left_in_line = 0 WHERE id IN LIST($2 text)',
-  ],
-  [
     // And places where nobody claims any more.
     CONTROL_STATEMENTS.FORGET_IDS,
     'WITH old AS (DELETE FROM millrace_front WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_front WHERE abs(until_at) <= $1 FOR UPDATE SKIP LOCKED))) ' +

@@ -23,6 +23,7 @@ import { loadPg } from './connection.ts'
 import { PostgresDatabase } from './database.ts'
 import { diagnose } from './diagnose.ts'
 import { Exchange } from './exchange.ts'
+import { extendLeases } from './extend.ts'
 import { diagnoseHints } from './hint-probe.ts'
 import { insertInside, insertJobs } from './insert.ts'
 import { noteCopied, reclaimEnded } from './leases.ts'
@@ -94,6 +95,7 @@ class PostgresStore implements Store {
         return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))
       },
       exchange: (request) => exchange.run(request),
+      extend: (workerId, leases, leaseMs) => extendLeases(db, workerId, leases, leaseMs),
       reclaim: (limit) => reclaimEnded(db, limit),
     })
     this.jobs = {

@@ -115,6 +115,78 @@ describe('a pool', () => {
     await pool.close()
   })
 
+  it('gives a call that waits for a new connection another one that is free before', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: () => opening.connect() })
+    const first = hold(pool)
+    opening.next()
+    await first.begun
+    const second = hold(pool)
+
+    first.end()
+    await second.begun
+
+    expect(opening.count).toBe(2)
+    opening.next()
+    second.end()
+    await Promise.all([first.done, second.done])
+    await pool.close()
+  })
+
+  it('has one more connection open than urgent calls use, so that a heartbeat waits for none', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: () => opening.connect() })
+    const first = pool.use(async () => undefined, true)
+    opening.next()
+    await first
+    const exchange = hold(pool, true)
+    await exchange.begun
+    expect(opening.count).toBe(2)
+    opening.next()
+
+    await pool.use(async () => undefined, true)
+    const beside = [hold(pool, true), hold(pool, true)]
+
+    opening.next()
+    expect(opening.count).toBe(3)
+    const all = [exchange, ...beside]
+    for (const { begun } of all) await begun
+    for (const { end } of all) end()
+    await Promise.all(all.map(({ done }) => done))
+    await pool.close()
+  })
+
+  it('tells nobody of a connection that it could not open ahead, and does not try again at once', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: () => opening.connect() })
+    const first = pool.use(async () => undefined, true)
+    opening.next()
+    await first
+
+    const calls = Array.from({ length: 5 }, () => () => pool.use(async () => 'answered', true))
+    const answers = [await calls[0]?.()]
+    opening.next(new Error('too many connections'))
+    for (const call of calls.slice(1)) answers.push(await call())
+
+    expect(answers).toEqual(Array(5).fill('answered'))
+    expect(opening.count).toBe(2)
+    await pool.close()
+  })
+
+  it('refuses a call whose connection could not be opened, and tries again for others', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 2, connect: () => opening.connect() })
+    const refused = expect(pool.use(async () => undefined)).rejects.toThrow('no route')
+    const other = pool.use(async () => 'answered')
+
+    opening.next(new Error('no route'))
+    await refused
+    opening.next()
+
+    expect(await other).toBe('answered')
+    await pool.close()
+  })
+
   it('refuses whoever waits when it is closed, and waits for those under way', async () => {
     const pool = poolOf({ size: 1 })
     const held = hold(pool)
@@ -135,11 +207,13 @@ function poolOf({
   size,
   deadlineMs = 30_000,
   made = [],
+  connect = async () => new FakeConnection(),
   onLate = async () => undefined,
 }: {
   readonly size: number
   readonly deadlineMs?: number
   readonly made?: FakeConnection[]
+  readonly connect?: () => Promise<FakeConnection>
   readonly onLate?: (connection: FakeConnection) => Promise<void>
 }): Pool<FakeConnection> {
   const pool = new Pool({
@@ -147,7 +221,7 @@ function poolOf({
     size,
     deadlineMs,
     connect: async () => {
-      const connection = new FakeConnection()
+      const connection = await connect()
       made.push(connection)
       return connection
     },
@@ -157,6 +231,25 @@ function poolOf({
   })
   pool.open()
   return pool
+}
+
+/** Connecting that is answered by hand: `next` opens the oldest that was asked for, or fails it. */
+function openings() {
+  const waiting: PromiseWithResolvers<FakeConnection>[] = []
+  return {
+    count: 0,
+    connect() {
+      this.count++
+      const opening = Promise.withResolvers<FakeConnection>()
+      waiting.push(opening)
+      return opening.promise
+    },
+    next(error?: Error) {
+      const opening = waiting.shift()
+      if (error === undefined) opening?.resolve(new FakeConnection())
+      else opening?.reject(error)
+    },
+  }
 }
 
 /** Has `count` connections made that then lie idle. */

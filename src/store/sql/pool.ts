@@ -1,9 +1,12 @@
 /**
  * Connections, few and shared. A call waits for one, uses it, and gives it back; one that is past its deadline is destroyed,
  * never given back, since nobody knows what it will answer next. Urgent calls (a worker's exchange and heartbeat) go ahead
- * of all others, and one connection is kept for them: slow reads never cost a worker its leases.
+ * of all others, and one connection is kept for them: slow reads never cost a worker its leases. Nor does connecting, which takes
+ * several round trips: one more than urgent calls use is opened ahead of them, and a call that waits for a new connection takes
+ * another that is free before.
  */
 import { StoreError } from '../../core/errors.ts'
+import { Line, leftUntil, type Waiting } from './line.ts'
 
 /** What the pool needs of a connection. */
 export interface Pooled {
@@ -35,36 +38,30 @@ export interface PoolOptions<C extends Pooled> {
   readonly onLate?: (connection: C) => Promise<void>
 }
 
-interface Waiting<C> {
-  readonly give: (connection: C) => void
-  readonly refuse: (error: unknown) => void
-  readonly deadline: number
-}
-
-/** With calls of both kinds waiting, each so many-th place is given to one that is not urgent. */
-const OTHERS_TURN = 8
 /** How long connecting may take, within the deadline of the call. */
 const CONNECT_MS = 10_000
 /** A connection that was used so recently is taken as it is. */
 const TRUSTED_MS = 10_000
 /** How long one that lay idle may take to answer. */
 const PING_MS = 2_000
+/** So long none is opened ahead after one could not be. */
+const AHEAD_AGAIN_MS = 10_000
 
 /** The connections of one store. */
 export class Pool<C extends Pooled> {
   readonly where: string
   readonly #options: PoolOptions<C>
   readonly #idle: C[] = []
-  readonly #urgent: Waiting<C>[] = []
-  readonly #others: Waiting<C>[] = []
+  readonly #line = new Line<C>()
   /** What `onLate` began and has not ended. */
   readonly #afterwards = new Set<Promise<void>>()
   /** Connections that are open, opening or in use. */
   #count = 0
-  /** Connections in use by calls that are not urgent. */
+  /** Connections in use by calls that are not urgent, and those that are being opened for such. */
   #ordinary = 0
+  #ordinaryOpening = 0
+  #aheadNotBefore = 0
   #used = 0
-  #turn = 0
   #isOpen = false
   #onDrained: (() => void) | undefined
 
@@ -81,7 +78,10 @@ export class Pool<C extends Pooled> {
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
-    for (const waiting of [...this.#urgent.splice(0), ...this.#others.splice(0)]) waiting.refuse(this.#closedError())
+    for (const waiting of this.#line.all) {
+      this.#line.leave(waiting)
+      waiting.refuse(this.#closedError())
+    }
     if (this.#used > 0) {
       await new Promise<void>((resolve) => {
         this.#onDrained = resolve
@@ -163,34 +163,20 @@ export class Pool<C extends Pooled> {
       // Taken before it is there, so that nobody else counts on it meanwhile.
       if (!isUrgent) this.#ordinary++
       for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-        if (await this.#isAlive(idle)) return idle
+        if (await this.#isAlive(idle)) {
+          if (isUrgent) this.#openAhead()
+          return idle
+        }
         this.#count--
       }
-      if (this.#count < this.#options.size) return this.#connect(deadline, isUrgent)
       if (!isUrgent) this.#ordinary--
     }
-    return new Promise((resolve, reject) => {
-      const line = isUrgent ? this.#urgent : this.#others
-      const timer = setTimeout(() => {
-        const at = line.indexOf(waiting)
-        // Not in the line any more: a connection is being made for it, which has the same deadline.
-        if (at < 0) return
-        line.splice(at, 1)
-        reject(this.#lateError())
-      }, leftUntil(deadline))
-      const waiting: Waiting<C> = {
-        deadline,
-        give(connection) {
-          clearTimeout(timer)
-          resolve(connection)
-        },
-        refuse(error) {
-          clearTimeout(timer)
-          reject(error)
-        },
-      }
-      line.push(waiting)
-    })
+    return this.#line.join(
+      isUrgent,
+      deadline,
+      () => this.#lateError(),
+      (waiting) => this.#openFor(waiting),
+    )
   }
 
   /** Asks one that lay idle for a while whether the server still knows it; one that does not answer soon is destroyed. */
@@ -214,16 +200,52 @@ export class Pool<C extends Pooled> {
     return isUrgent || size === 1 || this.#ordinary < size - 1
   }
 
-  async #connect(deadline: number, isUrgent: boolean): Promise<C> {
+  /** Opens a connection because of one who waits, where one more may be open; whoever is first in line by then has it. */
+  #openFor(waiting: Waiting<C>): void {
+    const { size } = this.#options
+    const { isUrgent, deadline } = waiting
+    const isAllowed = isUrgent || size === 1 || this.#ordinary + this.#ordinaryOpening < size - 1
+    if (waiting.isOpening || this.#count >= size || !isAllowed) return
+    waiting.isOpening = true
+    if (!isUrgent) this.#ordinaryOpening++
+    const refused = (error: unknown) => {
+      if (this.#line.leave(waiting)) waiting.refuse(error)
+    }
+    const ended = () => {
+      waiting.isOpening = false
+      if (!isUrgent) this.#ordinaryOpening--
+      this.#serve()
+    }
+    void this.#open(deadline).catch(refused).finally(ended)
+  }
+
+  /** Urgent calls use all that are open: the next one is not to wait until another is. */
+  #openAhead(): void {
+    const now = performance.now()
+    if (this.#idle.length > 0 || this.#count >= this.#options.size || now < this.#aheadNotBefore) return
+    // Not another one meanwhile, and none for a while if this fails: whoever needs one is told why there is none.
+    this.#aheadNotBefore = now + CONNECT_MS + AHEAD_AGAIN_MS
+    const opened = () => {
+      this.#aheadNotBefore = 0
+    }
+    void this.#open(now + CONNECT_MS).then(opened, () => this.#serve())
+  }
+
+  /** Opens a connection and gives it to whoever waits; it lies idle when nobody does. */
+  async #open(deadline: number): Promise<void> {
     this.#count++
     try {
-      return await this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)))
+      const connection = await this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)))
+      if (!this.#isOpen) {
+        this.#count--
+        return connection.destroy()
+      }
+      this.#idle.push(connection)
     } catch (error) {
       this.#count--
-      if (!isUrgent) this.#ordinary--
-      this.#serve()
       throw error
     }
+    this.#serve()
   }
 
   #dropIdle(): void {
@@ -242,26 +264,24 @@ export class Pool<C extends Pooled> {
     this.#serve()
   }
 
-  /** Gives what is free to those who wait, urgent ones first. */
+  /** Gives what is free to those who wait, urgent ones first, and opens more for them. */
   #serve(): void {
-    for (;;) {
-      // Now and then others come first, where one may be given to them: a busy worker has urgent calls all the time.
-      const isOthersTurn = this.#others.length > 0 && this.#mayTake(false) && ++this.#turn % OTHERS_TURN === 0
-      const isUrgent = this.#urgent.length > 0 && !isOthersTurn
-      const line = isUrgent ? this.#urgent : this.#others
-      const [next] = line
-      if (next === undefined || !this.#mayTake(isUrgent)) return
-      const idle = this.#idle.pop()
-      if (idle?.isBroken === true) {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (idle.isBroken) {
         this.#count--
         continue
       }
-      if (idle === undefined && this.#count >= this.#options.size) return
-      line.shift()
-      if (!isUrgent) this.#ordinary++
-      if (idle !== undefined) next.give(idle)
-      else void this.#connect(next.deadline, isUrgent).then(next.give, next.refuse)
+      const next = this.#line.next(this.#mayTake(false))
+      if (next === undefined) {
+        // One that was made for nobody is as good as one that was just used.
+        if (idle.idleSince === 0) idle.idleSince = performance.now()
+        this.#idle.push(idle)
+        break
+      }
+      if (!next.isUrgent) this.#ordinary++
+      next.give(idle)
     }
+    for (const waiting of this.#line.all) this.#openFor(waiting)
   }
 
   #lateError(): StoreError {
@@ -277,9 +297,4 @@ export class Pool<C extends Pooled> {
       fields: { store: this.where },
     })
   }
-}
-
-/** How long until then: none when the event loop stood still meanwhile. Node warns of timers that should have fired before. */
-function leftUntil(deadline: number): number {
-  return Math.max(0, deadline - performance.now())
 }

@@ -5,7 +5,7 @@ import type { ClusterFacet, QueuesFacet, StateFacet } from '../contract/store.ts
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
 import { expire, nextDue, promote, unblock } from './due.ts'
-import { extend, hasLeases, reclaim, report, start } from './lease.ts'
+import { hasLeases, reclaim, report, start } from './lease.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
 import { reseal } from './reseal.ts'
@@ -16,6 +16,8 @@ import { beat, getState, listState, nodes, putState, removeNode } from './shared
 /** What each driver writes itself. */
 export interface HotPath extends Pick<JobsFacet, 'insert' | 'insertWithin' | 'settleWithin'> {
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
+  /** Extends leases, of which there is one at least, in one round trip where it can. */
+  readonly extend: JobsFacet['extend']
   /** Takes back jobs whose lease has ended, where the shared statement does not know. */
   readonly reclaim?: JobsFacet['reclaim']
 }
@@ -38,7 +40,7 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
     settleWithin: hot.settleWithin,
     exchange: hot.exchange,
     extend: (workerId, leases, leaseMs) =>
-      leases.length === 0 ? db.read(async () => []) : db.transact((tx) => extend(tx, workerId, leases, leaseMs), true),
+      leases.length === 0 ? db.read(async () => []) : hot.extend(workerId, leases, leaseMs),
     start: (workerId, lease) => db.transact((tx) => start(tx, workerId, lease), true),
     report: (workerId, reports) => db.transact((tx) => report(tx, workerId, reports), true),
     promote: (limit) =>
