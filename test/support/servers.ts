@@ -99,6 +99,14 @@ export async function freshStoreUrl(
   return url
 }
 
+/** The same, of an empty store whose tables another test may have made. */
+export async function borrowedStoreUrl(server: TestServer): Promise<string> {
+  const url = server.borrowUrl()
+  await server.create(url)
+  onTestFinished(() => server.giveBack(url))
+  return url
+}
+
 /** The URL of the same store, with this deadline for each call. */
 export function withDeadline(url: string, deadlineMs: number): string {
   const own = new URL(url)

@@ -10,6 +10,7 @@ import {
   type SqlValue,
   type Transaction,
 } from '../sql/session.ts'
+import type { Beside } from './beside.ts'
 import { Connection, type Runner } from './connection.ts'
 import { filled, MysqlDialect, scalar } from './dialect.ts'
 import { isConflict, isLost, translateError } from './errors.ts'
@@ -52,6 +53,9 @@ const ASK_TIME: Opening = { statement: 'SELECT NOW_SQL AS now', params: [] }
 /** One database of a server, as the slow road and the hot path need it. */
 export class MysqlDatabase implements Database {
   readonly pool: Pool<Connection>
+  /** Reads for transactions of a caller's. */
+  readonly beside: Beside
+  readonly #besidePool: Pool<Connection>
   readonly dialect = new MysqlDialect()
   readonly settings: MysqlSettings
   readonly #clock: Clock | undefined
@@ -62,10 +66,25 @@ export class MysqlDatabase implements Database {
   /** `clock`: for tests, instead of the server's. */
   constructor(settings: MysqlSettings, clock: Clock | undefined, onHint: () => void) {
     this.settings = settings
-    this.pool = poolOf(settings)
+    this.pool = poolOf(settings, settings.pool, [])
+    this.#besidePool = poolOf(settings, 1, ['SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED'])
+    this.beside = {
+      seen: (statement, params) => this.#readBeside([], statement, params),
+      committed: (statement, params) =>
+        this.#readBeside(['SET TRANSACTION ISOLATION LEVEL READ COMMITTED'], statement, params),
+    }
     this.#clock = clock
     this.#turns = new Turns(settings.target.database)
     this.#onHint = onHint
+  }
+
+  open(): void {
+    this.pool.open()
+    this.#besidePool.open()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.pool.close(), this.#besidePool.close()])
   }
 
   hint(): void {
@@ -82,17 +101,15 @@ export class MysqlDatabase implements Database {
   }
 
   /** A connection that ended while nobody used it costs another try, not an error. */
-  async read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
-    const first = await this.pool.use(async (connection) => {
-      try {
-        return { value: await fn(this.sessionOn(connection)) }
-      } catch (error) {
-        if (!connection.wasUsed || !isLost(error)) throw error
-        connection.destroy()
-        return null
-      }
+  read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
+    return readOn(this.pool, (connection) => fn(this.sessionOn(connection)))
+  }
+
+  #readBeside(before: readonly string[], statement: string, params: readonly SqlValue[]): Promise<readonly Columns[]> {
+    return readOn(this.#besidePool, async (connection) => {
+      for (const text of before) await connection.run(text)
+      return (await this.sessionOn(connection).query(statement, params)).rows
     })
-    return first === null ? this.pool.use((connection) => fn(this.sessionOn(connection))) : first.value
   }
 
   /** What an opening finds, outside of a transaction. */
@@ -236,18 +253,36 @@ export class MysqlDatabase implements Database {
   }
 }
 
-function poolOf(settings: MysqlSettings): Pool<Connection> {
+/** `setUp`: what each connection is told first. */
+function poolOf(settings: MysqlSettings, size: number, setUp: readonly string[]): Pool<Connection> {
   const where = describeTarget(settings)
   const late = new LateStatements(settings)
   return new Pool({
     where,
-    size: settings.pool,
+    size,
     deadlineMs: settings.deadlineMs,
-    connect: (timeoutMs) => Connection.open(settings, timeoutMs),
+    connect: async (timeoutMs) => {
+      const connection = await Connection.open(settings, timeoutMs)
+      for (const text of setUp) await connection.run(text)
+      return connection
+    },
     isLost,
     translate: (error) => translateError(error, where),
     onLate: ({ threadId }) => late.end(threadId),
   })
+}
+
+async function readOn<T>(pool: Pool<Connection>, fn: (connection: Connection) => Promise<T>): Promise<T> {
+  const first = await pool.use(async (connection) => {
+    try {
+      return { value: await fn(connection) }
+    } catch (error) {
+      if (!connection.wasUsed || !isLost(error)) throw error
+      connection.destroy()
+      return null
+    }
+  })
+  return first === null ? pool.use(fn) : first.value
 }
 
 async function undo(connection: Connection): Promise<void> {

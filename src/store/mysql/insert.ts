@@ -12,6 +12,7 @@ import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
 import { BYTES_FIELD, INLINE_BYTES, int, liveState, STATE, tagsText, text } from '../sql/rows.ts'
 import { Restart, rowsJson, type Session, type Transaction } from '../sql/session.ts'
 import { INSERT_BYTES } from '../sql/write.ts'
+import type { Beside } from './beside.ts'
 import { type MysqlDatabase, STORED_NOW } from './database.ts'
 import { queueKey } from './dialect.ts'
 import { codeOf, isConstraint, isDuplicate } from './errors.ts'
@@ -84,20 +85,32 @@ async function insertBatch(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<
     if (!isRefusal(error)) throw error
   }
   // A row that the database refuses ends the batch: now each goes behind a savepoint of its own.
-  return db.transact((tx) => oneByOne(tx, jobs))
+  return db.transact((tx) => oneByOne(tx, jobs, (some) => insertBound(tx, some)))
 }
 
 /** Inserts a batch inside somebody's transaction, which goes on whatever row is refused. */
-export async function insertInside(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+export async function insertInside(
+  tx: Transaction,
+  beside: Beside,
+  jobs: readonly NewJob[],
+): Promise<readonly InsertResult[]> {
   if (jobs.length === 0) return []
+  const insert = async (some: readonly NewJob[], isFirst: boolean) => {
+    const results = await insertBound(tx, some, (job) => isFirst && job.fresh === true)
+    const made = some.filter((job, i) => job.fresh !== true && /^(created|replaced)$/.test(results[i]?.status ?? ''))
+    // From here on nobody else can make a job of this id. One that came and ended before was not seen by who looked before it came.
+    const ids = JSON.stringify(made.map(({ id }) => [id]))
+    if (made.length > 0 && int((await beside.committed(ENDED, [ids]))[0]?.[0]) > 0) throw new Restart('an id has ended')
+    return results
+  }
   for (let tries = 1; ; tries++) {
     try {
-      return await guarded(tx, () => insertBound(tx, jobs))
+      return await guarded(tx, () => insert(jobs, tries === 1))
     } catch (error) {
       // Somebody else wrote a key or an id meanwhile: now it is seen.
       if (error instanceof Restart && tries < MAX_TRIES) continue
       if (!isConstraint(error)) throw error
-      return oneByOne(tx, jobs)
+      return oneByOne(tx, jobs, (some) => insert(some, false))
     }
   }
 }
@@ -200,11 +213,15 @@ async function guarded<T>(tx: Transaction, fn: () => Promise<T>): Promise<T> {
   }
 }
 
-async function oneByOne(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+async function oneByOne(
+  tx: Transaction,
+  jobs: readonly NewJob[],
+  insert: (jobs: readonly NewJob[]) => Promise<readonly InsertResult[]>,
+): Promise<readonly InsertResult[]> {
   const results: InsertResult[] = []
   for (const job of jobs) {
     try {
-      results.push(...(await guarded(tx, () => insertBound(tx, [job]))))
+      results.push(...(await guarded(tx, () => insert([job]))))
     } catch (error) {
       if (!isConstraint(error)) throw error
       const message = error instanceof Error ? error.message : String(error)

@@ -12,9 +12,10 @@ const JOIN_READY = `STRAIGHT_JOIN millrace_ready r FORCE INDEX (PRIMARY) ON ${PL
 const INSERT =
   'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) ' +
   'SELECT j.state, j.queue_key, 100 - j.priority, j.run_at, j.id, j.name, j.expires_at'
-const LEAVE_BY_ROWS = `DELETE r FROM ${OF_ROWS} ${JOIN_READY}`
+// A job that runs has no place. To look for it would lock the gap in which it is not, where the next job may belong.
+const LEAVE_BY_ROWS = `DELETE r FROM ${OF_ROWS} ${JOIN_READY} WHERE j.state <> 3`
 const ENTER_BY_ROWS = `${INSERT} FROM ${OF_ROWS} WHERE j.state <> 3`
-const LEAVE_BY_LIST = `DELETE r FROM millrace_job j FORCE INDEX (PRIMARY) ${JOIN_READY} WHERE j.id IN LIST($1 text)`
+const LEAVE_BY_LIST = `DELETE r FROM millrace_job j FORCE INDEX (PRIMARY) ${JOIN_READY} WHERE j.id IN LIST($1 text) AND j.state <> 3`
 const ENTER_BY_LIST = `${INSERT} FROM millrace_job j FORCE INDEX (PRIMARY) WHERE j.id IN LIST($1 text) AND j.state <> 3`
 
 type Run = (statement: Statement, params: readonly SqlValue[]) => Promise<SqlResult>

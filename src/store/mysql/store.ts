@@ -78,7 +78,7 @@ class MysqlStore implements Store {
     this.jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),
       // `notify` changes nothing: to count up the signal row would hold up everybody's hints until the caller commits.
-      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(inner, jobs)),
+      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(inner, db.beside, jobs)),
       settleWithin(tx, workerId, completion, news) {
         exchange.forget(completion.id)
         return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))
@@ -101,7 +101,7 @@ class MysqlStore implements Store {
 
   async open(): Promise<void> {
     await loadMysql()
-    this.#db.pool.open()
+    this.#db.open()
     this.#wake.open()
     try {
       refuseNewer(this.description, await this.schemaVersion())
@@ -113,7 +113,7 @@ class MysqlStore implements Store {
 
   async close(): Promise<void> {
     await this.#wake.close()
-    await this.#db.pool.close()
+    await this.#db.close()
   }
 
   time(): Promise<number> {

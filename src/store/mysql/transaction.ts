@@ -4,15 +4,16 @@ import { ConfigError, MillraceError } from '../../core/errors.ts'
 import { handleOf, type StatementTransaction } from '../contract/index.ts'
 import { int } from '../sql/rows.ts'
 import {
-  type QuerySession,
   Restart,
   type RowsStatement,
+  type Session,
   type SqlResult,
   type SqlValue,
   type Statement,
   type Transaction,
 } from '../sql/session.ts'
 import { statementRunner, unusable } from '../sql/statements.ts'
+import { lockingFound } from './beside.ts'
 import { executeOn, isTextColumn, type Runner, runOn } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isConflict, isDuplicate, numberOf, translateError } from './errors.ts'
@@ -58,7 +59,9 @@ export async function withinTransaction<T>(
       )
     }
     const now = await db.nowOn(runner)
-    return await fn({ ...seeingAll(db.sessionOn(runner)), now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
+    const own = db.sessionOn(runner)
+    const session = lockingFound(failingOnTaken(own), db.beside)
+    return await fn({ ...session, select: own.select, now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
   } catch (error) {
     // Neither the server nor Millrace says this, so the library does: the transaction is over, or speaks to another database.
     const isOurs = error instanceof MillraceError || numberOf(error) > 0 || error instanceof Restart
@@ -115,16 +118,15 @@ function libraryRunner(handle: StatementTransaction): Runner {
 }
 
 /**
- * What the caller's connection has set is not ours. At REPEATABLE READ a plain SELECT sees the past, so each is made to read
- * what is there now, and to keep it. The driver's usual setting counts a row that was left as a row that was written, so an
- * insert that would leave a row fails instead, and is tried again by whoever asked.
+ * What the caller's connection has set is not ours. The driver's usual setting counts a row that was left as a row that was
+ * written, so an insert that would leave a row fails instead, and is tried again by whoever asked.
  */
-function seeingAll(session: QuerySession): QuerySession {
+function failingOnTaken(session: Session): Session {
   return {
-    select: session.select,
     async query(statement: Statement, params?: readonly SqlValue[]): Promise<SqlResult> {
-      if (typeof statement === 'string') return session.query(sharing(statement), params)
-      if (statement.write !== 'insert' || statement.onTaken !== 'skip') return session.query(statement, params)
+      if (typeof statement === 'string' || statement.write !== 'insert' || statement.onTaken !== 'skip') {
+        return session.query(statement, params)
+      }
       try {
         return await session.query(failing(statement), params)
       } catch (error) {
@@ -143,12 +145,6 @@ function failing(statement: Extract<RowsStatement, { readonly write: 'insert' }>
   const made: RowsStatement = { ...statement, onTaken: 'fail' }
   FAILING.set(statement, made)
   return made
-}
-
-function sharing(text: string): string {
-  if (!text.startsWith('SELECT ') || text.includes(' FOR UPDATE')) return text
-  const parts = text.split(' UNION ALL ').map((part) => `${part} LOCK IN SHARE MODE`)
-  return parts.length === 1 ? parts.join('') : parts.map((part) => `(${part})`).join(' UNION ALL ')
 }
 
 /** Outside of a transaction each statement commits itself, and a savepoint is gone when the next one asks for it. */

@@ -5,6 +5,8 @@ import { type RowsStatement, rowsJson, type Transaction } from './session.ts'
 
 const OF_PARENTS = 'SELECT parent_id, child_id, policy FROM millrace_edge WHERE parent_id IN LIST($1 text)'
 const OF_CHILDREN = 'SELECT parent_id, child_id, policy FROM millrace_edge WHERE child_id IN LIST($1 text)'
+/** The statements that read edges, for a driver that has to say them in another way. */
+export const EDGE_STATEMENTS = { OF_PARENTS, OF_CHILDREN } as const
 const TYPES = { parent_id: 'text', child_id: 'text' } as const
 const INSERT: RowsStatement = {
   write: 'insert',

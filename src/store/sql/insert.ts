@@ -5,7 +5,7 @@ import { fateOf, finish } from './finish.ts'
 import { isFinalState, Ledger } from './ledger.ts'
 import type { LiveJob } from './live-job.ts'
 import { BYTES_FIELD, INLINE_BYTES, liveState, STATE, tagsText } from './rows.ts'
-import type { Transaction } from './session.ts'
+import { Restart, type Transaction } from './session.ts'
 import { writeLedger } from './write.ts'
 
 /** The sentence of the constraint that a row breaks, or null: a database would end the whole transaction for it. */
@@ -22,8 +22,15 @@ export function runTime(job: NewJob, now: number): number {
   return Math.floor(job.runAt ?? now + (job.delayMs ?? 0))
 }
 
-/** Inserts a batch in order, inside the caller's transaction; one result per job. */
-export async function insertBound(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+/**
+ * Inserts a batch in order, inside the caller's transaction; one result per job. `isNobodys`: whose ids need not be looked for;
+ * one that is there all the same ends in a `Restart`.
+ */
+export async function insertBound(
+  tx: Transaction,
+  jobs: readonly NewJob[],
+  isNobodys: (job: NewJob) => boolean = () => false,
+): Promise<readonly InsertResult[]> {
   const ledger = new Ledger(tx)
   await ledger.keys.lock(jobs.flatMap((job) => (job.unique === undefined ? [] : [job.unique])))
   const replaces = new Set(jobs.flatMap((job) => (job.unique?.onConflict === 'replace' ? [job.unique] : [])))
@@ -35,10 +42,12 @@ export async function insertBound(tx: Transaction, jobs: readonly NewJob[]): Pro
   await ledger.lock([...displaced, ...parents.filter((id) => !born.has(id))], (job) =>
     toEnd.has(job.id) ? 'end' : 'touch',
   )
-  await ledger.readStates([...jobs.map((job) => job.id), ...parents, ...ledger.keys.holders()], true)
+  const unsure = jobs.flatMap((job) => (isNobodys(job) ? [] : [job.id]))
+  await ledger.readStates([...unsure, ...parents.filter((id) => !born.has(id)), ...ledger.keys.holders()], true)
   const revived = parents.filter((id) => isLive(ledger.stateOf(id)) && ledger.job(id) === undefined)
   // Known by its id now, or put back by hand between the two readings: it is locked like the others.
   if (revived.length > 0) await ledger.lock(revived, 'touch')
+  if (revived.some((id) => ledger.job(id) === undefined)) throw new Restart('a parent ended meanwhile')
   const results = jobs.map((job) => insertOne(ledger, job))
   await writeLedger(ledger)
   return results

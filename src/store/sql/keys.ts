@@ -19,6 +19,8 @@ export interface Key {
 const COLUMNS = 'key_hash, scope, unique_key, job_id, until_at'
 const LOCK_OF_JOBS = `SELECT ${COLUMNS} FROM millrace_unique WHERE job_id IN LIST($1 text) ORDER BY key_hash FOR UPDATE`
 const LOCK = `SELECT ${COLUMNS} FROM millrace_unique WHERE key_hash IN LIST($1 text) ORDER BY key_hash FOR UPDATE`
+/** The statements that lock keys, for a driver that has to say them in another way. */
+export const KEY_STATEMENTS = { LOCK, LOCK_OF_JOBS } as const
 const TYPES = { key_hash: 'text', scope: 'text', unique_key: 'text', job_id: 'text', until_at: 'int' } as const
 const INSERT: RowsStatement = {
   write: 'insert',

@@ -34,6 +34,8 @@ const FIRST_LEASE = 'SELECT min(lease_until) FROM millrace_job WHERE state = 3'
 
 /** The statements of this file, for the tests of their plans. */
 export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE, EXTEND, LOCK_HELD } as const
+/** The statement that bounds a job's log, for a driver that has to say it in another way. */
+export const LOG_STATEMENTS = { DROP_OLD_LOGS } as const
 
 /** Moves the end of the leases that this worker still holds. */
 export async function extend(

@@ -24,6 +24,8 @@ const STATES =
   'SELECT id, state, 0 AS has_ended FROM millrace_job WHERE id IN LIST($1 text) UNION ALL ' +
   'SELECT id, state, 1 FROM millrace_archive WHERE id IN LIST($2 text)'
 const REMEMBERED_IDS = 'SELECT v.id, 5, 1 FROM ROWS($1: id text) v WHERE REMEMBERED(v.id)'
+/** The statements that lock and read jobs, for a driver that has to say them in another way. */
+export const LEDGER_STATEMENTS = { LOCK_JOBS, STATES, REMEMBERED_IDS } as const
 /** After so many tries locks are taken as they come; a deadlock then is the database's to find. */
 const MAX_RESTARTS = 5
 
