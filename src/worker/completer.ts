@@ -10,7 +10,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import { ConfigError, MillraceError } from '../core/errors.ts'
-import type { ExtendResult, Store } from '../store/contract/index.ts'
+import type { HeldResult, Store } from '../store/contract/index.ts'
 import type { Ended, Executor } from './executor.ts'
 import type { Reporter } from './reporter.ts'
 import type { RunningJob } from './running-job.ts'
@@ -26,7 +26,7 @@ export interface CompleterParts {
   readonly reporter: Reporter
   readonly leaseMs: number
   /** The lease of a running job was found held: it ends then. */
-  readonly onHeld: (job: RunningJob, result: ExtendResult, sentAt: number) => void
+  readonly onHeld: (job: RunningJob, result: HeldResult, sentAt: number) => void
   /** The handler has ended and its transaction was rolled back: the attempt is settled by how it ended. */
   readonly onRolledBack: (job: RunningJob, ended: Ended, runMs: number) => void
   /** A completion was found committed, or the lease lost: room is free, and dependents may be claimable. */
@@ -142,7 +142,7 @@ export class Completer {
     this.#isAsking = false
   }
 
-  async #learned({ job, ended, runMs }: Waiting, fate: ExtendResult | 'committed'): Promise<void> {
+  async #learned({ job, ended, runMs }: Waiting, fate: HeldResult | 'committed'): Promise<void> {
     const { telemetry, reporter } = this.#parts
     if (fate === 'held' || fate === 'cancelling') {
       job.completion = 'none'
@@ -160,11 +160,11 @@ export class Completer {
   }
 
   /** What the store knows of these attempts. One round trip, a second one when some are not held. */
-  async #fatesOf(jobs: readonly RunningJob[]): Promise<readonly (ExtendResult | 'committed')[]> {
+  async #fatesOf(jobs: readonly RunningJob[]): Promise<readonly (HeldResult | 'committed')[]> {
     const { store, workerId, leaseMs } = this.#parts
     const known = jobs.filter((job) => job.completion !== 'committed')
     const leases = known.map((job) => job.claimed)
-    const answers = known.length === 0 ? [] : await store.jobs.extend(workerId, leases, leaseMs)
+    const answers = known.length === 0 ? [] : await store.jobs.extendWaiting(workerId, leases, leaseMs)
     const held = new Map(known.map((job, i) => [job, answers[i] ?? 'lost']))
     const gone = known.filter((job) => held.get(job) === 'lost').map((job) => job.id)
     const rows = gone.length === 0 ? [] : await store.jobs.finished(gone)

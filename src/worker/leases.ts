@@ -82,7 +82,7 @@ export class Leases {
 
   /** Takes in what the store said of a lease that was to be extended at `sentAt`. */
   heard(job: RunningJob, result: ExtendResult, sentAt: number): void {
-    if (job.isOver) return
+    if (job.isOver || result === 'locked') return
     if (result === 'lost') {
       // Its own clock may have said so already.
       if (job.aborted === 'lease-lost') return

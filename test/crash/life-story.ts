@@ -59,6 +59,7 @@ await story.step('start, report, extend', async () => {
     first.map(({ id, epoch }) => ({ id, epoch, progress: 0.5, logs })),
   )
   await jobs.extend('w1', first, 30_000)
+  await jobs.extendWaiting('w1', first, 30_000)
 })
 const ends = [
   { to: 'completed', result: null },

@@ -69,6 +69,7 @@ export async function callEverything(store: Store, within: Within): Promise<void
       const leases = claimed.map(({ id, epoch }) => ({ id, epoch }))
       for (const lease of leases) await jobs.start('w', lease)
       await jobs.extend('w', leases, LEASE_MS)
+      await jobs.extendWaiting('w', leases, LEASE_MS)
       const logs = [{ seq: 1, level: 'info' as const, message: large }]
       await jobs.report(
         'w',

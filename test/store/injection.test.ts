@@ -69,6 +69,7 @@ async function askAbout(store: Store, text: string): Promise<void> {
   expect(await jobs.update([text], { priority: 1, queue: text })).toEqual(['missing'])
   expect(await jobs.remove([text])).toEqual(['missing'])
   expect(await jobs.extend(text, [lease], LEASE_MS)).toEqual(['lost'])
+  expect(await jobs.extendWaiting(text, [lease], LEASE_MS)).toEqual(['lost'])
   expect(await jobs.start(text, lease)).toBe('lost')
   expect(await jobs.report(text, [{ ...lease, progress: 1 }])).toEqual(['lost'])
   expect(await jobs.unblock([text], 10)).toBe(0)

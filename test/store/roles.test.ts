@@ -69,6 +69,7 @@ function cases(server: TestServer): void {
       () => jobs.exchange({ workerId: 'w', settle }),
       () => claimOne(viewer, 'ready'),
       () => jobs.extend('w', [lease], LEASE_MS),
+      () => jobs.extendWaiting('w', [lease], LEASE_MS),
       () => jobs.start('w', lease),
       () => jobs.report('w', [{ ...lease, progress: 0.5 }]),
       () => jobs.promote(1),

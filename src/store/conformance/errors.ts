@@ -15,6 +15,7 @@ export function errorCases(test: Case): void {
         () => jobs.insert([newJob()]),
         () => jobs.exchange({ workerId: 'w', settle: [], claim: claimRequest() }),
         () => jobs.extend('w1', [lease], 1),
+        () => jobs.extendWaiting('w1', [lease], 1),
         () => jobs.start('w1', lease),
         () => jobs.report('w1', [lease]),
         () => jobs.promote(1),

@@ -26,6 +26,7 @@ export function fenceCases(test: Case): void {
       expect(await f.jobs.start('w1', stale)).toBe('lost')
       expect(await f.jobs.report('w1', [{ ...lease(stale), progress: 1, note: bytes('n'), logs }])).toEqual(['lost'])
       expect(await f.jobs.extend('w1', [stale], 99_999)).toEqual(['lost'])
+      expect(await f.jobs.extendWaiting('w1', [stale], 99_999)).toEqual(['lost'])
 
       expect(await f.row(stale.id)).toEqual(before)
       expect(await f.jobs.logs(stale.id, 0, 10)).toEqual([])
@@ -41,6 +42,7 @@ export function fenceCases(test: Case): void {
         expect(await f.jobs.start('w1', stale)).toBe('lost')
         expect(await f.jobs.report('w1', [{ ...lease(stale), progress: 1 }])).toEqual(['lost'])
         expect(await f.jobs.extend('w1', [stale], 99_999)).toEqual(['lost'])
+        expect(await f.jobs.extendWaiting('w1', [stale], 99_999)).toEqual(['lost'])
 
         expect(await f.row(stale.id)).toEqual(before)
       })
@@ -55,6 +57,7 @@ export function fenceCases(test: Case): void {
         expect(await f.jobs.start(worker, held)).toBe('lost')
         expect(await f.jobs.report(worker, [{ ...lease(held), progress: 1, logs }])).toEqual(['lost'])
         expect(await f.jobs.extend(worker, [held], 99_999)).toEqual(['lost'])
+        expect(await f.jobs.extendWaiting(worker, [held], 99_999)).toEqual(['lost'])
       }
 
       expect(await f.row(held.id)).toEqual(before)

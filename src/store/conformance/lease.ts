@@ -4,13 +4,13 @@ import { bytes, type Case, LEASE_MS, textOf } from './fixture.ts'
 
 /** The cases of leases. */
 export function leaseCases(test: Case): void {
-  describe('extend', () => {
+  describe.each(['extend', 'extendWaiting'] as const)('%s', (extend) => {
     test('moves the end of each lease that is held, in order', async (f) => {
       const [one, two] = [await f.running(), await f.running()]
       f.clock.advance(10_000)
       const now = await f.store.time()
 
-      const answers = await f.jobs.extend('w1', [one, { id: two.id, epoch: 9 }, two, { id: 'none', epoch: 1 }], 45_000)
+      const answers = await f.jobs[extend]('w1', [one, { id: two.id, epoch: 9 }, two, { id: 'none', epoch: 1 }], 45_000)
 
       expect(answers).toEqual(['held', 'lost', 'held', 'lost'])
       expect((await f.row(one.id)).leaseUntil).toBe(now + 45_000)
@@ -20,7 +20,7 @@ export function leaseCases(test: Case): void {
       const lease = await f.running()
       f.clock.advance(LEASE_MS * 3)
 
-      expect(await f.jobs.extend('w1', [lease], LEASE_MS)).toEqual(['held'])
+      expect(await f.jobs[extend]('w1', [lease], LEASE_MS)).toEqual(['held'])
       expect(await f.jobs.reclaim(10)).toEqual([])
     })
 
@@ -29,13 +29,13 @@ export function leaseCases(test: Case): void {
       await f.cancel(lease.id)
       f.clock.advance(LEASE_MS - 1)
 
-      expect(await f.jobs.extend('w1', [lease], LEASE_MS)).toEqual(['cancelling'])
+      expect(await f.jobs[extend]('w1', [lease], LEASE_MS)).toEqual(['cancelling'])
       f.clock.advance(LEASE_MS - 1)
       expect(await f.jobs.reclaim(10)).toEqual([])
     })
 
     test('takes an empty list', async (f) => {
-      expect(await f.jobs.extend('w1', [], 1_000)).toEqual([])
+      expect(await f.jobs[extend]('w1', [], 1_000)).toEqual([])
     })
   })
 

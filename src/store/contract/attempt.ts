@@ -116,7 +116,10 @@ export interface ExchangeResult {
 }
 
 /** What became of one lease that was to be extended. */
-export type ExtendResult = 'held' | 'cancelling' | 'lost'
+export type HeldResult = 'held' | 'cancelling' | 'lost'
+
+/** The same, or `locked`: another transaction holds the job's row, and its lease is as it was. */
+export type ExtendResult = HeldResult | 'locked'
 
 /** News of a running attempt. Absent parts stay as they are. */
 export interface JobReport extends Lease {

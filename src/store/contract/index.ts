@@ -13,6 +13,7 @@ export type {
   ExchangeRequest,
   ExchangeResult,
   ExtendResult,
+  HeldResult,
   JobReport,
   Lease,
   QueueShare,

@@ -12,6 +12,7 @@ import type {
   ExchangeRequest,
   ExchangeResult,
   ExtendResult,
+  HeldResult,
   JobReport,
   Lease,
   ReportResult,
@@ -100,9 +101,13 @@ export interface JobsFacet {
 
   /**
    * Moves the end of each lease that this worker still holds to now + `leaseMs`. A lease that has run out but was not
-   * reclaimed is still held.
+   * reclaimed is still held. A job whose row another transaction holds is passed over: an app that keeps a transaction open on one
+   * job (it made it a parent, say) must not cost a worker the leases of all.
    */
   extend(workerId: string, leases: readonly Lease[], leaseMs: number): Promise<readonly ExtendResult[]>
+
+  /** The same, but waits for a transaction that holds a job's row. */
+  extendWaiting(workerId: string, leases: readonly Lease[], leaseMs: number): Promise<readonly HeldResult[]>
 
   /** Records that the handler is about to run, before it runs. A later loss of this lease then counts as a crash. */
   start(workerId: string, lease: Lease): Promise<ReportResult>

@@ -2,7 +2,7 @@
 import { INLINE_BYTES } from '../../core/batch.ts'
 import type {
   Completion,
-  ExtendResult,
+  HeldResult,
   JobReport,
   Lease,
   ReportResult,
@@ -62,7 +62,7 @@ function isAlone(job: Job, { result }: Completion): boolean {
 }
 
 /** Moves the end of a lease. */
-export function extend(tables: Tables, workerId: string, lease: Lease, leaseMs: number, now: number): ExtendResult {
+export function extend(tables: Tables, workerId: string, lease: Lease, leaseMs: number, now: number): HeldResult {
   const job = heldJob(tables, workerId, lease)
   if (job === null) return 'lost'
   tables.change(job, () => {

@@ -8,7 +8,7 @@
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { SteadyTime } from '../../base/steady-time.ts'
 import { StoreError } from '../../core/errors.ts'
-import type { CopyFacet, Diagnosis, JobsFacet, MigrationStep, QueuesFacet, Store } from '../contract/index.ts'
+import type { CopyFacet, Diagnosis, JobsFacet, Lease, MigrationStep, QueuesFacet, Store } from '../contract/index.ts'
 import { claim } from './claim.ts'
 import { cancel, changeWhere, prune, remove, retry, update } from './control.ts'
 import { readPart, writePart } from './copy.ts'
@@ -128,6 +128,9 @@ class MemoryStore implements Store {
 }
 
 function jobsFacet(tables: Tables, run: Run): JobsFacet {
+  // Nobody's transaction holds a job.
+  const extendAll = (workerId: string, leases: readonly Lease[], leaseMs: number) =>
+    run((now) => leases.map((lease) => extend(tables, workerId, lease, leaseMs, now)))
   return {
     insert: (jobs) => run((now) => jobs.map((job) => insertJob(tables, job, now)), true),
     insertWithin: () => {
@@ -150,8 +153,8 @@ function jobsFacet(tables: Tables, run: Run): JobsFacet {
         }),
         request.settle.length > 0,
       ),
-    extend: (workerId, leases, leaseMs) =>
-      run((now) => leases.map((lease) => extend(tables, workerId, lease, leaseMs, now))),
+    extend: extendAll,
+    extendWaiting: extendAll,
     start: (workerId, lease) => run((now) => start(tables, workerId, lease, now)),
     report: (workerId, reports) => run((now) => reports.map((news) => report(tables, workerId, news, now))),
     promote: (limit) => run((now) => promote(tables, limit, now), true),

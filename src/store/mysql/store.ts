@@ -16,6 +16,7 @@ import type {
   WakeFacet,
 } from '../contract/store.ts'
 import { copyFacet } from '../sql/copy.ts'
+import { extendWaiting } from '../sql/lease.ts'
 import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { settleInside } from '../sql/settle.ts'
 import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
@@ -85,6 +86,8 @@ class MysqlStore implements Store {
       },
       exchange: (request) => exchange.run(request),
       extend: (workerId, leases, leaseMs) => extendLeases(db, workerId, leases, leaseMs),
+      extendWaiting: (workerId, leases, leaseMs) =>
+        db.transact((tx) => extendWaiting(tx, workerId, leases, leaseMs), true),
     })
     this.queues = queuesFacet(db)
     this.state = stateFacet(db)

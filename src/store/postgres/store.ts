@@ -23,7 +23,7 @@ import { loadPg } from './connection.ts'
 import { PostgresDatabase } from './database.ts'
 import { diagnose } from './diagnose.ts'
 import { Exchange } from './exchange.ts'
-import { extendLeases } from './extend.ts'
+import { extendLeases, extendWaiting } from './extend.ts'
 import { diagnoseHints } from './hint-probe.ts'
 import { insertInside, insertJobs } from './insert.ts'
 import { noteCopied, reclaimEnded } from './leases.ts'
@@ -96,6 +96,7 @@ class PostgresStore implements Store {
       },
       exchange: (request) => exchange.run(request),
       extend: (workerId, leases, leaseMs) => extendLeases(db, workerId, leases, leaseMs),
+      extendWaiting: (workerId, leases, leaseMs) => extendWaiting(db, workerId, leases, leaseMs),
       reclaim: (limit) => reclaimEnded(db, limit),
     })
     this.jobs = {
@@ -103,6 +104,10 @@ class PostgresStore implements Store {
       extend(workerId, leases, leaseMs) {
         exchange.moved(leases)
         return jobs.extend(workerId, leases, leaseMs)
+      },
+      extendWaiting(workerId, leases, leaseMs) {
+        exchange.moved(leases)
+        return jobs.extendWaiting(workerId, leases, leaseMs)
       },
       start(workerId, lease) {
         exchange.moved([lease])

@@ -1,6 +1,6 @@
 /** Writes about running attempts between claim and settle, each fenced by `(id, epoch, worker)`, and what becomes of lost leases. */
 import { decideLoss } from '../../core/job/decide.ts'
-import type { ExtendResult, JobReport, Lease, ReclaimedJob, ReportResult } from '../contract/index.ts'
+import type { ExtendResult, HeldResult, JobReport, Lease, ReclaimedJob, ReportResult } from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { Ledger } from './ledger.ts'
 import { dropLease, intOrNull, type LiveJob } from './live-job.ts'
@@ -8,9 +8,11 @@ import { type Columns, int, STATE, text } from './rows.ts'
 import { type RowsStatement, rowsJson, type Session, type SqlValue, type Transaction } from './session.ts'
 import { writeLedger } from './write.ts'
 
-const LOCK_HELD =
+const HELD =
   'SELECT id, epoch, cancelling, attempts, progress, progress_note FROM millrace_job WHERE id IN LIST($1 text) ' +
-  'AND worker_id = $2 AND state = 3 ORDER BY id FOR UPDATE'
+  'AND worker_id = $2 AND state = 3'
+const LOCK_HELD = `${HELD} ORDER BY id FOR UPDATE`
+const LOCK_FREE = `${LOCK_HELD} SKIP LOCKED`
 const EXTEND = 'UPDATE millrace_job SET lease_until = $1 WHERE id IN LIST($2 text)'
 const START = 'UPDATE millrace_job SET started_at = $1 WHERE id = $2 AND epoch = $3 AND worker_id = $4 AND state = 3'
 const REPORT: RowsStatement = {
@@ -33,19 +35,46 @@ const EXPIRED_LEASES = 'SELECT id FROM millrace_job WHERE state = 3 AND lease_un
 const FIRST_LEASE = 'SELECT min(lease_until) FROM millrace_job WHERE state = 3'
 
 /** The statements of this file, for the tests of their plans. */
-export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE, EXTEND, LOCK_HELD } as const
+export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE, EXTEND, LOCK_HELD, LOCK_FREE, HELD } as const
 /** The statement that bounds a job's log, for a driver that has to say it in another way. */
 export const LOG_STATEMENTS = { DROP_OLD_LOGS } as const
 
-/** Moves the end of the leases that this worker still holds. */
+/** Moves the end of the leases that this worker still holds, of the jobs whose rows nobody else has locked. */
 export async function extend(
   tx: Transaction,
   workerId: string,
   leases: readonly Lease[],
   leaseMs: number,
 ): Promise<readonly ExtendResult[]> {
-  const held = await lockHeld(tx, workerId, leases)
-  const results = leases.map((lease): ExtendResult => {
+  const free = await lockHeld(tx, workerId, leases, LOCK_FREE)
+  const results = await moveEnds(tx, leases, leaseMs, free)
+  const missing = leases.filter((_, i) => results[i] === 'lost')
+  if (missing.length === 0) return results
+  const held = await lockHeld(tx, workerId, missing, HELD)
+  return results.map((result, i) => {
+    const { id = '', epoch } = leases[i] ?? {}
+    const row = held.get(id)
+    return result === 'lost' && row !== undefined && int(row[1]) === epoch ? 'locked' : result
+  })
+}
+
+/** The same, having waited for whoever holds their rows. */
+export async function extendWaiting(
+  tx: Transaction,
+  workerId: string,
+  leases: readonly Lease[],
+  leaseMs: number,
+): Promise<readonly HeldResult[]> {
+  return moveEnds(tx, leases, leaseMs, await lockHeld(tx, workerId, leases))
+}
+
+async function moveEnds(
+  tx: Transaction,
+  leases: readonly Lease[],
+  leaseMs: number,
+  held: ReadonlyMap<string, Columns>,
+): Promise<readonly HeldResult[]> {
+  const results = leases.map((lease): HeldResult => {
     const row = held.get(lease.id)
     if (row === undefined || int(row[1]) !== lease.epoch) return 'lost'
     return int(row[2]) === 1 ? 'cancelling' : 'held'
@@ -98,9 +127,10 @@ async function lockHeld(
   tx: Transaction,
   workerId: string,
   leases: readonly Lease[],
+  statement = LOCK_HELD,
 ): Promise<ReadonlyMap<string, Columns>> {
   const ids = [...new Set(leases.map((lease) => lease.id))].sort()
-  const { rows } = await tx.query(LOCK_HELD, [ids, workerId])
+  const { rows } = await tx.query(statement, [ids, workerId])
   return new Map(rows.map((row) => [text(row[0]), row]))
 }
 

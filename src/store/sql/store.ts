@@ -18,6 +18,7 @@ export interface HotPath extends Pick<JobsFacet, 'insert' | 'insertWithin' | 'se
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
   /** Extends leases, of which there is one at least, in one round trip where it can. */
   readonly extend: JobsFacet['extend']
+  readonly extendWaiting: JobsFacet['extendWaiting']
   /** Takes back jobs whose lease has ended, where the shared statement does not know. */
   readonly reclaim?: JobsFacet['reclaim']
 }
@@ -41,6 +42,8 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
     exchange: hot.exchange,
     extend: (workerId, leases, leaseMs) =>
       leases.length === 0 ? db.read(async () => []) : hot.extend(workerId, leases, leaseMs),
+    extendWaiting: (workerId, leases, leaseMs) =>
+      leases.length === 0 ? db.read(async () => []) : hot.extendWaiting(workerId, leases, leaseMs),
     start: (workerId, lease) => db.transact((tx) => start(tx, workerId, lease), true),
     report: (workerId, reports) => db.transact((tx) => report(tx, workerId, reports), true),
     promote: (limit) =>

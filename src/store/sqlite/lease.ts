@@ -1,6 +1,6 @@
 /** Writes about running attempts between claim and settle, each fenced by `(id, epoch, worker)`, and what becomes of lost leases. */
 import { decideLoss } from '../../core/job/decide.ts'
-import type { ExtendResult, JobReport, Lease, ReclaimedJob, ReportResult } from '../contract/index.ts'
+import type { HeldResult, JobReport, Lease, ReclaimedJob, ReportResult } from '../contract/index.ts'
 import { int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
@@ -34,7 +34,7 @@ export function extend(
   workerId: string,
   leases: readonly Lease[],
   leaseMs: number,
-): readonly ExtendResult[] {
+): readonly HeldResult[] {
   const until = c.now() + leaseMs
   return leases.map((lease) => {
     const row = orLost(() => c.get(EXTEND, lease.id, lease.epoch, until, workerId))

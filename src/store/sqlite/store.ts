@@ -6,7 +6,7 @@
  * `Connection.write`. Nothing here but the composition: the work is in the files beside this one.
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
-import type { CopyFacet, Diagnosis, DiagnosisLimits, JobsFacet, NewJob } from '../contract/index.ts'
+import type { CopyFacet, Diagnosis, DiagnosisLimits, JobsFacet, Lease, NewJob } from '../contract/index.ts'
 import type {
   Capabilities,
   ClusterFacet,
@@ -152,6 +152,9 @@ class SqliteStore implements Store {
 function jobsFacet(c: Connection): JobsFacet {
   const each = <T>(ids: readonly string[], fn: (id: string) => T) =>
     ids.length === 0 ? Promise.resolve([]) : c.write(() => ids.map(fn))
+  // A transaction holds the whole file, and is waited for by whoever writes.
+  const extendAll = (workerId: string, leases: readonly Lease[], leaseMs: number) =>
+    leases.length === 0 ? Promise.resolve([]) : c.write(() => extend(c, workerId, leases, leaseMs))
   return {
     insert: (jobs) => c.write(() => insertJobs(c, jobs)),
     // Whoever watches the file sees the commit by itself: `notify` asks for no more.
@@ -161,8 +164,8 @@ function jobsFacet(c: Connection): JobsFacet {
     async exchange(request) {
       return c.read(() => idleExchange(c, request)) ?? c.write(() => exchange(c, request))
     },
-    extend: (workerId, leases, leaseMs) =>
-      leases.length === 0 ? Promise.resolve([]) : c.write(() => extend(c, workerId, leases, leaseMs)),
+    extend: extendAll,
+    extendWaiting: extendAll,
     start: (workerId, lease) => c.write(() => start(c, workerId, lease)),
     report: (workerId, reports) => c.write(() => report(c, workerId, reports)),
     promote: async (limit) => (c.read(() => hasDue(c)) ? c.write(() => promote(c, limit)) : 0),
