@@ -18,7 +18,7 @@ const GENTLE: Readonly<Record<string, Weather>> = {
   'in drops of 64 bytes': { delayMs: 1, pieceBytes: 64 },
 }
 /** How much later a server answers, both ways together. */
-const LATE_MS = LONG ? [50, 200, 1_000, 5_000] : [1_000]
+const LATE_MS = LONG ? [50, 200, 1_000] : [1_000]
 /**
  * A lease that no such lateness costs a running job, in round trips: extending takes one, three beats fit into a lease, and a job
  * that ends has to be settled within its own, which takes one on PostgreSQL and three on MySQL, where the driver sends one
@@ -26,13 +26,13 @@ const LATE_MS = LONG ? [50, 200, 1_000, 5_000] : [1_000]
  */
 const ROUND_TRIPS: Readonly<Record<ServerKind, number>> = { postgres: 3.3, mysql: 6 }
 /**
- * The same for jobs that are claimed from there as well. On MySQL a first claim asks and prepares a dozen times, and connecting
- * takes eight: with 5 s for each it is given up after 10.
+ * The same for jobs that are claimed from there as well. On MySQL a first claim asks and prepares a dozen times. Connecting takes
+ * three round trips, on MySQL eight, and is given up after 10 s: one that is lost or has lain idle is not replaced from 5 s away.
  */
 const ROUND_TRIPS_OF_CLAIM: Readonly<Record<ServerKind, number>> = { postgres: 5, mysql: 15 }
 const LATE_CLAIM_MS: Readonly<Record<ServerKind, readonly number[]>> = {
-  postgres: LATE_MS,
-  mysql: LONG ? [50, 200, 1_000] : [200],
+  postgres: LONG ? [...LATE_MS, 5_000] : LATE_MS,
+  mysql: LONG ? LATE_MS : [200],
 }
 
 /** No answer within a lease of a second, or none at all as long as it lasts. */
