@@ -95,9 +95,11 @@ export class Attempts {
       clock,
       slots,
       leaseMs: settings.leaseMs,
+      heartbeatMs: settings.heartbeatMs,
       graceMs: settings.graceMs,
       onIgnored: (job) => this.giveUp(job),
       onLost: (job) => parts.telemetry.emit('lease.lost', { jobId: job.id, name: job.name, queue: job.queue }),
+      onStoreFailed: (error) => parts.onStoreFailed('heartbeat', error),
     })
   }
 

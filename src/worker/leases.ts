@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { ExtendResult, Store } from '../store/contract/index.ts'
+import { LockedLeases } from './locked-leases.ts'
 import type { RunningJob } from './running-job.ts'
 import type { Slots } from './slots.ts'
 
@@ -18,10 +19,13 @@ export interface LeaseOptions {
   readonly clock: Clock
   readonly slots: Slots
   readonly leaseMs: number
+  readonly heartbeatMs: number
   readonly graceMs: number
   /** A handler ignored its signal for the whole grace: its attempt ends without it. */
   readonly onIgnored: (job: RunningJob) => void
   readonly onLost: (job: RunningJob) => void
+  /** Leases could not be extended beside a heartbeat. */
+  readonly onStoreFailed: (error: unknown) => void
 }
 
 /** A lease is given up this share of its length before it ends. */
@@ -30,11 +34,13 @@ const MARGIN = 0.1
 /** The leases of one worker. */
 export class Leases {
   readonly #options: LeaseOptions
+  readonly #locked: LockedLeases
   #armedFor = Number.POSITIVE_INFINITY
   #cancelTimer: (() => void) | undefined
 
   constructor(options: LeaseOptions) {
     this.#options = options
+    this.#locked = new LockedLeases({ ...options, onAnswer: (job, result, sentAt) => this.heard(job, result, sentAt) })
   }
 
   /** The monotonic instant at which a lease asked for at `sentAt` is no longer trusted. */
@@ -56,7 +62,7 @@ export class Leases {
     if (at < this.#armedFor) this.#arm(at)
   }
 
-  /** Extends every running job. Rejects when the store does. */
+  /** Extends every running job; those whose rows others hold, soon after. Rejects when the store does. */
   async heartbeat(): Promise<void> {
     const { workerId, store, clock, slots, leaseMs } = this.#options
     const running = [...slots.running].filter((job) => !job.isOver && job.completion === 'none')
@@ -72,9 +78,11 @@ export class Leases {
       // One that completes itself meanwhile made the answer wait, or changed it: that is asked after elsewhere.
       if (job.completions === tries[i]) this.heard(job, results[i] ?? 'lost', sentAt)
     })
+    this.#locked.add(running.filter((_, i) => results[i] === 'locked'))
   }
 
   stop(): void {
+    this.#locked.stop()
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
     this.#armedFor = Number.POSITIVE_INFINITY

@@ -35,16 +35,20 @@ export class Connection {
     })
   }
 
-  /** Connects. Fails after `timeoutMs`. */
-  static async open(settings: PostgresSettings, timeoutMs: number): Promise<Connection> {
+  /** Connects. Fails after `timeoutMs`, and when `signal` says that nobody waits for it any more. */
+  static async open(settings: PostgresSettings, timeoutMs: number, signal?: AbortSignal): Promise<Connection> {
     const { Client } = await loadPg()
     const client = new Client(configOf(settings, timeoutMs))
     const connection = new Connection(client, settings.pooler === 'none')
+    const giveUp = () => connection.destroy()
+    signal?.addEventListener('abort', giveUp)
     try {
       await client.connect()
     } catch (error) {
       connection.destroy()
       throw error
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
     }
     return connection
   }

@@ -215,7 +215,7 @@ function poolOf(settings: PostgresSettings): Pool<Connection> {
     where,
     size: settings.pool,
     deadlineMs: settings.deadlineMs,
-    connect: (timeoutMs) => Connection.open(settings, timeoutMs),
+    connect: (timeoutMs, signal) => Connection.open(settings, timeoutMs, signal),
     // The driver tells the connection by its own event, whatever the error of a call was.
     isLost: () => false,
     translate: (error) => translateError(error, where),

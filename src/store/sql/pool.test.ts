@@ -117,7 +117,7 @@ describe('a pool', () => {
 
   it('gives a call that waits for a new connection another one that is free before', async () => {
     const opening = openings()
-    const pool = poolOf({ size: 3, connect: () => opening.connect() })
+    const pool = poolOf({ size: 3, connect: opening.connect })
     const first = hold(pool)
     opening.next()
     await first.begun
@@ -135,7 +135,7 @@ describe('a pool', () => {
 
   it('has one more connection open than urgent calls use, so that a heartbeat waits for none', async () => {
     const opening = openings()
-    const pool = poolOf({ size: 3, connect: () => opening.connect() })
+    const pool = poolOf({ size: 3, connect: opening.connect })
     const first = pool.use(async () => undefined, true)
     opening.next()
     await first
@@ -158,7 +158,7 @@ describe('a pool', () => {
 
   it('tells nobody of a connection that it could not open ahead, and does not try again at once', async () => {
     const opening = openings()
-    const pool = poolOf({ size: 3, connect: () => opening.connect() })
+    const pool = poolOf({ size: 3, connect: opening.connect })
     const first = pool.use(async () => undefined, true)
     opening.next()
     await first
@@ -175,7 +175,7 @@ describe('a pool', () => {
 
   it('refuses a call whose connection could not be opened, and tries again for others', async () => {
     const opening = openings()
-    const pool = poolOf({ size: 2, connect: () => opening.connect() })
+    const pool = poolOf({ size: 2, connect: opening.connect })
     const refused = expect(pool.use(async () => undefined)).rejects.toThrow('no route')
     const other = pool.use(async () => 'answered')
 
@@ -185,6 +185,50 @@ describe('a pool', () => {
 
     expect(await other).toBe('answered')
     await pool.close()
+  })
+
+  it('gives those who wait for a new connection theirs when it is closed, and makes no other', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: opening.connect })
+    const calls = [hold(pool), hold(pool)]
+
+    const closed = pool.close()
+    opening.next()
+    opening.next()
+    for (const { begun } of calls) await begun
+    for (const { end } of calls) end()
+
+    await Promise.all([closed, ...calls.map(({ done }) => done)])
+    expect(opening.count).toBe(2)
+  })
+
+  it('refuses a call whose idle connection had ended when it is closed meanwhile, and connects no more', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 1, made })
+    await fill(pool, 1)
+    const answer = Promise.withResolvers<void>()
+    Object.assign(made[0] ?? {}, { idleSince: -1e9, check: () => answer.promise })
+    const refused = expect(pool.use(async () => undefined)).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+
+    const closed = pool.close()
+    answer.reject(new Error('it has ended'))
+
+    await Promise.all([refused, closed])
+    expect(made).toHaveLength(1)
+  })
+
+  it('ends what is being opened for nobody when it is closed', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: opening.connect })
+    const first = pool.use(async () => undefined, true)
+    opening.next()
+    await first
+    await pool.use(async () => undefined, true)
+    expect(opening.count).toBe(2)
+
+    await pool.close()
+
+    expect(opening.ended).toBe(1)
   })
 
   it('refuses whoever waits when it is closed, and waits for those under way', async () => {
@@ -213,15 +257,15 @@ function poolOf({
   readonly size: number
   readonly deadlineMs?: number
   readonly made?: FakeConnection[]
-  readonly connect?: () => Promise<FakeConnection>
+  readonly connect?: (signal: AbortSignal) => Promise<FakeConnection>
   readonly onLate?: (connection: FakeConnection) => Promise<void>
 }): Pool<FakeConnection> {
   const pool = new Pool({
     where: 'a fake',
     size,
     deadlineMs,
-    connect: async () => {
-      const connection = await connect()
+    connect: async (_, signal) => {
+      const connection = await connect(signal)
       made.push(connection)
       return connection
     },
@@ -236,12 +280,18 @@ function poolOf({
 /** Connecting that is answered by hand: `next` opens the oldest that was asked for, or fails it. */
 function openings() {
   const waiting: PromiseWithResolvers<FakeConnection>[] = []
-  return {
+  const all = {
     count: 0,
-    connect() {
-      this.count++
+    /** How many were given up. */
+    ended: 0,
+    connect(signal: AbortSignal) {
+      all.count++
       const opening = Promise.withResolvers<FakeConnection>()
       waiting.push(opening)
+      signal.addEventListener('abort', () => {
+        if (waiting.includes(opening)) all.ended++
+        opening.reject(new Error('given up'))
+      })
       return opening.promise
     },
     next(error?: Error) {
@@ -250,6 +300,7 @@ function openings() {
       else opening?.reject(error)
     },
   }
+  return all
 }
 
 /** Has `count` connections made that then lie idle. */

@@ -7,6 +7,7 @@
  */
 import { StoreError } from '../../core/errors.ts'
 import { Line, leftUntil, type Waiting } from './line.ts'
+import { closedError, lateError } from './pool-errors.ts'
 
 /** What the pool needs of a connection. */
 export interface Pooled {
@@ -30,7 +31,8 @@ export interface PoolOptions<C extends Pooled> {
   readonly size: number
   /** How long a call may take in all. */
   readonly deadlineMs: number
-  readonly connect: (timeoutMs: number) => Promise<C>
+  /** `signal`: nobody waits for it any more. */
+  readonly connect: (timeoutMs: number, signal: AbortSignal) => Promise<C>
   /** Whether the error leaves its connection of no use. */
   readonly isLost: (error: unknown) => boolean
   readonly translate: (error: unknown) => unknown
@@ -62,6 +64,9 @@ export class Pool<C extends Pooled> {
   #ordinaryOpening = 0
   #aheadNotBefore = 0
   #used = 0
+  /** Ends what is being opened when the pool closes. */
+  #closing = new AbortController()
+  readonly #openings = new Set<Promise<unknown>>()
   #isOpen = false
   #onDrained: (() => void) | undefined
 
@@ -72,21 +77,21 @@ export class Pool<C extends Pooled> {
 
   open(): void {
     this.#isOpen = true
+    this.#closing = new AbortController()
   }
 
-  /** Waits for the calls under way, then disconnects. */
+  /** Waits for the calls under way, also for those for which a connection is being opened, then disconnects. */
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
-    for (const waiting of this.#line.all) {
-      this.#line.leave(waiting)
-      waiting.refuse(this.#closedError())
-    }
+    this.#refuse(this.#line.all.filter(({ isOpening }) => !isOpening))
     if (this.#used > 0) {
       await new Promise<void>((resolve) => {
         this.#onDrained = resolve
       })
     }
+    this.#closing.abort()
+    await Promise.all(this.#openings)
     const idle = this.#idle.splice(0)
     this.#count -= idle.length
     await Promise.all([...idle.map((connection) => connection.close()), ...this.#afterwards])
@@ -94,7 +99,7 @@ export class Pool<C extends Pooled> {
 
   /** Runs `fn` on a connection, all within the deadline. What it throws is translated. */
   async use<T>(fn: (connection: C) => Promise<T>, isUrgent = false): Promise<T> {
-    if (!this.#isOpen) throw this.#closedError()
+    if (!this.#isOpen) throw closedError(this.where)
     this.#used++
     const deadline = performance.now() + this.#options.deadlineMs
     try {
@@ -110,7 +115,7 @@ export class Pool<C extends Pooled> {
 
   /** Runs `fn`, which opens and closes a connection of its own and has no deadline. What it throws is translated. */
   async apart<T>(fn: () => Promise<T>): Promise<T> {
-    if (!this.#isOpen) throw this.#closedError()
+    if (!this.#isOpen) throw closedError(this.where)
     this.#used++
     try {
       return await fn()
@@ -133,7 +138,7 @@ export class Pool<C extends Pooled> {
       return await fn(connection)
     } catch (error) {
       if (this.#options.isLost(error) || this.#isOfReplica(error)) connection.destroy()
-      throw isLate ? this.#lateError() : error
+      throw isLate ? lateError(this.where, this.#options.deadlineMs) : error
     } finally {
       clearTimeout(timer)
       // What ended this one has most likely ended those that nobody was using: the next call begins anew.
@@ -170,11 +175,13 @@ export class Pool<C extends Pooled> {
         this.#count--
       }
       if (!isUrgent) this.#ordinary--
+      // Closed while an idle connection was asked whether it still lives.
+      if (!this.#isOpen) throw closedError(this.where)
     }
     return this.#line.join(
       isUrgent,
       deadline,
-      () => this.#lateError(),
+      () => lateError(this.where, this.#options.deadlineMs),
       (waiting) => this.#openFor(waiting),
     )
   }
@@ -205,7 +212,7 @@ export class Pool<C extends Pooled> {
     const { size } = this.#options
     const { isUrgent, deadline } = waiting
     const isAllowed = isUrgent || size === 1 || this.#ordinary + this.#ordinaryOpening < size - 1
-    if (waiting.isOpening || this.#count >= size || !isAllowed) return
+    if (!this.#isOpen || waiting.isOpening || this.#count >= size || !isAllowed) return
     waiting.isOpening = true
     if (!isUrgent) this.#ordinaryOpening++
     const refused = (error: unknown) => {
@@ -222,7 +229,8 @@ export class Pool<C extends Pooled> {
   /** Urgent calls use all that are open: the next one is not to wait until another is. */
   #openAhead(): void {
     const now = performance.now()
-    if (this.#idle.length > 0 || this.#count >= this.#options.size || now < this.#aheadNotBefore) return
+    const isNeeded = this.#idle.length === 0 && this.#count < this.#options.size
+    if (!this.#isOpen || !isNeeded || now < this.#aheadNotBefore) return
     // Not another one meanwhile, and none for a while if this fails: whoever needs one is told why there is none.
     this.#aheadNotBefore = now + CONNECT_MS + AHEAD_AGAIN_MS
     const opened = () => {
@@ -234,18 +242,22 @@ export class Pool<C extends Pooled> {
   /** Opens a connection and gives it to whoever waits; it lies idle when nobody does. */
   async #open(deadline: number): Promise<void> {
     this.#count++
+    const opening = this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)), this.#closing.signal)
+    const ended = Promise.allSettled([opening])
+    this.#openings.add(ended)
     try {
-      const connection = await this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)))
-      if (!this.#isOpen) {
-        this.#count--
-        return connection.destroy()
-      }
-      this.#idle.push(connection)
+      this.#idle.push(await opening)
     } catch (error) {
       this.#count--
       throw error
+    } finally {
+      this.#openings.delete(ended)
     }
     this.#serve()
+  }
+
+  #refuse(all: readonly Waiting<C>[]): void {
+    for (const waiting of all) if (this.#line.leave(waiting)) waiting.refuse(closedError(this.where))
   }
 
   #dropIdle(): void {
@@ -282,19 +294,7 @@ export class Pool<C extends Pooled> {
       next.give(idle)
     }
     for (const waiting of this.#line.all) this.#openFor(waiting)
-  }
-
-  #lateError(): StoreError {
-    const seconds = this.#options.deadlineMs / 1000
-    return new StoreError('transient', 'STORE_UNREACHABLE', `${this.where} did not answer within ${seconds} s`, {
-      fields: { store: this.where, deadlineMs: this.#options.deadlineMs },
-      hint: 'Check the server and the network; a longer ?deadline=… allows for more.',
-    })
-  }
-
-  #closedError(): StoreError {
-    return new StoreError('closed', 'STORE_CLOSED', `the store ${this.where} is closed`, {
-      fields: { store: this.where },
-    })
+    // Closed, and the connection on which they counted has ended.
+    if (!this.#isOpen && this.#count === 0) this.#refuse(this.#line.all)
   }
 }
