@@ -1,6 +1,6 @@
 /** Reading and writing whole stores: what one holds is the same in another, and goes on there. */
 import { describe, expect } from 'vitest'
-import type { CopyPart, CopyParts, Store } from '../contract/index.ts'
+import type { AttemptRecord, CopyPart, CopyParts, Store } from '../contract/index.ts'
 import { createMemoryStore } from '../memory/store.ts'
 import { bytes, type Case, type Fixture, LEASE_MS, newJob, nth } from './fixture.ts'
 
@@ -75,7 +75,34 @@ export function copyCases(test: Case): void {
       expect(all.every(({ payload }) => payload.byteLength === LARGE)).toBe(true)
       if (f.store.capabilities.persistent) expect(first.items.length).toBeLessThan(3)
     })
+
+    test('errors of past attempts and lines of logs count as bytes of their pages', async (f) => {
+      const large = new Uint8Array(LARGE).fill(7)
+      await withMemory(f, async (memory) => {
+        const history = pastWith(large)
+        for (let i = 0; i < 3; i++) await claimFrom(memory, { priority: 1 })
+        const jobs = (await readAll(memory, 'live', 100)).map((job) => ({ ...job, history }))
+        const lines = jobs.map(
+          ({ id }) => ({ jobId: id, attempt: 1, seq: 1, at: 5, level: 'info', message: large }) as const,
+        )
+        await f.store.copy.write('live', jobs)
+        await f.store.copy.write('logs', lines)
+
+        const read = await readAll(f.store, 'live', 100)
+        expect(read.map(({ id }) => id).toSorted()).toEqual(jobs.map(({ id }) => id).toSorted())
+        expect(read.every((job) => job.history[0]?.error?.byteLength === LARGE)).toBe(true)
+        const told = await readAll(f.store, 'logs', 100)
+        expect(told.map(({ message }) => message.byteLength)).toEqual([LARGE, LARGE, LARGE])
+        if (!f.store.capabilities.persistent) return
+        expect((await f.store.copy.read('live', null, 100)).items.length).toBeLessThan(3)
+        expect((await f.store.copy.read('logs', null, 100)).items.length).toBeLessThan(3)
+      })
+    })
   })
+}
+
+function pastWith(error: Uint8Array): readonly AttemptRecord[] {
+  return [{ attempt: 1, epoch: 1, workerId: 'w', startedAt: 3, endedAt: 4, outcome: 'retrying', error }]
 }
 
 /** Fills a store, the case's own unless told otherwise, with a job in every state and whatever a job may carry. */

@@ -121,7 +121,7 @@ class PostgresStore implements Store {
     this.queues = queuesFacet(db)
     this.state = stateFacet(db)
     this.cluster = clusterFacet(db)
-    this.copy = copyFacet(db, noteCopied)
+    this.copy = copyFacet(db, { afterLive: noteCopied })
     this.wake = { subscribe: (onWake) => wake.subscribe(onWake) }
   }
 

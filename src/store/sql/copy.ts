@@ -22,23 +22,18 @@ import {
   type NamedRow,
   rowsOf,
 } from './copy-rows.ts'
+import { type InsertRows, insertRows, type RowsInsert } from './insert-rows.ts'
 import { keyHash } from './keys.ts'
 import { intOrNull } from './live-job.ts'
 import { attemptsOf, bytesOfAll } from './read.ts'
 import { type Columns, int, text, textOrNull } from './rows.ts'
-import {
-  type ColumnTypes,
-  type Database,
-  type RowsStatement,
-  rowsJson,
-  type Session,
-  type SqlValue,
-  type Transaction,
-} from './session.ts'
+import type { ColumnTypes, Database, Session, SqlValue, Transaction } from './session.ts'
 
 const LIVE = `SELECT ${COPIED_LIVE} FROM millrace_job WHERE id > $1 ORDER BY id LIMIT $2`
 const ARCHIVED = `SELECT ${COPIED_ARCHIVE} FROM millrace_archive WHERE id > $1 ORDER BY id LIMIT $2`
-const SIZES = 'SELECT job_id, octet_length(data) AS size FROM millrace_bytes WHERE job_id IN LIST($1 text)'
+const SIZES =
+  'SELECT job_id, octet_length(data) AS size FROM millrace_bytes WHERE job_id IN LIST($1 text) UNION ALL ' +
+  'SELECT job_id, coalesce(octet_length(error), 0) AS size FROM millrace_attempt WHERE job_id IN LIST($2 text)'
 const EDGES =
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE parent_id >= $1 AND (parent_id > $2 OR child_id > $3) ' +
   'ORDER BY parent_id, child_id LIMIT $4'
@@ -52,12 +47,8 @@ const QUEUES =
 const VALUES = 'SELECT state_key, value, version FROM millrace_state WHERE state_key > $1 ORDER BY state_key LIMIT $2'
 const KNOWN_LIVE = 'SELECT id FROM millrace_job WHERE id IN LIST($1 text)'
 const KNOWN_ARCHIVED = 'SELECT id FROM millrace_archive WHERE id IN LIST($1 text)'
-const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = $1 AND field = $2'
-const ONE_BYTES = 'INSERT INTO millrace_bytes (job_id, field, data) VALUES ($1, $2, $3)'
-/** Larger values travel as they are, one by one: as text in a table of rows they would be twice as long. */
-const LARGE_BYTES = 512 * 1024
 
-const insertInto = (table: string, columns: ColumnTypes, ...key: string[]): RowsStatement => ({
+const insertInto = (table: string, columns: ColumnTypes, ...key: string[]): RowsInsert => ({
   write: 'insert',
   table,
   columns,
@@ -85,22 +76,27 @@ const INSERT = {
   values: insertInto('state', { state_key: 'text', value: 'text', version: 'int' }, 'state_key'),
 } as const
 
-/** The copy facet of a SQL store on a server. `afterLive`: what else it keeps of live jobs. */
-export function copyFacet(
-  db: Database,
-  afterLive?: (tx: Transaction, jobs: readonly CopiedJob[]) => Promise<void>,
-): CopyFacet {
+/** What a driver does in ways of its own. */
+export interface CopyWays {
+  /** Writes what else the store keeps of live jobs. */
+  readonly afterLive?: (tx: Transaction, jobs: readonly CopiedJob[]) => Promise<void>
+  /** Writes rows, those of large values as well, and leaves what is there. Default `insertRows`. */
+  readonly insert?: InsertRows
+}
+
+/** The copy facet of a SQL store on a server. */
+export function copyFacet(db: Database, { afterLive, insert = insertRows }: CopyWays = {}): CopyFacet {
   return {
     // Each part's reader and writer are of its own type.
     read: <P extends CopyPart>(part: P, cursor: string | null, limit: number) =>
       db.read((session) => PARTS[part].read(session, cursor, limit)) as Promise<CopyPage<CopyParts[P]>>,
     async write<P extends CopyPart>(part: P, items: readonly CopyParts[P][]) {
       const { write } = PARTS[part] as {
-        readonly write: (tx: Transaction, items: readonly CopyParts[P][]) => Promise<void>
+        readonly write: (insert: Insert, tx: Transaction, items: readonly CopyParts[P][]) => Promise<void>
       }
       if (items.length === 0) return
       await db.transact(async (tx) => {
-        await write(tx, items)
+        await write((statement, rows) => insert(tx, statement, rows), tx, items)
         // Of this part they are jobs.
         if (part === 'live') await afterLive?.(tx, items as readonly CopiedJob[])
       })
@@ -108,9 +104,11 @@ export function copyFacet(
   }
 }
 
+type Insert = (statement: RowsInsert, rows: readonly NamedRow[]) => Promise<void>
+
 interface Part<T> {
   readonly read: (session: Session, cursor: string | null, limit: number) => Promise<CopyPage<T>>
-  readonly write: (tx: Transaction, items: readonly T[]) => Promise<void>
+  readonly write: (insert: Insert, tx: Transaction, items: readonly T[]) => Promise<void>
 }
 
 const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
@@ -125,8 +123,8 @@ const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
         cursor: (row) => JSON.stringify([row[0], row[1]]),
       })
     },
-    write: (tx, items) =>
-      put(tx, INSERT.edges, items, ({ parentId, childId, policy }) => ({
+    write: (insert, _, items) =>
+      put(insert, INSERT.edges, items, ({ parentId, childId, policy }) => ({
         parent_id: parentId,
         child_id: childId,
         policy,
@@ -138,8 +136,8 @@ const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
         item: (row) => ({ scope: text(row[1]), key: text(row[2]), jobId: text(row[3]), until: intOrNull(row[4]) }),
         cursor: (row) => text(row[0]),
       }),
-    write: (tx, items) =>
-      put(tx, INSERT.keys, items, ({ scope, key, jobId, until }) => ({
+    write: (insert, _, items) =>
+      put(insert, INSERT.keys, items, ({ scope, key, jobId, until }) => ({
         key_hash: keyHash(scope, key),
         scope,
         unique_key: key,
@@ -163,7 +161,7 @@ const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
         cursor: (row) => JSON.stringify([row[0], row[1]]),
       })
     },
-    write: (tx, items) => put(tx, INSERT.logs, items, ({ jobId, ...line }) => ({ job_id: jobId, ...line })),
+    write: (insert, _, items) => put(insert, INSERT.logs, items, ({ jobId, ...line }) => ({ job_id: jobId, ...line })),
   },
   queues: {
     read: (session, cursor, limit) =>
@@ -176,8 +174,8 @@ const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
         }),
         cursor: (row) => text(row[0]),
       }),
-    write: (tx, items) =>
-      put(tx, INSERT.queues, items, ({ name, pausedAt, pausedBy, pauseReason }) => ({
+    write: (insert, _, items) =>
+      put(insert, INSERT.queues, items, ({ name, pausedAt, pausedBy, pauseReason }) => ({
         name,
         paused_at: pausedAt,
         paused_by: pausedBy,
@@ -190,8 +188,8 @@ const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
         item: (row) => ({ key: text(row[0]), value: text(row[1]), version: int(row[2]) }),
         cursor: (row) => text(row[0]),
       }),
-    write: (tx, items) =>
-      put(tx, INSERT.values, items, ({ key, value, version }) => ({ state_key: key, value, version })),
+    write: (insert, _, items) =>
+      put(insert, INSERT.values, items, ({ key, value, version }) => ({ state_key: key, value, version })),
   },
 }
 
@@ -204,7 +202,8 @@ async function readJobs(
   const found = (await session.query(statement, [cursor ?? '', limit])).rows
   const sizes = new Map(found.map((row) => [text(row[0]), inlineBytes(row)]))
   if (found.length > 0) {
-    for (const row of (await session.query(SIZES, [[...sizes.keys()]])).rows) {
+    const all = [...sizes.keys()]
+    for (const row of (await session.query(SIZES, [all, all])).rows) {
       sizes.set(text(row[0]), (sizes.get(text(row[0])) ?? 0) + int(row[1]))
     }
   }
@@ -217,7 +216,7 @@ async function readJobs(
   }
 }
 
-async function writeJobs(tx: Transaction, jobs: readonly CopiedJob[]): Promise<void> {
+async function writeJobs(insert: Insert, tx: Transaction, jobs: readonly CopiedJob[]): Promise<void> {
   const ids = jobs.map(({ id }) => id)
   const known = new Set<string>()
   // Left out instead of skipped by the insert: a dialect may keep rows elsewhere that follow those of jobs.
@@ -227,44 +226,17 @@ async function writeJobs(tx: Transaction, jobs: readonly CopiedJob[]): Promise<v
   const copied = jobs
     .filter(({ id }) => !known.has(id))
     .map((job) => ({ ...rowsOf(job), isLive: job.finishedAt === null }))
-  await insert(
-    tx,
-    INSERT.job,
-    copied.filter(({ isLive }) => isLive).map(({ row }) => row),
-  )
-  await insert(
-    tx,
-    INSERT.archive,
-    copied.filter(({ isLive }) => !isLive).map(({ row }) => row),
-  )
-  await insert(
-    tx,
-    INSERT.attempt,
-    copied.flatMap(({ attempts }) => attempts),
-  )
-  const bytes = copied.flatMap((each) => each.bytes)
-  await insert(
-    tx,
-    INSERT.bytes,
-    bytes.filter(({ data }) => data.byteLength < LARGE_BYTES),
-  )
-  for (const { job_id, field, data } of bytes.filter((one) => one.data.byteLength >= LARGE_BYTES)) {
-    await tx.query(DROP_BYTES, [job_id, field])
-    await tx.query(ONE_BYTES, [job_id, field, data])
-  }
+  const rowsWhere = (isLive: boolean) => copied.filter((one) => one.isLive === isLive).map(({ row }) => row)
+  await insert(INSERT.job, rowsWhere(true))
+  await insert(INSERT.archive, rowsWhere(false))
+  const attempts = copied.flatMap((one) => one.attempts)
+  await insert(INSERT.attempt, attempts)
+  const bytes = copied.flatMap((one) => one.bytes)
+  await insert(INSERT.bytes, bytes)
 }
 
-function put<T>(
-  tx: Transaction,
-  statement: RowsStatement,
-  items: readonly T[],
-  row: (item: T) => NamedRow,
-): Promise<void> {
-  return insert(tx, statement, items.map(row))
-}
-
-async function insert(tx: Transaction, statement: RowsStatement, rows: readonly NamedRow[]): Promise<void> {
-  if (rows.length > 0) await tx.query(statement, [rowsJson(rows)])
+function put<T>(insert: Insert, statement: RowsInsert, items: readonly T[], row: (item: T) => NamedRow): Promise<void> {
+  return insert(statement, items.map(row))
 }
 
 async function page<T>(
@@ -274,9 +246,11 @@ async function page<T>(
   limit: number,
   as: { readonly item: (row: Columns) => T; readonly cursor: (row: Columns) => string },
 ): Promise<CopyPage<T>> {
-  const { rows } = await session.query(statement, params)
+  const found = (await session.query(statement, params)).rows
+  const rows = found.slice(0, fitting(found.map(inlineBytes)))
   const last = rows.at(-1)
-  return { items: rows.map(as.item), next: rows.length === limit && last !== undefined ? as.cursor(last) : null }
+  const isMore = rows.length < found.length || found.length === limit
+  return { items: rows.map(as.item), next: isMore && last !== undefined ? as.cursor(last) : null }
 }
 
 /** A cursor over two columns; before everything when there is none. */

@@ -19,7 +19,9 @@ import { bytesOf } from './read.ts'
 
 const LIVE = `SELECT ${COPIED_LIVE} FROM millrace_job WHERE id > ? ORDER BY id LIMIT ? + 0`
 const ARCHIVED = `SELECT ${COPIED_ARCHIVE} FROM millrace_archive WHERE id > ? ORDER BY id LIMIT ? + 0`
-const SIZE = 'SELECT coalesce(sum(length(data)), 0) FROM millrace_bytes WHERE job_id = ?'
+const SIZE =
+  'SELECT (SELECT coalesce(sum(length(data)), 0) FROM millrace_bytes WHERE job_id = ?1) + ' +
+  '(SELECT coalesce(sum(length(error)), 0) FROM millrace_attempt WHERE job_id = ?1)'
 const EDGES =
   'SELECT parent_id, child_id, policy FROM millrace_edge WHERE (parent_id, child_id) > (?, ?) ' +
   'ORDER BY parent_id, child_id LIMIT ? + 0'
@@ -162,10 +164,12 @@ function insertInto(table: string, columns: readonly string[]): Insert {
 }
 
 /** `keys`: how many of the first columns make the key. */
-function page<T>(rows: readonly Columns[], limit: number, keys: 1 | 2, item: (row: Columns) => T): CopyPage<T> {
+function page<T>(found: readonly Columns[], limit: number, keys: 1 | 2, item: (row: Columns) => T): CopyPage<T> {
+  const rows = found.slice(0, fitting(found.map(inlineBytes)))
+  const isMore = rows.length < found.length || found.length === limit
   const last = rows.at(-1)
   const cursor = () => (keys === 1 ? text(last?.[0]) : JSON.stringify([last?.[0], last?.[1]]))
-  return { items: rows.map(item), next: rows.length === limit && last !== undefined ? cursor() : null }
+  return { items: rows.map(item), next: isMore && last !== undefined ? cursor() : null }
 }
 
 /** A cursor over two columns; before everything when there is none. */
