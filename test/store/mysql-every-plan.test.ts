@@ -58,7 +58,9 @@ function faultsOf(text: string, plan: readonly RowDataPacket[]): readonly string
   // Of two tables each gives its own page.
   const inParts = (text.match(/\blimit \d/gi)?.length ?? 0) > 2
   const read = plan.reduce((sum, row) => sum + Number(row.rows ?? 0), 0)
-  return plan.flatMap(({ table, type, key, rows, Extra }) => {
+  return plan.flatMap(({ select_type: part, table, type, key, rows, Extra }) => {
+    // What is written into is named as well, as if it were read whole.
+    if (part === 'INSERT') return []
     const isWhole = IS_GROWING.test(String(table)) && (type === 'ALL' || (type === 'index' && !isBounded))
     const sorted = String(table).startsWith('<union') ? (inParts ? 0 : read) : Number(rows)
     const isSorting = String(Extra).includes('filesort') && sorted > MAX_SORTED

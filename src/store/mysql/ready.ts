@@ -16,7 +16,8 @@ const INSERT =
 const LEAVE_BY_ROWS = `DELETE r FROM ${OF_ROWS} ${JOIN_READY} WHERE j.state <> 3`
 const ENTER_BY_ROWS = `${INSERT} FROM ${OF_ROWS} WHERE j.state <> 3`
 const LEAVE_BY_LIST = `DELETE r FROM millrace_job j FORCE INDEX (PRIMARY) ${JOIN_READY} WHERE j.id IN LIST($1 text) AND j.state <> 3`
-const ENTER_BY_LIST = `${INSERT} FROM millrace_job j FORCE INDEX (PRIMARY) WHERE j.id IN LIST($1 text) AND j.state <> 3`
+/** Gives their places to jobs that were written by no statement which is followed here. */
+export const ENTER_BY_LIST = `${INSERT} FROM millrace_job j FORCE INDEX (PRIMARY) WHERE j.id IN LIST($1 text) AND j.state <> 3`
 
 type Run = (statement: Statement, params: readonly SqlValue[]) => Promise<SqlResult>
 

@@ -21,6 +21,7 @@ import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { settleInside } from '../sql/settle.ts'
 import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
 import { loadMysql } from './connection.ts'
+import { insertCopied } from './copy.ts'
 import { MysqlDatabase } from './database.ts'
 import { diagnose } from './diagnose.ts'
 import { Exchange } from './exchange.ts'
@@ -92,7 +93,7 @@ class MysqlStore implements Store {
     this.queues = queuesFacet(db)
     this.state = stateFacet(db)
     this.cluster = clusterFacet(db)
-    this.copy = copyFacet(db)
+    this.copy = copyFacet(db, { insert: insertCopied })
     this.wake = {
       subscribe: (onWake) =>
         wake.subscribe(() => {
