@@ -1,0 +1,121 @@
+/** When a pool opens connections: for whom, ahead of whom, and not any more once it closes. */
+import { describe, expect, it } from 'vitest'
+import { type FakeConnection, fill, hold, openings, poolOf } from '../support/fake-pool.ts'
+
+describe('a pool', () => {
+  it('gives a call that waits for a new connection another one that is free before', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: opening.connect })
+    const first = hold(pool)
+    opening.next()
+    await first.begun
+    const second = hold(pool)
+
+    first.end()
+    await second.begun
+
+    expect(opening.count).toBe(2)
+    opening.next()
+    second.end()
+    await Promise.all([first.done, second.done])
+    await pool.close()
+  })
+
+  it('has one more connection open than urgent calls use, so that a heartbeat waits for none', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: opening.connect })
+    const first = pool.use(async () => undefined, true)
+    opening.next()
+    await first
+    const exchange = hold(pool, true)
+    await exchange.begun
+    expect(opening.count).toBe(2)
+    opening.next()
+
+    await pool.use(async () => undefined, true)
+    const beside = [hold(pool, true), hold(pool, true)]
+
+    opening.next()
+    expect(opening.count).toBe(3)
+    const all = [exchange, ...beside]
+    for (const { begun } of all) await begun
+    for (const { end } of all) end()
+    await Promise.all(all.map(({ done }) => done))
+    await pool.close()
+  })
+
+  it('tells nobody of a connection that it could not open ahead, and does not try again at once', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: opening.connect })
+    const first = pool.use(async () => undefined, true)
+    opening.next()
+    await first
+
+    const calls = Array.from({ length: 5 }, () => () => pool.use(async () => 'answered', true))
+    const answers = [await calls[0]?.()]
+    opening.next(new Error('too many connections'))
+    for (const call of calls.slice(1)) answers.push(await call())
+
+    expect(answers).toEqual(Array(5).fill('answered'))
+    expect(opening.count).toBe(2)
+    await pool.close()
+  })
+
+  it('refuses a call whose connection could not be opened, and tries again for others', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 2, connect: opening.connect })
+    const refused = expect(pool.use(async () => undefined)).rejects.toThrow('no route')
+    const other = pool.use(async () => 'answered')
+
+    opening.next(new Error('no route'))
+    await refused
+    opening.next()
+
+    expect(await other).toBe('answered')
+    await pool.close()
+  })
+
+  it('gives those who wait for a new connection theirs when it is closed, and makes no other', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: opening.connect })
+    const calls = [hold(pool), hold(pool)]
+
+    const closed = pool.close()
+    opening.next()
+    opening.next()
+    for (const { begun } of calls) await begun
+    for (const { end } of calls) end()
+
+    await Promise.all([closed, ...calls.map(({ done }) => done)])
+    expect(opening.count).toBe(2)
+  })
+
+  it('refuses a call whose idle connection had ended when it is closed meanwhile, and connects no more', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 1, made })
+    await fill(pool, 1)
+    const answer = Promise.withResolvers<void>()
+    Object.assign(made[0] ?? {}, { idleSince: -1e9, check: () => answer.promise })
+    const refused = expect(pool.use(async () => undefined)).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+
+    const closed = pool.close()
+    answer.reject(new Error('it has ended'))
+
+    await Promise.all([refused, closed])
+    expect(made).toHaveLength(1)
+  })
+
+  it('ends what is being opened for nobody when it is closed', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 3, connect: opening.connect })
+    const first = pool.use(async () => undefined, true)
+    opening.next()
+    await first
+    await pool.use(async () => undefined, true)
+    expect(opening.count).toBe(2)
+
+    await pool.close()
+
+    expect(opening.ended).toBe(1)
+  })
+})

@@ -1,0 +1,121 @@
+/** Who is given which connection of a pool, and when one is destroyed. */
+import { describe, expect, it } from 'vitest'
+import { StoreError } from '../../src/core/errors.ts'
+import { type FakeConnection, fill, hold, poolOf, untilDestroyed } from '../support/fake-pool.ts'
+
+describe('a pool', () => {
+  it('keeps a connection for urgent calls, also when all of them lay idle before', async () => {
+    const pool = poolOf({ size: 2 })
+    await fill(pool, 2)
+    const held = hold(pool)
+    const second = hold(pool)
+    await held.begun
+
+    expect(await pool.use(async () => 'urgent', true)).toBe('urgent')
+
+    expect(second.hasBegun).toBe(false)
+    held.end()
+    await second.begun
+    second.end()
+    await Promise.all([held.done, second.done])
+    await pool.close()
+  })
+
+  it('gives a free connection to the urgent one of those who wait', async () => {
+    const pool = poolOf({ size: 1 })
+    const held = hold(pool)
+    await held.begun
+    const order: string[] = []
+    const ordinary = pool.use(async () => order.push('ordinary'))
+    const urgent = pool.use(async () => order.push('urgent'), true)
+
+    held.end()
+    await Promise.all([ordinary, urgent, held.done])
+
+    expect(order).toEqual(['urgent', 'ordinary'])
+    await pool.close()
+  })
+
+  it('destroys a connection whose call is past its deadline, and makes another', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 1, deadlineMs: 20, made })
+
+    await expect(pool.use((connection) => untilDestroyed(connection))).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+    })
+
+    expect(made[0]?.isBroken).toBe(true)
+    expect(await pool.use(async (connection) => connection)).toBe(made[1])
+    await pool.close()
+  })
+
+  it('tells of a connection whose call was late, and closes when that has been dealt with', async () => {
+    const dealtWith = Promise.withResolvers<void>()
+    const late: FakeConnection[] = []
+    const onLate = (connection: FakeConnection) => {
+      late.push(connection)
+      return dealtWith.promise
+    }
+    const pool = poolOf({ size: 1, deadlineMs: 20, onLate })
+    await expect(pool.use((connection) => untilDestroyed(connection))).rejects.toThrow('did not answer')
+    let isClosed = false
+
+    const closed = pool.close().then(() => {
+      isClosed = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+
+    expect([late.length, late[0]?.isBroken, isClosed]).toEqual([1, true, false])
+    dealtWith.resolve()
+    await closed
+  })
+
+  it('does not give out a connection that its server forgot', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 1, made })
+    await fill(pool, 1)
+    made[0]?.destroy()
+
+    expect(await pool.use(async (connection) => connection)).toBe(made[1])
+    await pool.close()
+  })
+
+  it('makes another connection when the server takes no writes: a new one may lead to the server that does', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 2, made })
+    await fill(pool, 2)
+    const readOnly = new StoreError('transient', 'STORE_READ_ONLY', 'it follows another')
+
+    await expect(pool.use(() => Promise.reject(readOnly))).rejects.toBe(readOnly)
+
+    expect(made.map(({ isBroken }) => isBroken)).toEqual([true, true])
+    expect(await pool.use(async (connection) => connection)).toBe(made[2])
+    await pool.close()
+  })
+
+  it('keeps a connection whose user may not write', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 1, made })
+    const forbidden = new StoreError('schema', 'STORE_READ_ONLY', 'it forbids it')
+
+    await expect(pool.use(() => Promise.reject(forbidden))).rejects.toBe(forbidden)
+
+    expect(await pool.use(async (connection) => connection)).toBe(made[0])
+    await pool.close()
+  })
+
+  it('refuses whoever waits when it is closed, and waits for those under way', async () => {
+    const pool = poolOf({ size: 1 })
+    const held = hold(pool)
+    await held.begun
+    const waiting = pool.use(async () => undefined)
+    const refused = expect(waiting).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+
+    const closed = pool.close()
+    await refused
+    held.end()
+
+    await Promise.all([closed, held.done])
+    await expect(pool.use(async () => undefined)).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+  })
+})
