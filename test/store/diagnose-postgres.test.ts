@@ -143,7 +143,7 @@ await describeOnPrivate(
       expect(await finding(await pooled(), 'NOT_READ_COMMITTED')).toBeUndefined()
     })
 
-    findsTooFewConnections(server)
+    findsTooFewConnections(server, 6)
   },
   ['fsync=off', 'synchronous_commit=off', 'max_connections=20'],
 )

@@ -106,7 +106,7 @@ await describeOnPrivate(
       expect(await notDurable()).toEqual(durable.slice(2))
     })
 
-    findsTooFewConnections(server)
+    findsTooFewConnections(server, 7)
   },
   [
     '--sql-mode=',

@@ -21,8 +21,8 @@ export async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
   return promise
 }
 
-/** Declares it for a server that takes 20 connections, of which PostgreSQL keeps 3; a program takes 6, and a fifth is to be left. */
-export function findsTooFewConnections(server: TestServer): void {
+/** Declares it for a server that takes 20 connections, of which PostgreSQL keeps 3; a program takes `own`, and a fifth is to be left. */
+export function findsTooFewConnections(server: TestServer, own: number): void {
   it('more live programs than there are connections for, until one is gone', async () => {
     const store = await migratedStore(await freshStoreUrl(server))
     const { cluster } = store
@@ -33,7 +33,7 @@ export function findsTooFewConnections(server: TestServer): void {
 
     await beat(3, 'a')
 
-    const message = expect.stringMatching(/^3 programs .* 6 connections each, 18 of (17|20):/)
+    const message = expect.stringMatching(new RegExp(`^3 programs .* ${own} connections each, ${3 * own} of (17|20):`))
     expect(await finding(store, 'CONNECTIONS_FEW')).toMatchObject({ severity: 'warning', message })
     await cluster.remove('3 a')
     expect(await finding(store, 'CONNECTIONS_FEW')).toBeUndefined()

@@ -30,8 +30,8 @@ const SETTINGS =
   '@@GLOBAL.log_bin, @@GLOBAL.sync_binlog'
 /** Values under which torn pages are not mended: `innodb_doublewrite` is a number on some versions, a word on others. */
 const NO_DOUBLEWRITE: readonly string[] = ['0', 'OFF', 'DETECT_ONLY']
-/** Beside its pool a program has one connection on which the server waits for hints. */
-const WAITING = 1
+/** Beside its pool a program has one connection on which the server waits for hints, and one for looks beside transactions of its own. */
+const BESIDE_POOL = 2
 const CONNECTED = "SHOW GLOBAL STATUS LIKE 'Threads_connected'"
 
 /** See `Store.diagnose`. */
@@ -133,6 +133,6 @@ async function settings(
   // The server tells its status as text.
   const used = Number((await connection.execute(CONNECTED, [])).rows[0]?.[1])
   const most = int(row[2])
-  const few = await connectionsFew(db.sessionOn(connection), now, db.settings.pool + WAITING, most, limits)
+  const few = await connectionsFew(db.sessionOn(connection), now, db.settings.pool + BESIDE_POOL, most, limits)
   return [...found, ...connectionsNear(used, most, limits), ...few]
 }
