@@ -139,6 +139,27 @@ await describeOn('mysql', (server) => {
     await tx.commit()
   })
 
+  test.each([
+    ['commit', 1],
+    ['rollback', 0],
+  ] as const)('a key that somebody is about to take from a running job is waited for (%s)', async (how, left) => {
+    const { jobs, tx, url } = await begun(uniqueJob())
+    const [lease] = await claim(jobs)
+    const other = await mysqlClient(url)
+    await other.beginTransaction()
+    expect(await jobs.insertWithin(other, [uniqueJob('replace')])).toMatchObject([{ status: 'replaced' }])
+
+    const settled = jobs.settleWithin(tx, 'w', completion(lease))
+    const isWaiting = async () => (await waits(other)) > 0
+    await expect.poll(isWaiting, { timeout: 20_000, interval: 200 }).toBe(true)
+    await other[how]()
+
+    expect(await settled).toBe('settled')
+    await tx.commit()
+    const [keys] = await other.query('SELECT 1 FROM millrace_unique')
+    expect(keys).toHaveLength(left)
+  })
+
   test('the end of a parent waits for the caller, and lets the child go', async () => {
     const { jobs, tx } = await begun(someJob())
     const [lease] = await claim(jobs)
@@ -170,7 +191,7 @@ await describeOn('mysql', (server) => {
           }
           return inner.query(statement, params)
         }
-        return insertInside({ ...inner, query }, db.beside, [job])
+        return insertInside({ ...inner, query }, [job])
       }
 
       const [result] = await withinTransaction(db, tx, insert)

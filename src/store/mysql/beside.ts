@@ -12,22 +12,19 @@
  * insert of the same id or key meets it and is tried again (`insertInside`); and edges come and go under their parent's lock only.
  * What is gone between the look and the lock leaves a gap locked: that takes a race of milliseconds.
  *
- * A look waits for nobody. Its connection is none of the pool's, since those may all be waiting for this very transaction.
+ * Where no look is to be had since a table is being altered (`Looks`), all is read in the caller's transaction with locks, gaps
+ * too: that finds the same, and holds up others while the change does so anyway.
  */
 import { EDGE_STATEMENTS } from '../sql/edges.ts'
 import { KEY_STATEMENTS } from '../sql/keys.ts'
 import { LEASE_STATEMENTS, LOG_STATEMENTS } from '../sql/lease.ts'
 import { LEDGER_STATEMENTS } from '../sql/ledger.ts'
+import { withRemembered } from '../sql/remembered.ts'
 import { type Columns, int, text } from '../sql/rows.ts'
 import { rowsJson, type Session, type SqlResult, type SqlValue, type Statement } from '../sql/session.ts'
-
-/** Reads beside a transaction, without a lock. */
-export interface Beside {
-  /** What is there, committed or not. */
-  seen(statement: string, params: readonly SqlValue[]): Promise<readonly Columns[]>
-  /** What is committed. */
-  committed(statement: string, params: readonly SqlValue[]): Promise<readonly Columns[]>
-}
+import { REMEMBERED } from './dialect.ts'
+import { INSERT_STATEMENTS } from './insert.ts'
+import { type Beside, TableAltered } from './looks.ts'
 
 const JOBS = 'SELECT id, 0 FROM millrace_job WHERE id IN LIST($1 text)'
 const JOBS_AND_ENDED = `${JOBS} UNION ALL SELECT id, 1 FROM millrace_archive WHERE id IN LIST($2 text)`
@@ -43,49 +40,97 @@ const SHARE_EDGES =
   'FORCE INDEX (PRIMARY) ON e.parent_id = v.parent_id AND e.child_id = v.child_id LOCK IN SHARE MODE'
 const DROP_LOGS = 'DELETE FROM millrace_log WHERE job_id = $1 AND seq <= $2'
 
+const SHARED = ' LOCK IN SHARE MODE'
+// What stands outside of a query in parentheses does not reach into it.
+const SHARE_REMEMBERED = REMEMBERED.replace(/(?= *\) IS NOT NULL$)/, SHARED)
+const SHARE_REMEMBERED_IDS = withRemembered(LEDGER_STATEMENTS.REMEMBERED_IDS, SHARE_REMEMBERED)
+const { ENDED } = INSERT_STATEMENTS
+const SHARE_ENDED_IDS = withRemembered(ENDED.replaceAll('a.id = v.id)', `a.id = v.id${SHARED})`), SHARE_REMEMBERED)
+
 /** A job whose end is under way elsewhere is waited for, and looked for once more where it went; it may come back once. */
 const MAX_LOOKS = 3
+/** What `guarded` of an insert and a settlement say when something went wrong. */
+const BACK = 'ROLLBACK TO SAVEPOINT row_guard'
 const NOTHING: SqlResult = { rows: [], changes: 0 }
 
 type Params = readonly SqlValue[]
-type Finding = (own: Session, beside: Beside, params: Params) => Promise<SqlResult>
 
-/** How each reading of the slow road is made in a caller's transaction, by its text. */
+/** How a reading is made in a caller's transaction. */
+interface Finding {
+  /** What is seen beside it is locked. */
+  readonly found: (own: Session, beside: Beside, params: Params) => Promise<SqlResult>
+  /** The same without a look: it locks what is not there, too. */
+  readonly plain: (own: Session, params: Params) => Promise<SqlResult>
+}
+
+/** Each reading of the slow road, by its text. */
 const FINDINGS: ReadonlyMap<string, Finding> = new Map<string, Finding>([
-  [KEY_STATEMENTS.LOCK, (own, beside, params) => lockSeen(own, beside, KEYS, KEY_STATEMENTS.LOCK, params)],
-  [KEY_STATEMENTS.LOCK_OF_JOBS, lockKeysOf],
-  [
-    LEDGER_STATEMENTS.LOCK_JOBS,
-    (own, beside, params) => lockSeen(own, beside, JOBS, LEDGER_STATEMENTS.LOCK_JOBS, params),
-  ],
-  [
-    LEASE_STATEMENTS.LOCK_HELD,
-    (own, beside, params) => lockSeen(own, beside, JOBS, LEASE_STATEMENTS.LOCK_HELD, params),
-  ],
-  [LEDGER_STATEMENTS.STATES, states],
-  [LEDGER_STATEMENTS.REMEMBERED_IDS, remembered],
-  [EDGE_STATEMENTS.OF_PARENTS, (own, beside, params) => edges(own, beside, EDGE_STATEMENTS.OF_PARENTS, params)],
-  [EDGE_STATEMENTS.OF_CHILDREN, (own, beside, params) => edges(own, beside, EDGE_STATEMENTS.OF_CHILDREN, params)],
-  [LOG_STATEMENTS.DROP_OLD_LOGS, dropOldLogs],
+  [KEY_STATEMENTS.LOCK, seenIn(KEYS, KEY_STATEMENTS.LOCK)],
+  [KEY_STATEMENTS.LOCK_OF_JOBS, { found: lockKeysOf, plain: said(KEY_STATEMENTS.LOCK_OF_JOBS) }],
+  [LEDGER_STATEMENTS.LOCK_JOBS, seenIn(JOBS, LEDGER_STATEMENTS.LOCK_JOBS)],
+  [LEASE_STATEMENTS.LOCK_HELD, seenIn(JOBS, LEASE_STATEMENTS.LOCK_HELD)],
+  [LEDGER_STATEMENTS.STATES, { found: states, plain: plainStates }],
+  [LEDGER_STATEMENTS.REMEMBERED_IDS, committedBy(LEDGER_STATEMENTS.REMEMBERED_IDS, SHARE_REMEMBERED_IDS)],
+  [ENDED, committedBy(ENDED, SHARE_ENDED_IDS)],
+  [EDGE_STATEMENTS.OF_PARENTS, edgesBy(EDGE_STATEMENTS.OF_PARENTS)],
+  [EDGE_STATEMENTS.OF_CHILDREN, edgesBy(EDGE_STATEMENTS.OF_CHILDREN)],
+  [LOG_STATEMENTS.DROP_OLD_LOGS, { found: dropOldLogs, plain: said(LOG_STATEMENTS.DROP_OLD_LOGS) }],
 ])
 
-/** A session of a caller's transaction that locks what is there, and nothing else. Statements run in their order. */
+/**
+ * A session of a caller's transaction that locks what is there, and nothing else. Statements run in their order; behind one that
+ * failed all fail alike, until the rollback to the savepoint: each look for them might take as long again.
+ */
 export function lockingFound(own: Session, beside: Beside): Session {
   let last: Promise<unknown> = Promise.resolve()
+  let failure: { readonly error: unknown } | undefined
   return {
     query(statement: Statement, params: Params = []): Promise<SqlResult> {
       const answer = last.then(() => {
+        if (statement === BACK) failure = undefined
+        if (failure !== undefined) throw failure.error
         const finding = typeof statement === 'string' ? FINDINGS.get(statement) : undefined
-        if (finding !== undefined) return finding(own, beside, params)
+        if (finding !== undefined) return find(finding, own, beside, params)
         if (typeof statement === 'string' && statement.startsWith('SELECT ')) {
           throw new TypeError(`what a caller's transaction reads has to be found first: ${statement}`)
         }
         return own.query(statement, params)
       })
-      last = answer.catch(() => undefined)
+      last = answer.catch((error: unknown) => {
+        failure ??= { error }
+      })
       return answer
     },
   }
+}
+
+async function find({ found, plain }: Finding, own: Session, beside: Beside, params: Params): Promise<SqlResult> {
+  try {
+    return await found(own, beside, params)
+  } catch (error) {
+    if (!(error instanceof TableAltered)) throw error
+    return plain(own, params)
+  }
+}
+
+function said(statement: string): Finding['plain'] {
+  return (own, params) => own.query(statement, params)
+}
+
+function seenIn(look: string, lock: string): Finding {
+  return { found: (own, beside, params) => lockSeen(own, beside, look, lock, params), plain: said(lock) }
+}
+
+function committedBy(look: string, share: string): Finding {
+  const found: Finding['found'] = async (_own, beside, params) => {
+    const rows = await beside.committed(look, params)
+    return { rows, changes: rows.length }
+  }
+  return { found, plain: said(share) }
+}
+
+function edgesBy(look: string): Finding {
+  return { found: (own, beside, params) => edges(own, beside, look, params), plain: said(`${look}${SHARED}`) }
 }
 
 /** `lock` asks for the rows with these keys, the first parameter; only those that `look` sees are asked for. */
@@ -95,8 +140,10 @@ async function lockSeen(own: Session, beside: Beside, look: string, lock: string
   return seen.length === 0 ? NOTHING : own.query(lock, [seen, ...rest])
 }
 
+/** The keys that these jobs hold, and those that somebody is about to give to another: that may be taken back. */
 async function lockKeysOf(own: Session, beside: Beside, [jobIds = []]: Params): Promise<SqlResult> {
-  const hashes = firsts(await beside.seen(KEYS_OF_JOBS, [jobIds])).sort()
+  const seen = await beside.seen(KEYS_OF_JOBS, [jobIds])
+  const hashes = [...new Set(firsts([...seen, ...(await beside.committed(KEYS_OF_JOBS, [jobIds]))]))].sort()
   if (hashes.length === 0) return NOTHING
   const { rows } = await own.query(KEY_STATEMENTS.LOCK, [hashes])
   const wanted = new Set<unknown>(listOf(jobIds))
@@ -127,9 +174,10 @@ async function states(own: Session, beside: Beside, [ids = []]: Params): Promise
   return { rows: found, changes: found.length }
 }
 
-async function remembered(_own: Session, beside: Beside, params: Params): Promise<SqlResult> {
-  const rows = await beside.committed(LEDGER_STATEMENTS.REMEMBERED_IDS, params)
-  return { rows, changes: rows.length }
+async function plainStates(own: Session, [ids = []]: Params): Promise<SqlResult> {
+  const { rows: live } = await own.query(SHARE_JOBS, [ids])
+  const { rows: ended } = await own.query(SHARE_ENDED, [ids])
+  return { rows: [...live, ...ended], changes: live.length + ended.length }
 }
 
 async function edges(own: Session, beside: Beside, look: string, params: Params): Promise<SqlResult> {

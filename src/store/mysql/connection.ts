@@ -30,7 +30,19 @@ const GOODBYE_MS = 1_000
 /** How long the server waits for more of an open transaction; a worker that was stopped holds locks no longer. */
 const IDLE_IN_TRANSACTION_S = 60
 const SQL_MODE = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
+const ISOLATION = {
+  work: 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  looks: 'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED',
+} as const
+/** MySQL takes a whole second at least. */
+const TABLE_WAIT = { work: '', looks: 'lock_wait_timeout = 1, ' } as const
 const OLDEST = { mysql: [8, 0, 17], mariadb: [10, 6, 0] } as const
+
+/**
+ * What a connection is for. One for looks beside transactions of callers sees what is not committed, and waits no longer than
+ * the server's shortest time for a table that is being altered.
+ */
+export type Purpose = 'work' | 'looks'
 
 /** A connection of our own, its session set up. */
 export class Connection implements Runner {
@@ -50,8 +62,8 @@ export class Connection implements Runner {
     })
   }
 
-  /** Connects. Fails after `timeoutMs`. */
-  static async open(settings: MysqlSettings, timeoutMs: number): Promise<Connection> {
+  /** Connects and sets up the session. Fails after `timeoutMs`. */
+  static async open(settings: MysqlSettings, timeoutMs: number, purpose: Purpose = 'work'): Promise<Connection> {
     const { createConnection } = await loadMysql()
     const raw = createConnection(configOf(settings.target, timeoutMs))
     const connection = new Connection(raw)
@@ -62,7 +74,7 @@ export class Connection implements Runner {
           raw.connect((error) => (error === null ? resolve() : reject(error)))
         }),
       )
-      await prepareSession(connection, settings.deadlineMs)
+      await prepareSession(connection, settings.deadlineMs, purpose)
       return connection
     } catch (error) {
       connection.destroy()
@@ -234,13 +246,13 @@ function configOf(target: MysqlTarget, timeoutMs: number): ConnectionOptions {
  * Sets what our statements rely on, whatever the server's defaults are: strict mode, so that nothing is cut off silently;
  * READ COMMITTED, so that a claim locks no gaps; UTC, since a summer time says some instants twice; English sentences.
  */
-async function prepareSession(connection: Connection, deadlineMs: number): Promise<void> {
+async function prepareSession(connection: Connection, deadlineMs: number, purpose: Purpose): Promise<void> {
   const { rows } = await connection.execute('SELECT version() AS version', [])
   const version = String(rows[0]?.[0])
   const flavor = flavorOf(version)
   refuseOld(version, flavor)
   const seconds = Math.max(1, Math.ceil(deadlineMs / 1000))
-  await connection.run('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
+  await connection.run(ISOLATION[purpose])
   const limits =
     flavor === 'mariadb'
       ? `max_statement_time = ${seconds}, idle_transaction_timeout = ${IDLE_IN_TRANSACTION_S}`
@@ -248,7 +260,7 @@ async function prepareSession(connection: Connection, deadlineMs: number): Promi
   // allow sql: constants and numbers
   await connection.run(
     `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', lc_messages = 'en_US', ` +
-      `innodb_lock_wait_timeout = ${seconds}, ${limits}`,
+      `innodb_lock_wait_timeout = ${seconds}, ${TABLE_WAIT[purpose]}${limits}`,
   )
   const mode = (await connection.execute('SELECT @@SESSION.sql_mode AS mode', [])).rows[0]?.[0]
   if (!String(mode).includes('STRICT_TRANS_TABLES')) {

@@ -1,6 +1,6 @@
 /** Transactions and time over the pool: what the shared slow road and the hot path stand on. */
 import type { Clock } from '../../base/clock.ts'
-import { Pool } from '../sql/pool.ts'
+import type { Pool } from '../sql/pool.ts'
 import { type Columns, int } from '../sql/rows.ts'
 import {
   type Database,
@@ -10,12 +10,12 @@ import {
   type SqlValue,
   type Transaction,
 } from '../sql/session.ts'
-import type { Beside } from './beside.ts'
-import { Connection, type Runner } from './connection.ts'
+import type { Connection, Runner } from './connection.ts'
 import { filled, MysqlDialect, scalar } from './dialect.ts'
-import { isConflict, isLost, translateError } from './errors.ts'
-import { LateStatements } from './late.ts'
-import { describeTarget, type MysqlSettings } from './options.ts'
+import { isConflict, isLost } from './errors.ts'
+import { Looks } from './looks.ts'
+import type { MysqlSettings } from './options.ts'
+import { mysqlPool, readOn } from './pool.ts'
 import { keepingReady } from './ready.ts'
 import { STEPWISE } from './stepwise.ts'
 import { Turns } from './turns.ts'
@@ -54,8 +54,7 @@ const ASK_TIME: Opening = { statement: 'SELECT NOW_SQL AS now', params: [] }
 export class MysqlDatabase implements Database {
   readonly pool: Pool<Connection>
   /** Reads for transactions of a caller's. */
-  readonly beside: Beside
-  readonly #besidePool: Pool<Connection>
+  readonly looks: Looks
   readonly dialect = new MysqlDialect()
   readonly settings: MysqlSettings
   readonly #clock: Clock | undefined
@@ -66,13 +65,8 @@ export class MysqlDatabase implements Database {
   /** `clock`: for tests, instead of the server's. */
   constructor(settings: MysqlSettings, clock: Clock | undefined, onHint: () => void) {
     this.settings = settings
-    this.pool = poolOf(settings, settings.pool, [])
-    this.#besidePool = poolOf(settings, 1, ['SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED'])
-    this.beside = {
-      seen: (statement, params) => this.#readBeside([], statement, params),
-      committed: (statement, params) =>
-        this.#readBeside(['SET TRANSACTION ISOLATION LEVEL READ COMMITTED'], statement, params),
-    }
+    this.pool = mysqlPool(settings, settings.pool)
+    this.looks = new Looks(settings, (runner) => this.sessionOn(runner))
     this.#clock = clock
     this.#turns = new Turns(settings.target.database)
     this.#onHint = onHint
@@ -80,11 +74,11 @@ export class MysqlDatabase implements Database {
 
   open(): void {
     this.pool.open()
-    this.#besidePool.open()
+    this.looks.open()
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pool.close(), this.#besidePool.close()])
+    await Promise.all([this.pool.close(), this.looks.close()])
   }
 
   hint(): void {
@@ -103,13 +97,6 @@ export class MysqlDatabase implements Database {
   /** A connection that ended while nobody used it costs another try, not an error. */
   read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
     return readOn(this.pool, (connection) => fn(this.sessionOn(connection)))
-  }
-
-  #readBeside(before: readonly string[], statement: string, params: readonly SqlValue[]): Promise<readonly Columns[]> {
-    return readOn(this.#besidePool, async (connection) => {
-      for (const text of before) await connection.run(text)
-      return (await this.sessionOn(connection).query(statement, params)).rows
-    })
   }
 
   /** What an opening finds, outside of a transaction. */
@@ -251,38 +238,6 @@ export class MysqlDatabase implements Database {
     }
     return session
   }
-}
-
-/** `setUp`: what each connection is told first. */
-function poolOf(settings: MysqlSettings, size: number, setUp: readonly string[]): Pool<Connection> {
-  const where = describeTarget(settings)
-  const late = new LateStatements(settings)
-  return new Pool({
-    where,
-    size,
-    deadlineMs: settings.deadlineMs,
-    connect: async (timeoutMs) => {
-      const connection = await Connection.open(settings, timeoutMs)
-      for (const text of setUp) await connection.run(text)
-      return connection
-    },
-    isLost,
-    translate: (error) => translateError(error, where),
-    onLate: ({ threadId }) => late.end(threadId),
-  })
-}
-
-async function readOn<T>(pool: Pool<Connection>, fn: (connection: Connection) => Promise<T>): Promise<T> {
-  const first = await pool.use(async (connection) => {
-    try {
-      return { value: await fn(connection) }
-    } catch (error) {
-      if (!connection.wasUsed || !isLost(error)) throw error
-      connection.destroy()
-      return null
-    }
-  })
-  return first === null ? pool.use(fn) : first.value
 }
 
 async function undo(connection: Connection): Promise<void> {

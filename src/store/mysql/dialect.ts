@@ -17,7 +17,8 @@ import { OVERRIDES } from './overrides.ts'
 /** The lengths of lists. */
 const LIST_LENGTHS = [1, 8, 64, 512, 4096, 32_768]
 // No EXISTS: the server would make a join of it, and begin with all that is remembered.
-const REMEMBERED =
+/** What `REMEMBERED(…)` stands for. */
+export const REMEMBERED =
   '(SELECT 1 FROM millrace_done d FORCE INDEX (done_ids) WHERE d.bucket = LEFT(THE_ID, 10) AND d.last_id >= THE_ID ' +
   "AND d.first_id <= THE_ID AND (d.ids IS NULL OR LOCATE(CONCAT(',', THE_ID, ','), d.ids) > 0) LIMIT 1) IS NOT NULL"
 /** Statements that are assembled anew (filters) are many in theory: beyond this they are compiled again. */

@@ -12,7 +12,6 @@ import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
 import { BYTES_FIELD, INLINE_BYTES, int, liveState, STATE, tagsText, text } from '../sql/rows.ts'
 import { Restart, rowsJson, type Session, type Transaction } from '../sql/session.ts'
 import { INSERT_BYTES } from '../sql/write.ts'
-import type { Beside } from './beside.ts'
 import { type MysqlDatabase, STORED_NOW } from './database.ts'
 import { queueKey } from './dialect.ts'
 import { codeOf, isConstraint, isDuplicate } from './errors.ts'
@@ -89,18 +88,15 @@ async function insertBatch(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<
 }
 
 /** Inserts a batch inside somebody's transaction, which goes on whatever row is refused. */
-export async function insertInside(
-  tx: Transaction,
-  beside: Beside,
-  jobs: readonly NewJob[],
-): Promise<readonly InsertResult[]> {
+export async function insertInside(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
   if (jobs.length === 0) return []
   const insert = async (some: readonly NewJob[], isFirst: boolean) => {
     const results = await insertBound(tx, some, (job) => isFirst && job.fresh === true)
     const made = some.filter((job, i) => job.fresh !== true && /^(created|replaced)$/.test(results[i]?.status ?? ''))
     // From here on nobody else can make a job of this id. One that came and ended before was not seen by who looked before it came.
-    const ids = JSON.stringify(made.map(({ id }) => [id]))
-    if (made.length > 0 && int((await beside.committed(ENDED, [ids]))[0]?.[0]) > 0) throw new Restart('an id has ended')
+    if (made.length === 0) return results
+    const ended = await tx.query(ENDED, [JSON.stringify(made.map(({ id }) => [id]))])
+    if (int(ended.rows[0]?.[0]) > 0) throw new Restart('an id has ended')
     return results
   }
   for (let tries = 1; ; tries++) {

@@ -80,7 +80,7 @@ class MysqlStore implements Store {
     this.jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),
       // `notify` changes nothing: to count up the signal row would hold up everybody's hints until the caller commits.
-      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(inner, db.beside, jobs)),
+      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(inner, jobs)),
       settleWithin(tx, workerId, completion, news) {
         exchange.forget(completion.id)
         return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))

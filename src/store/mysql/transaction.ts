@@ -60,7 +60,7 @@ export async function withinTransaction<T>(
     }
     const now = await db.nowOn(runner)
     const own = db.sessionOn(runner)
-    const session = lockingFound(failingOnTaken(own), db.beside)
+    const session = lockingFound(failingOnTaken(own), db.looks)
     return await fn({ ...session, select: own.select, now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
   } catch (error) {
     // Neither the server nor Millrace says this, so the library does: the transaction is over, or speaks to another database.
