@@ -62,12 +62,19 @@ export class Connection implements Runner {
     })
   }
 
-  /** Connects and sets up the session. Fails after `timeoutMs`. */
-  static async open(settings: MysqlSettings, timeoutMs: number, purpose: Purpose = 'work'): Promise<Connection> {
+  /** Connects and sets up the session. Fails after `timeoutMs`, and when `signal` says that nobody waits for it any more. */
+  static async open(
+    settings: MysqlSettings,
+    timeoutMs: number,
+    purpose: Purpose = 'work',
+    signal?: AbortSignal,
+  ): Promise<Connection> {
     const { createConnection } = await loadMysql()
     const raw = createConnection(configOf(settings.target, timeoutMs))
     const connection = new Connection(raw)
-    const timer = setTimeout(() => connection.destroy(), Math.max(1, timeoutMs))
+    const giveUp = () => connection.destroy()
+    const timer = setTimeout(giveUp, Math.max(1, timeoutMs))
+    signal?.addEventListener('abort', giveUp)
     try {
       await connection.#answered(
         new Promise<void>((resolve, reject) => {
@@ -81,6 +88,7 @@ export class Connection implements Runner {
       throw error
     } finally {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
     }
   }
 
@@ -89,7 +97,7 @@ export class Connection implements Runner {
     return this.#raw.threadId ?? undefined
   }
 
-  /** Whether a call was made on it before this one. */
+  /** Whether it lay idle, or a call was made on it, before this one. */
   get wasUsed(): boolean {
     return this.idleSince > 0
   }

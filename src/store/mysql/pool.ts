@@ -13,7 +13,7 @@ export function mysqlPool(settings: MysqlSettings, size: number, purpose: Purpos
     where,
     size,
     deadlineMs: settings.deadlineMs,
-    connect: (timeoutMs) => Connection.open(settings, timeoutMs, purpose),
+    connect: (timeoutMs, signal) => Connection.open(settings, timeoutMs, purpose, signal),
     isLost,
     translate: (error) => translateError(error, where),
     onLate: ({ threadId }) => late.end(threadId),

@@ -13,7 +13,7 @@ import { closedError, lateError } from './pool-errors.ts'
 export interface Pooled {
   /** Whether it is of no more use. */
   readonly isBroken: boolean
-  /** When the pool last took it back, by `performance.now()`; 0: never yet. */
+  /** Since when it lies idle, by `performance.now()`, or did before its last use; 0: it is new. */
   idleSince: number
   /** Resolves when the server answers on it. */
   check(): Promise<void>
