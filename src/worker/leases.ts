@@ -78,7 +78,7 @@ export class Leases {
       // One that completes itself meanwhile made the answer wait, or changed it: that is asked after elsewhere.
       if (job.completions === tries[i]) this.heard(job, results[i] ?? 'lost', sentAt)
     })
-    this.#locked.add(running.filter((_, i) => results[i] === 'locked'))
+    this.#locked.add(running.filter((job, i) => results[i] === 'locked' && job.completions === tries[i]))
   }
 
   stop(): void {
@@ -98,7 +98,8 @@ export class Leases {
       this.#options.onLost(job)
       return
     }
-    job.leaseEnd = this.endOf(sentAt)
+    // Answers may overtake each other; whichever was done last at the store holds for longest.
+    job.leaseEnd = Math.max(job.leaseEnd, this.endOf(sentAt))
     if (result === 'cancelling') this.abort(job, 'cancelled')
   }
 

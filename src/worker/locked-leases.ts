@@ -1,14 +1,15 @@
 /**
  * Leases whose jobs' rows another transaction holds. A heartbeat passes over them, so that one row costs no other job its lease;
  * but most such rows are held for milliseconds, by a report or an insert of a child, and the next heartbeat may meet the next of
- * those. So each is asked for at once in a call of its own, which waits its turn for the row; one call at a time, since each holds
- * a connection. What waits behind one that is held for long is tried by the way, passing over, until it is free.
+ * those. So they are tried again, and again, soon after. A row for which others stand in line is never found free that way: one
+ * that was tried in vain for a while is waited for, in a call of its own that holds its connection for half a heartbeat at most.
  */
 import type { Clock } from '../base/clock.ts'
+import { StoreError } from '../core/errors.ts'
 import type { ExtendResult, Store } from '../store/contract/index.ts'
 import type { RunningJob } from './running-job.ts'
 
-/** What they are asked with. */
+/** What they are tried with. */
 export interface LockedLeasesOptions {
   readonly workerId: string
   readonly store: Store
@@ -20,15 +21,20 @@ export interface LockedLeasesOptions {
   readonly onStoreFailed: (error: unknown) => void
 }
 
-/** Between two tries of what waits behind another, as a share of the time between heartbeats. */
-const AGAIN = 0.1
+/** Between two tries, as a share of the time between heartbeats. */
+const AGAIN = 0.02
+/** After so many tries a row is waited for, for this share of the time between heartbeats. */
+const MOST_TRIES = 5
+const PATIENCE = 0.5
 
 /** The locked leases of one worker. */
 export class LockedLeases {
   readonly #options: LockedLeasesOptions
-  readonly #jobs = new Set<RunningJob>()
-  #isAsking = false
-  #cancelAgain: (() => void) | undefined
+  /** How often each was tried. */
+  readonly #jobs = new Map<RunningJob, number>()
+  #isStopped = false
+  #isTrying = false
+  #isWaiting = false
 
   constructor(options: LockedLeasesOptions) {
     this.#options = options
@@ -36,63 +42,74 @@ export class LockedLeases {
 
   /** A heartbeat passed over these. */
   add(jobs: readonly RunningJob[]): void {
-    for (const job of jobs) this.#jobs.add(job)
-    void this.#ask()
+    for (const job of jobs) if (!this.#jobs.has(job)) this.#jobs.set(job, 0)
     this.#tryAgainSoon()
   }
 
   stop(): void {
-    this.#jobs.clear()
-    this.#cancelAgain?.()
-    this.#cancelAgain = undefined
-  }
-
-  /** One after the other, each waiting for its row. */
-  async #ask(): Promise<void> {
-    if (this.#isAsking) return
-    this.#isAsking = true
-    const { store, workerId, leaseMs } = this.#options
-    for (const job of this.#jobs) {
-      this.#jobs.delete(job)
-      if (job.isOver || job.aborted === 'lease-lost') continue
-      await this.#extend([job], () => store.jobs.extendWaiting(workerId, [job.claimed], leaseMs))
-    }
-    this.#isAsking = false
+    this.#isStopped = true
   }
 
   #tryAgainSoon(): void {
-    if (this.#cancelAgain !== undefined || this.#jobs.size === 0) return
+    if (this.#isStopped || this.#isTrying || this.#jobs.size === 0) return
+    this.#isTrying = true
     const { clock, heartbeatMs } = this.#options
-    this.#cancelAgain = clock.after(heartbeatMs * AGAIN, () => {
-      void this.#tryAgain()
+    clock.after(heartbeatMs * AGAIN, () => {
+      void this.#tryAgain().finally(() => {
+        this.#isTrying = false
+        this.#tryAgainSoon()
+      })
     })
   }
 
   async #tryAgain(): Promise<void> {
+    for (const job of this.#jobs.keys()) if (!isOpen(job)) this.#jobs.delete(job)
+    if (this.#isStopped || this.#jobs.size === 0) return
     const { store, workerId, leaseMs } = this.#options
-    const jobs = [...this.#jobs]
-    if (jobs.length > 0) {
-      const leases = jobs.map((job) => job.claimed)
-      await this.#extend(jobs, () => store.jobs.extend(workerId, leases, leaseMs))
-    }
-    this.#cancelAgain = undefined
-    this.#tryAgainSoon()
+    const jobs = [...this.#jobs.keys()]
+    const leases = jobs.map((job) => job.claimed)
+    await this.#extend(jobs, () => store.jobs.extend(workerId, leases, leaseMs))
+    void this.#waitForOne()
+  }
+
+  /** Stands in line for the row that was tried most often. */
+  async #waitForOne(): Promise<void> {
+    const [job, tries = 0] = [...this.#jobs].sort(([, a], [, b]) => b - a)[0] ?? []
+    if (this.#isWaiting || job === undefined || tries < MOST_TRIES) return
+    this.#isWaiting = true
+    // The next time it is another's turn.
+    this.#jobs.set(job, 0)
+    const { store, workerId, leaseMs, heartbeatMs } = this.#options
+    const waitMs = heartbeatMs * PATIENCE
+    await this.#extend([job], () => store.jobs.extendWaiting(workerId, [job.claimed], leaseMs, waitMs))
+    this.#isWaiting = false
   }
 
   async #extend(jobs: readonly RunningJob[], extend: () => Promise<readonly ExtendResult[]>): Promise<void> {
     const { clock, onAnswer, onStoreFailed } = this.#options
     const sentAt = clock.monotonic()
-    const tries = jobs.map((job) => job.completions)
     try {
       const results = await extend()
       for (const [i, job] of jobs.entries()) {
         const result = results[i] ?? 'lost'
-        if (result !== 'locked') this.#jobs.delete(job)
-        // One that completes itself meanwhile made the answer wait, or changed it: that is asked after elsewhere.
-        if (job.completions === tries[i]) onAnswer(job, result, sentAt)
+        if (result === 'locked') {
+          const tries = this.#jobs.get(job)
+          if (tries !== undefined) this.#jobs.set(job, tries + 1)
+          continue
+        }
+        this.#jobs.delete(job)
+        if (isOpen(job) && !this.#isStopped) onAnswer(job, result, sentAt)
       }
     } catch (error) {
+      if (this.#isStopped || (error instanceof StoreError && error.code === 'STORE_BUSY')) return
+      // The next heartbeat asks for all.
+      this.#jobs.clear()
       onStoreFailed(error)
     }
   }
+}
+
+/** One that completes itself holds its row too: that is asked after elsewhere. */
+function isOpen(job: RunningJob): boolean {
+  return !job.isOver && job.completion === 'none' && job.aborted !== 'lease-lost'
 }

@@ -28,6 +28,7 @@ for (const kind of SERVER_KINDS) {
 
       expect(await jobs.extend('w', [held, free, gone], 60_000)).toEqual(['locked', 'held', 'lost'])
       expect(await jobs.extend('another', [held], 60_000)).toEqual(['lost'])
+      await expect(jobs.extendWaiting('w', [held], 60_000, 50)).rejects.toMatchObject({ code: 'STORE_BUSY' })
       const waiting = jobs.extendWaiting('w', [held], 60_000)
       await user.end('commit')
 

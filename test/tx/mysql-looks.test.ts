@@ -47,7 +47,7 @@ await describeOn('mysql', (server) => {
   test('a change of a table that waits for the transaction does not hold it up, and all is found', async () => {
     const url = await borrowedStoreUrl(server)
     const { jobs } = await migratedStore(withDeadline(url, 10_000))
-    const [done, forgotten, running] = [someJob(), someJob(), someJob()]
+    const [done, forgotten, running, failed] = [someJob(), someJob(), someJob(), someJob()]
     await jobs.insert([done, forgotten, running])
     const leases = await claim(jobs)
     const leaseOf = ({ id }: NewJob) => leases.find((lease) => lease.id === id)
@@ -57,14 +57,15 @@ await describeOn('mysql', (server) => {
     await jobs.insertWithin(tx, [someJob({ fresh: true })])
     const settle = [completion(leaseOf(done)), { ...completion(leaseOf(forgotten)), forget: true }]
     expect((await jobs.exchange({ workerId: 'w', settle })).settled).toEqual(['settled', 'settled'])
-    await jobs.insert([holder, parent, child])
+    await jobs.insert([holder, parent, child, failed])
+    await jobs.cancel([failed.id])
 
     const other = await mysqlClient(url)
     const altered = other.query('ALTER TABLE millrace_job FORCE')
     await expect.poll(() => tableWaits(tx), { timeout: 20_000 }).toBe(1)
     const own = someJob()
     const inserted = await jobs.insertWithin(tx, [own, done, forgotten, uniqueJob()])
-    const children = [childOf(done), childOf(forgotten), childOf(parent), childOf(own)]
+    const children = [childOf(done), childOf(forgotten), childOf(parent), childOf(own), childOf(failed)]
     const born = await jobs.insertWithin(tx, children)
     const logs = [{ seq: 1, level: 'info', message: Buffer.from('a line') }] as const
     const lease = leaseOf(running)
@@ -83,6 +84,7 @@ await describeOn('mysql', (server) => {
       'pending',
       'blocked',
       'blocked',
+      'cancelled',
     ])
     expect(settled).toBe('settled')
     expect((await jobs.get(child.id))?.state).toBe('pending')

@@ -1,32 +1,38 @@
 /** Leases of jobs whose rows other transactions hold: passed over by heartbeats, and asked for beside them. */
 import { expect, test, vi } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
-import { defineJob } from '../../src/index.ts'
-import type { ExtendResult, HeldResult, JobsFacet, Lease } from '../../src/store/contract/index.ts'
+import { defineJob, StoreError } from '../../src/index.ts'
+import type { Lease } from '../../src/store/contract/index.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import { openMill } from '../support/mill.ts'
 import { wrappedStore } from '../support/wrapped-store.ts'
 
 const WAIT = { timeout: 20_000, interval: 1 }
 
-/** A worker that holds so many jobs, on a store that answers its questions about leases as it is told. */
+/** A worker that holds so many jobs on a store whose answers about leases are locked where `isLocked` says so; `tries`: of each job. */
 async function holding(
   count: number,
-  answers: {
-    readonly extend: (jobs: JobsFacet, leases: readonly Lease[]) => readonly ExtendResult[]
-    readonly wait: (lease: Lease) => Promise<readonly HeldResult[]> | null
-  },
+  isLocked: (lease: Lease, tries: number, at: number) => boolean,
+  waits: (lease: Lease) => boolean = () => false,
 ) {
   const clock = new ManualClock()
+  const tries = new Map<string, number>()
   const store = wrappedStore(createMemoryStore({ clock }), (jobs) => ({
     async extend(workerId, leases, leaseMs) {
-      const results = answers.extend(jobs, leases)
-      const free = leases.filter((_, i) => results[i] !== 'locked')
-      if (free.length > 0) await jobs.extend(workerId, free, leaseMs)
-      return results
+      const locked = leases.map((lease) => {
+        const tried = (tries.get(lease.id) ?? 0) + 1
+        tries.set(lease.id, tried)
+        return isLocked(lease, tried, clock.monotonic())
+      })
+      const free = leases.filter((_, i) => !locked[i])
+      const results = free.length > 0 ? [...(await jobs.extend(workerId, free, leaseMs))] : []
+      return locked.map((is) => (is ? 'locked' : (results.shift() ?? 'lost')))
     },
-    extendWaiting: (workerId, [lease = { id: '', epoch: 0 }], leaseMs) =>
-      answers.wait(lease) ?? jobs.extendWaiting(workerId, [lease], leaseMs),
+    async extendWaiting(workerId, leases, leaseMs, waitMs = 0) {
+      if (leases.every(waits)) return jobs.extendWaiting(workerId, leases, leaseMs)
+      await new Promise<void>((resolve) => clock.after(waitMs, resolve))
+      throw new StoreError('transient', 'STORE_BUSY', 'locked')
+    },
   }))
   const mill = await openMill({ store, clock })
   const lost: string[] = []
@@ -39,6 +45,7 @@ async function holding(
   return {
     ids: jobs.map(({ id }) => id),
     lost,
+    tries,
     /** Lets time pass in small steps, so that answers are heard between them. */
     async pass(ms: number) {
       for (let passed = 0; passed < ms; passed += 100) {
@@ -56,8 +63,9 @@ async function holding(
   }
 }
 
-test('a lease that each heartbeat finds locked is kept by waiting for its row', async () => {
-  const all = await holding(3, { extend: (_, leases) => leases.map(() => 'locked'), wait: () => null })
+test('a lease that each heartbeat finds locked is kept by trying again soon', async () => {
+  // Heartbeats are each ten seconds, and all that comes within a second of one is locked.
+  const all = await holding(3, (_lease, _tries, at) => at % 10_000 < 1_000)
 
   await all.pass(120_000)
 
@@ -65,25 +73,35 @@ test('a lease that each heartbeat finds locked is kept by waiting for its row', 
   await all.end()
 })
 
-test('a row that is held for long costs only its own job the lease: what waits behind it is tried until it is free', async () => {
-  let tries = 0
-  const stuck = Promise.withResolvers<readonly HeldResult[]>()
-  const first: { id?: string } = {}
-  const all = await holding(3, {
-    extend(_, leases) {
-      first.id ??= leases[0]?.id ?? ''
-      // Heartbeats, each ten seconds, are the first try of three.
-      const isFree = ++tries % 3 === 0
-      return leases.map(({ id }) => (id !== first.id && isFree ? 'held' : 'locked'))
-    },
-    wait: ({ id }) => (id === first.id ? stuck.promise : null),
-  })
+test('a row for which others always stand in line is waited for, in turn with those of other jobs', async () => {
+  const all = await holding(
+    3,
+    () => true,
+    () => true,
+  )
 
   await all.pass(120_000)
 
-  // It is taken back and begun again, in vain each time.
-  expect(new Set(all.lost)).toEqual(new Set([first.id]))
+  expect(all.lost).toEqual([])
+  await all.end()
+})
+
+test('a row that is held for good costs only its own job the lease', async () => {
+  const first: { id?: string } = {}
+  const all = await holding(3, ({ id }, tries) => {
+    first.id ??= id
+    return id === first.id || tries % 3 > 0
+  })
+
+  await all.pass(28_000)
+
+  expect(all.lost).toEqual([first.id])
   expect(all.ids).toContain(first.id)
-  stuck.resolve(['lost'])
+  const after = all.tries.get(first.id ?? '')
+  await all.pass(1_000)
+  // It is given up here, and left to the heartbeats.
+  expect(all.tries.get(first.id ?? '')).toBe(after)
+  await all.pass(60_000)
+  expect(new Set(all.lost)).toEqual(new Set([first.id]))
   await all.end()
 })

@@ -106,8 +106,13 @@ export interface JobsFacet {
    */
   extend(workerId: string, leases: readonly Lease[], leaseMs: number): Promise<readonly ExtendResult[]>
 
-  /** The same, but waits for a transaction that holds a job's row. */
-  extendWaiting(workerId: string, leases: readonly Lease[], leaseMs: number): Promise<readonly HeldResult[]>
+  /** The same, but waits for a transaction that holds a job's row; with `waitMs` so long at most, then it rejects `STORE_BUSY`. */
+  extendWaiting(
+    workerId: string,
+    leases: readonly Lease[],
+    leaseMs: number,
+    waitMs?: number,
+  ): Promise<readonly HeldResult[]>
 
   /** Records that the handler is about to run, before it runs. A later loss of this lease then counts as a crash. */
   start(workerId: string, lease: Lease): Promise<ReportResult>

@@ -50,7 +50,7 @@ export class Connection implements Runner {
   /** What waits for an answer: the driver forgets its callbacks when a connection is destroyed. */
   readonly #waiting = new Set<(error: Error) => void>()
   #isBroken = false
-  /** When it was last given back, by `performance.now()`. */
+  /** See `Pooled`. */
   idleSince = 0
 
   private constructor(raw: Raw) {
@@ -75,6 +75,7 @@ export class Connection implements Runner {
     const giveUp = () => connection.destroy()
     const timer = setTimeout(giveUp, Math.max(1, timeoutMs))
     signal?.addEventListener('abort', giveUp)
+    if (signal?.aborted === true) giveUp()
     try {
       await connection.#answered(
         new Promise<void>((resolve, reject) => {

@@ -105,15 +105,11 @@ export class MysqlDatabase implements Database {
   }
 
   /**
-   * Runs one statement by itself that may be run twice; `NOW_SQL` in it is the store's time, `$1`. After a conflict, which left
+   * Runs one statement by itself, which `timed` makes, and which may be run twice. After a conflict, which left
    * nothing behind, and on a connection that had ended while nobody used it, it is run again.
    */
   async statement(statement: string, params: readonly SqlValue[], isUrgent: boolean): Promise<SqlResult> {
-    const nowSql = this.#clock === undefined ? `GREATEST($1, ${SERVER_NOW})` : '$1'
-    const now = this.#clock === undefined ? this.#lastNow : this.#saw(this.#clock.now())
-    // allow sql: a constant of this file
-    const template = this.dialect.template(statement.replace('NOW_SQL', `CAST(${nowSql} AS SIGNED)`))
-    const { text, values } = filled(template, [now, ...params])
+    const { text, values } = this.timed(statement, params)
     for (let tries = 1; ; tries++) {
       const result = await this.pool.use(async (connection) => {
         try {
@@ -128,6 +124,15 @@ export class MysqlDatabase implements Database {
       if (result !== null) return result
       await backOff(tries)
     }
+  }
+
+  /** A statement as the server takes it; `NOW_SQL` in it is the store's time, `$1`, and the parameters follow. */
+  timed(statement: string, params: readonly SqlValue[]) {
+    const nowSql = this.#clock === undefined ? `GREATEST($1, ${SERVER_NOW})` : '$1'
+    const now = this.#clock === undefined ? this.#lastNow : this.#saw(this.#clock.now())
+    // allow sql: a constant of this file
+    const template = this.dialect.template(statement.replace('NOW_SQL', `CAST(${nowSql} AS SIGNED)`))
+    return filled(template, [now, ...params])
   }
 
   transact<T>(fn: (tx: Transaction) => Promise<T>, isUrgent = false): Promise<T> {

@@ -3,8 +3,10 @@
  * tells only how many leases it extended. Where these are not all, some were lost, are asked to stop or are held by another
  * transaction, and all are extended again in one, which tells which.
  */
-import type { ExtendResult, Lease } from '../contract/index.ts'
-import { extend } from '../sql/lease.ts'
+import { StoreError } from '../../core/errors.ts'
+import type { ExtendResult, HeldResult, Lease } from '../contract/index.ts'
+import { extend, extendWaiting as waiting } from '../sql/lease.ts'
+import type { SqlValue } from '../sql/session.ts'
 import type { MysqlDatabase } from './database.ts'
 
 /** The LIMIT keeps the inner table one of its own, whose locks pass over what others hold. */
@@ -14,8 +16,10 @@ const EXTEND =
   'AND h.state = 3 AND h.cancelling = 0 LIMIT 1000000 FOR UPDATE SKIP LOCKED) held ' +
   'STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = held.id SET j.lease_until = NOW_SQL + $3'
 
+const EXTEND_WAITING = EXTEND.replace(' SKIP LOCKED', '')
+
 /** The statements of this file, for the test of their plans. */
-export const EXTEND_STATEMENTS = { EXTEND } as const
+export const EXTEND_STATEMENTS = { EXTEND, EXTEND_WAITING } as const
 
 /** See `JobsFacet.extend`. */
 export async function extendLeases(
@@ -24,9 +28,45 @@ export async function extendLeases(
   leases: readonly Lease[],
   leaseMs: number,
 ): Promise<readonly ExtendResult[]> {
-  const sorted = leases.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  const rows = JSON.stringify(sorted.map(({ id, epoch }) => [id, epoch]))
-  const { changes } = await db.statement(EXTEND, [rows, Math.floor(leaseMs), workerId], true)
+  const { changes } = await db.statement(EXTEND, paramsOf(workerId, leases, leaseMs), true)
   if (changes === leases.length) return leases.map(() => 'held')
   return db.transact((tx) => extend(tx, workerId, leases, leaseMs), true)
+}
+
+/** See `JobsFacet.extendWaiting`. */
+export async function extendWaiting(
+  db: MysqlDatabase,
+  workerId: string,
+  leases: readonly Lease[],
+  leaseMs: number,
+  waitMs?: number,
+): Promise<readonly HeldResult[]> {
+  if (waitMs === undefined) return db.transact((tx) => waiting(tx, workerId, leases, leaseMs), true)
+  const { text, values } = db.timed(EXTEND_WAITING, paramsOf(workerId, leases, leaseMs))
+  const { changes } = await db.pool.use(async (connection) => {
+    await connection.run(patience(waitMs))
+    try {
+      return await connection.execute(text, values)
+    } finally {
+      if (!connection.isBroken) await connection.run(patience(db.settings.deadlineMs))
+    }
+  }, true)
+  if (changes === leases.length) return leases.map(() => 'held')
+  const results = await extendLeases(db, workerId, leases, leaseMs)
+  return results.map((result) => {
+    if (result === 'locked') throw new StoreError('transient', 'STORE_BUSY', 'a job is held by another transaction')
+    return result
+  })
+}
+
+/** Whole seconds, one at least: how long a statement waits for a row. */
+function patience(ms: number): string {
+  // allow sql: a number
+  return `SET innodb_lock_wait_timeout = ${Math.max(1, Math.ceil(ms / 1_000))}`
+}
+
+function paramsOf(workerId: string, leases: readonly Lease[], leaseMs: number): readonly SqlValue[] {
+  const sorted = leases.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const rows = JSON.stringify(sorted.map(({ id, epoch }) => [id, epoch]))
+  return [rows, Math.floor(leaseMs), workerId]
 }

@@ -6,6 +6,7 @@
  * bytes in a row, each job's a part of them: as text in the JSON they would double, and be read once for each column.
  * Jobs with a unique key or parents take the slow road.
  */
+import { isFinal } from '../../core/job/state.ts'
 import type { InsertResult, NewJob } from '../contract/index.ts'
 import { areAlike } from '../sql/alike.ts'
 import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
@@ -87,12 +88,18 @@ async function insertBatch(db: MysqlDatabase, jobs: readonly NewJob[]): Promise<
   return db.transact((tx) => oneByOne(tx, jobs, (some) => insertBound(tx, some)))
 }
 
+/** A job that was made, and has not ended with it: one whose parent failed ends as it is born. */
+function isBornAlive(result: InsertResult | undefined): boolean {
+  return (result?.status === 'created' || result?.status === 'replaced') && !isFinal(result.state)
+}
+
 /** Inserts a batch inside somebody's transaction, which goes on whatever row is refused. */
 export async function insertInside(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
   if (jobs.length === 0) return []
   const insert = async (some: readonly NewJob[], isFirst: boolean) => {
     const results = await insertBound(tx, some, (job) => isFirst && job.fresh === true)
-    const made = some.filter((job, i) => job.fresh !== true && /^(created|replaced)$/.test(results[i]?.status ?? ''))
+    const displaced = new Set(results.map((result) => (result.status === 'replaced' ? result.replacedId : null)))
+    const made = some.filter((job, i) => job.fresh !== true && isBornAlive(results[i]) && !displaced.has(job.id))
     // From here on nobody else can make a job of this id. One that came and ended before was not seen by who looked before it came.
     if (made.length === 0) return results
     const ended = await tx.query(ENDED, [JSON.stringify(made.map(({ id }) => [id]))])

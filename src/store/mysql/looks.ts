@@ -15,7 +15,7 @@ import { numberOf } from './errors.ts'
 import type { MysqlSettings } from './options.ts'
 import { mysqlPool, readOn } from './pool.ts'
 
-/** Reads beside a transaction, without a lock. Both fail with `TableAltered` when they would wait. */
+/** Reads beside a transaction, without a lock. Both fail with `TableAltered` when they wait too long for a table, or did a moment ago. */
 export interface Beside {
   /** What is there, committed or not. */
   seen(statement: string, params: readonly SqlValue[]): Promise<readonly Columns[]>

@@ -16,7 +16,6 @@ import type {
   WakeFacet,
 } from '../contract/store.ts'
 import { copyFacet } from '../sql/copy.ts'
-import { extendWaiting } from '../sql/lease.ts'
 import { type Migration, refuseNewer } from '../sql/migrations.ts'
 import { settleInside } from '../sql/settle.ts'
 import { clusterFacet, jobsFacet, queuesFacet, stateFacet } from '../sql/store.ts'
@@ -25,7 +24,7 @@ import { insertCopied } from './copy.ts'
 import { MysqlDatabase } from './database.ts'
 import { diagnose } from './diagnose.ts'
 import { Exchange } from './exchange.ts'
-import { extendLeases } from './extend.ts'
+import { extendLeases, extendWaiting } from './extend.ts'
 import { insertInside, insertJobs } from './insert.ts'
 import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
 import { mysqlSettings } from './options.ts'
@@ -87,8 +86,7 @@ class MysqlStore implements Store {
       },
       exchange: (request) => exchange.run(request),
       extend: (workerId, leases, leaseMs) => extendLeases(db, workerId, leases, leaseMs),
-      extendWaiting: (workerId, leases, leaseMs) =>
-        db.transact((tx) => extendWaiting(tx, workerId, leases, leaseMs), true),
+      extendWaiting: (workerId, leases, leaseMs, waitMs) => extendWaiting(db, workerId, leases, leaseMs, waitMs),
     })
     this.queues = queuesFacet(db)
     this.state = stateFacet(db)

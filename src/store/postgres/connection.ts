@@ -42,6 +42,7 @@ export class Connection {
     const connection = new Connection(client, settings.pooler === 'none')
     const giveUp = () => connection.destroy()
     signal?.addEventListener('abort', giveUp)
+    if (signal?.aborted === true) giveUp()
     try {
       await client.connect()
     } catch (error) {

@@ -9,25 +9,31 @@ import { int } from '../sql/rows.ts'
 import { bigintArray, textArray } from './arrays.ts'
 import type { PostgresDatabase } from './database.ts'
 
+/** The first of these is the time, which comes with how long the statement waits for a row. */
 const MINE =
-  'FROM unnest($3::text[], $4::bigint[]) AS v(id, epoch) JOIN millrace_job j ON j.id = v.id WHERE j.epoch = v.epoch ' +
+  'FROM t, unnest($3::text[], $4::bigint[]) AS v(id, epoch) JOIN millrace_job j ON j.id = v.id WHERE j.epoch = v.epoch ' +
   'AND j.worker_id = $5 AND j.state = 3'
 const UNTIL = '(SELECT until_at FROM t)'
 const HELD = 0
 const LOCKED = 1
 
 const EXTEND =
-  `${moving(' SKIP LOCKED')} UNION ALL (SELECT NULL, j.id, j.epoch, 0, ${LOCKED} ${MINE} ` +
+  `${moving('', ' SKIP LOCKED')} UNION ALL (SELECT NULL, j.id, j.epoch, 0, ${LOCKED} ${MINE} ` +
   'AND (SELECT count(*) FROM held) < cardinality($3::text[]))'
-const EXTEND_WAITING = moving('')
+const EXTEND_WAITING = moving(
+  ", set_config('lock_timeout', coalesce($6::text, current_setting('lock_timeout')), true) AS patience",
+  '',
+)
 
 /** The statements of this file, for the test of their plans. */
 export const EXTEND_STATEMENTS = { EXTEND, EXTEND_WAITING } as const
 
 /** A lease that becomes shorter is noted anew (leases.ts). */
-function moving(passing: string): string {
+function moving(patience: string, passing: string): string {
   return (
-    'WITH t AS MATERIALIZED (SELECT NOW_SQL + $2::bigint AS until_at), held AS MATERIALIZED (SELECT j.id, j.epoch, j.lease_until, ' +
+    'WITH t AS MATERIALIZED (SELECT NOW_SQL + $2::bigint AS until_at' +
+    patience +
+    '), held AS MATERIALIZED (SELECT j.id, j.epoch, j.lease_until, ' +
     `j.cancelling ${MINE} ORDER BY j.ctid FOR UPDATE OF j${passing}), ` +
     `moved AS (UPDATE millrace_job SET lease_until = ${UNTIL}, left_in_line = 0 WHERE id = ANY (ARRAY(SELECT id FROM held))), ` +
     'shorter AS (INSERT INTO millrace_lease (id, until_at, job_ids) SELECT gen_random_uuid(), ' +
@@ -52,8 +58,11 @@ export async function extendWaiting(
   workerId: string,
   leases: readonly Lease[],
   leaseMs: number,
+  waitMs?: number,
 ): Promise<readonly HeldResult[]> {
-  const results = await moveEnds(db, EXTEND_WAITING, workerId, leases, leaseMs)
+  const patience = waitMs === undefined ? null : String(Math.max(1, Math.ceil(waitMs)))
+  const results = await moveEnds(db, EXTEND_WAITING, workerId, leases, leaseMs, patience)
+  // It waited for the locked ones, and tells of none.
   return results.map((result) => (result === 'locked' ? 'lost' : result))
 }
 
@@ -63,11 +72,13 @@ async function moveEnds(
   workerId: string,
   leases: readonly Lease[],
   leaseMs: number,
+  ...more: readonly (string | null)[]
 ): Promise<readonly ExtendResult[]> {
   const length = Math.floor(leaseMs)
   const values = [
     ...[db.nowParam(), length],
     ...[textArray(leases.map(({ id }) => id)), bigintArray(leases.map(({ epoch }) => epoch)), workerId],
+    ...more,
   ]
   const { rows } = await db.statement(db.timed(statement), values, true)
   const until = rows.find(([, , , , kind]) => kind === HELD)?.[0]

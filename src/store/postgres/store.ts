@@ -96,7 +96,7 @@ class PostgresStore implements Store {
       },
       exchange: (request) => exchange.run(request),
       extend: (workerId, leases, leaseMs) => extendLeases(db, workerId, leases, leaseMs),
-      extendWaiting: (workerId, leases, leaseMs) => extendWaiting(db, workerId, leases, leaseMs),
+      extendWaiting: (workerId, leases, leaseMs, waitMs) => extendWaiting(db, workerId, leases, leaseMs, waitMs),
       reclaim: (limit) => reclaimEnded(db, limit),
     })
     this.jobs = {
@@ -105,9 +105,9 @@ class PostgresStore implements Store {
         exchange.moved(leases)
         return jobs.extend(workerId, leases, leaseMs)
       },
-      extendWaiting(workerId, leases, leaseMs) {
+      extendWaiting(workerId, leases, leaseMs, waitMs) {
         exchange.moved(leases)
-        return jobs.extendWaiting(workerId, leases, leaseMs)
+        return jobs.extendWaiting(workerId, leases, leaseMs, waitMs)
       },
       start(workerId, lease) {
         exchange.moved([lease])

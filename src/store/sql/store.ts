@@ -42,8 +42,8 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
     exchange: hot.exchange,
     extend: (workerId, leases, leaseMs) =>
       leases.length === 0 ? db.read(async () => []) : hot.extend(workerId, leases, leaseMs),
-    extendWaiting: (workerId, leases, leaseMs) =>
-      leases.length === 0 ? db.read(async () => []) : hot.extendWaiting(workerId, leases, leaseMs),
+    extendWaiting: (workerId, leases, leaseMs, waitMs) =>
+      leases.length === 0 ? db.read(async () => []) : hot.extendWaiting(workerId, leases, leaseMs, waitMs),
     start: (workerId, lease) => db.transact((tx) => start(tx, workerId, lease), true),
     report: (workerId, reports) => db.transact((tx) => report(tx, workerId, reports), true),
     promote: (limit) =>
