@@ -22,11 +22,7 @@ describe('a pool', () => {
   })
 
   it('has one more connection open than urgent calls use, so that a heartbeat waits for none', async () => {
-    const opening = openings()
-    const pool = poolOf({ size: 3, connect: opening.connect })
-    const first = pool.use(async () => undefined, true)
-    opening.next()
-    await first
+    const { pool, opening } = await withOneOpen()
     const exchange = hold(pool, true)
     await exchange.begun
     expect(opening.count).toBe(2)
@@ -45,11 +41,7 @@ describe('a pool', () => {
   })
 
   it('tells nobody of a connection that it could not open ahead, and does not try again at once', async () => {
-    const opening = openings()
-    const pool = poolOf({ size: 3, connect: opening.connect })
-    const first = pool.use(async () => undefined, true)
-    opening.next()
-    await first
+    const { pool, opening } = await withOneOpen()
 
     const calls = Array.from({ length: 5 }, () => () => pool.use(async () => 'answered', true))
     const answers = [await calls[0]?.()]
@@ -106,11 +98,7 @@ describe('a pool', () => {
   })
 
   it('ends what is being opened for nobody when it is closed', async () => {
-    const opening = openings()
-    const pool = poolOf({ size: 3, connect: opening.connect })
-    const first = pool.use(async () => undefined, true)
-    opening.next()
-    await first
+    const { pool, opening } = await withOneOpen()
     await pool.use(async () => undefined, true)
     expect(opening.count).toBe(2)
 
@@ -119,3 +107,13 @@ describe('a pool', () => {
     expect(opening.ended).toBe(1)
   })
 })
+
+/** A pool of three, of which an urgent call has opened one and given it back. */
+async function withOneOpen() {
+  const opening = openings()
+  const pool = poolOf({ size: 3, connect: opening.connect })
+  const first = pool.use(async () => undefined, true)
+  opening.next()
+  await first
+  return { pool, opening }
+}

@@ -106,7 +106,10 @@ export interface JobsFacet {
    */
   extend(workerId: string, leases: readonly Lease[], leaseMs: number): Promise<readonly ExtendResult[]>
 
-  /** The same, but waits for a transaction that holds a job's row; with `waitMs` so long at most, then it rejects `STORE_BUSY`. */
+  /**
+   * The same, but waits for a transaction that holds a job's row; with `waitMs` so long at most (MySQL counts whole seconds), then
+   * it rejects `STORE_BUSY`.
+   */
   extendWaiting(
     workerId: string,
     leases: readonly Lease[],
