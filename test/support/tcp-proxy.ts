@@ -24,6 +24,8 @@ export interface TcpProxy {
   readonly bytes: Readonly<Record<Direction, number>>
   /** Stops to forward, or goes on. What came meanwhile is lost. New connections are taken, and hear nothing. */
   setSilent(isSilent: boolean): void
+  /** The first connection on which a client says this is silent from then on, that included. Once. */
+  silenceAt(word: string): void
   /** Cuts the connection that brings the byte after so many more in a direction, with exactly those forwarded. Once. */
   cutAfter(direction: Direction, bytes: number): void
   /** Whether a cut was armed and has not happened. */
@@ -54,11 +56,13 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
   const pairs = new Set<readonly [near: Socket, far: Socket]>()
   const bytes = { up: 0, down: 0 }
   let isSilent = false
+  let dreaded: string | undefined
   let armed: { readonly direction: Direction; left: number } | undefined
   let weather: Weather = {}
   const listener = createServer((near) => {
     const far = new Socket()
     const pair = [near, far] as const
+    let isMute = false
     pairs.add(pair)
     for (const socket of pair) {
       socket.setNoDelay(true)
@@ -72,7 +76,11 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
       const travel = traveller(() => weather)
       return (chunk: Buffer) => {
         bytes[direction] += chunk.length
-        if (isSilent) return
+        if (direction === 'up' && dreaded !== undefined && chunk.includes(dreaded)) {
+          dreaded = undefined
+          isMute = true
+        }
+        if (isSilent || isMute) return
         if (armed?.direction === direction && chunk.length > armed.left) {
           const last = chunk.subarray(0, armed.left)
           armed = undefined
@@ -114,6 +122,9 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     bytes,
     setSilent(silent) {
       isSilent = silent
+    },
+    silenceAt(word) {
+      dreaded = word
     },
     cutAfter(direction, left) {
       armed = { direction, left }

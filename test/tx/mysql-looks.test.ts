@@ -1,5 +1,4 @@
 /** The connection on which is looked beside transactions of callers: what may happen to it, and what it may wait for. */
-import { createServer, Socket } from 'node:net'
 import type { Connection } from 'mysql2/promise'
 import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
@@ -9,12 +8,15 @@ import { MysqlDatabase } from '../../src/store/mysql/database.ts'
 import { mysqlSettings } from '../../src/store/mysql/options.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
 import { borrowedStoreUrl, describeOn, migratedStore, withDeadline } from '../support/servers.ts'
+import { startProxyTo } from '../support/tcp-proxy.ts'
 
 await describeOn('mysql', (server) => {
   test('a server that falls silent while it is set up costs one call, not those after it', async () => {
     const url = await borrowedStoreUrl(server)
     await migratedStore(url)
-    const store = await createStore(withDeadline(await behindSilence(url, 'READ UNCOMMITTED'), 1_000))
+    const { proxy, url: through } = await startProxyTo(url)
+    proxy.silenceAt('READ UNCOMMITTED')
+    const store = await createStore(withDeadline(through, 1_000))
     await store.open()
     onTestFinished(() => store.close())
     const tx = await begun(url)
@@ -98,40 +100,6 @@ async function begun(url: string): Promise<Connection> {
   await tx.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
   await tx.beginTransaction()
   return tx
-}
-
-/** The same store through a proxy: the first connection that says this hears nothing from then on. */
-async function behindSilence(url: string, word: string): Promise<string> {
-  const through = new URL(url)
-  const farPort = Number(through.port || 3306)
-  const open = new Set<Socket>()
-  let wasSaid = false
-  const listener = createServer((near) => {
-    const far = new Socket()
-    let isSilent = false
-    for (const socket of [near, far]) {
-      open.add(socket)
-      socket.on('error', () => undefined)
-    }
-    near.on('data', (chunk) => {
-      isSilent ||= !wasSaid && chunk.includes(word)
-      wasSaid ||= isSilent
-      if (!isSilent) far.write(chunk)
-    })
-    far.on('data', (chunk) => near.write(chunk))
-    near.on('close', () => far.destroy())
-    far.connect(farPort, through.hostname)
-  })
-  await new Promise<void>((resolve) => {
-    listener.listen(0, '127.0.0.1', resolve)
-  })
-  onTestFinished(() => {
-    for (const socket of open) socket.destroy()
-    listener.close()
-  })
-  const address = listener.address()
-  through.port = String(typeof address === 'object' ? address?.port : '')
-  return through.href
 }
 
 async function tableWaits(client: Connection): Promise<number> {
