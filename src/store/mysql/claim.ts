@@ -7,8 +7,9 @@ import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { isSuspect } from '../../core/job/decide.ts'
 import type { ClaimedJob, ClaimRequest, ExchangeResult, QueueShare } from '../contract/index.ts'
 import { bytesOfAll } from '../sql/read.ts'
-import { BYTES_FIELD, type Columns, int, isInt, tagsOrNull, text } from '../sql/rows.ts'
+import { BYTES_FIELD, type Columns, int, text } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
+import { type Alike, IS_BOUND, isReadable, type More, moreOf, takenJob } from '../sql/taken.ts'
 import { pendingQueues, type QueueEnds } from './stepwise.ts'
 
 /** What a claim came to. */
@@ -19,22 +20,32 @@ export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'> & {
   readonly bound: readonly string[]
 }
 
+/** The place of the highest priority is 0. */
+const LAST_PLACE = 100
 /** Above so many shares, those queues that have nothing are left out first. */
 const MANY_SHARES = 8
 
+/** Whether a job `j` has what hardly any has: two steps of the server's for each, instead of nine. */
+const HAS_MORE =
+  'j.attempts | j.attempt_offset | j.losses | j.crashes | j.dependents <> 0 ' +
+  'OR COALESCE(j.timeout_ms, j.retry, j.tags, j.unique_key) IS NOT NULL'
+/** What of a job `j` is sent: see sql/taken.ts. */
+const TAKEN_COLUMNS =
+  'j.id, NULLIF(j.name, $5) AS name, NULLIF(j.version, $6) AS version, NULLIF(j.queue, $1) AS queue, ' +
+  'NULLIF(j.priority, $7) AS priority, j.created_at, NULLIF(j.run_at, j.created_at) AS run_at, j.payload, ' +
+  `NULLIF(j.epoch + 1, 1) AS epoch, CASE WHEN ${HAS_MORE} THEN JSON_ARRAY(j.attempts, j.attempt_offset, j.losses, j.crashes, ` +
+  `j.timeout_ms, j.retry, j.tags, IF(${IS_BOUND}, 1, 0)) END AS more`
 const CANDIDATES =
-  'SELECT j.id, j.name, j.version, j.queue, j.priority, j.payload, j.attempts, j.attempt_offset, j.losses, j.crashes, ' +
-  'j.epoch + 1, j.created_at, j.run_at, j.timeout_ms, j.retry, j.tags, ' +
-  'j.dependents > 0 OR j.unique_key IS NOT NULL, r.place, r.run_at ' +
-  'FROM millrace_ready r FORCE INDEX (PRIMARY) STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = r.id ' +
-  'WHERE r.state = 2 AND r.queue_key = QUEUE($1) AND r.name IN LIST($2 text) ' +
+  `SELECT ${TAKEN_COLUMNS} FROM millrace_ready r FORCE INDEX (PRIMARY) STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ` +
+  'ON j.id = r.id WHERE r.state = 2 AND r.queue_key = QUEUE($1) AND r.name IN LIST($2 text) ' +
   'AND (r.expires_at IS NULL OR r.expires_at > $3) ORDER BY r.place, r.run_at, r.id LIMIT $4 FOR UPDATE SKIP LOCKED'
 const LEAVE =
   "DELETE r FROM JSON_TABLE($1, '$[*]' COLUMNS (place BIGINT PATH '$[0]', run_at BIGINT PATH '$[1]', " +
   "id VARBINARY(255) PATH '$[2]')) v STRAIGHT_JOIN millrace_ready r FORCE INDEX (PRIMARY) ON r.state = 2 " +
   'AND r.queue_key = QUEUE($2) AND r.place = v.place AND r.run_at = v.run_at AND r.id = v.id'
+/** Of what `LEAVE` is given. The rows are locked by `CANDIDATES`: their order is nobody's. */
 const TAKE =
-  "UPDATE JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) " +
+  "UPDATE JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[2]')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) " +
   'ON j.id = v.id SET j.state = 3, j.epoch = j.epoch + 1, j.worker_id = $2, j.claimed_at = $3, j.lease_until = $4, j.room = NULL'
 
 /** The statements whose plans the tests assert. */
@@ -51,102 +62,105 @@ export interface ClaimTerms {
   readonly paused: ReadonlySet<string>
   /** The first and the last queue that has something, when they were looked for a moment ago. */
   readonly ends?: QueueEnds
+  /** What the last job that was taken is like. */
+  readonly alike: Alike
+}
+
+/** A row of `CANDIDATES`. */
+interface Candidate {
+  readonly row: Columns
+  readonly more: More
+  readonly queue: string
 }
 
 /** Gives pending jobs to a worker. */
 export async function claim(tx: Transaction, request: ClaimRequest, terms: ClaimTerms): Promise<Claimed> {
-  const taken: Columns[] = []
+  const { alike } = terms
+  const taken: Candidate[] = []
+  const leaving: (readonly Place[])[] = []
   const writes: Promise<unknown>[] = []
   const unfinished = new Set<string>()
   const asked = new Set<string>()
   let bytes = 0
   let isCut = false
-  for (const share of await sharesOf(tx, request, terms)) {
-    const max = Math.min(share.max, request.limit - taken.length)
+  let json = ''
+  for (const { queue, max: most } of await sharesOf(tx, request, terms)) {
+    const max = Math.min(most, request.limit - taken.length)
     // A queue that gave less than it was asked for has no more.
-    if (max <= 0 || (asked.has(share.queue) && !unfinished.has(share.queue))) continue
-    asked.add(share.queue)
-    const { rows } = await tx.query(CANDIDATES, [share.queue, request.names, tx.now, max])
-    if (rows.length === max) unfinished.add(share.queue)
-    else unfinished.delete(share.queue)
+    if (max <= 0 || (asked.has(queue) && !unfinished.has(queue))) continue
+    asked.add(queue)
+    const { name, version, priority } = alike
+    const { rows } = await tx.query(CANDIDATES, [queue, request.names, tx.now, max, name, version, priority])
+    if (rows.length === max) unfinished.add(queue)
+    else unfinished.delete(queue)
     const sizes = await largeSizes(tx, rows)
     const first = taken.length
     for (const row of rows) {
-      const suspect = isSuspect(int(row[8]))
+      const more = moreOf(row)
+      const suspect = isSuspect(more.losses)
       if (suspect && (taken.length > 0 || request.noSuspects === true)) {
-        if (request.noSuspects === true) unfinished.delete(share.queue)
-        else unfinished.add(share.queue)
+        if (request.noSuspects === true) unfinished.delete(queue)
+        else unfinished.add(queue)
         break
       }
-      bytes += row[5] instanceof Uint8Array ? row[5].byteLength : (sizes.get(text(row[0])) ?? 0)
+      bytes += row[7] instanceof Uint8Array ? row[7].byteLength : (sizes.get(text(row[0])) ?? 0)
       isCut = suspect || (taken.length > 0 && bytes > MAX_BATCH_BYTES)
       if (isCut && !suspect) break
-      taken.push(row)
+      taken.push({ row, more, queue })
       if (isCut) break
     }
-    const places = taken.slice(first).map((row) => [row[17], row[18], row[0]])
+    const places = taken.slice(first).map(({ row }) => placeOf(row, alike))
     // The same queue may be asked again: what is taken has to be gone from it by then.
-    if (places.length > 0) writes.push(tx.query(LEAVE, [JSON.stringify(places), share.queue]))
+    if (places.length > 0) {
+      leaving.push(places)
+      json = JSON.stringify(places)
+      writes.push(tx.query(LEAVE, [json, queue]))
+    }
     if (isCut) break
   }
   if (taken.length === 0) return NOTHING_CLAIMED
-  const ids = taken.map((row) => text(row[0]))
   const lease = Math.floor(tx.now + request.leaseMs)
-  writes.push(tx.query(TAKE, [JSON.stringify(ids.toSorted()), request.workerId, tx.now, lease]))
+  const all = leaving.length === 1 ? json : JSON.stringify(leaving.flat())
+  writes.push(tx.query(TAKE, [all, request.workerId, tx.now, lease]))
   await Promise.all(writes)
-  const large = taken.filter((row) => row[5] === null).map((row) => text(row[0]))
-  const { claimed, unreadable } = readClaimed(taken, await bytesOfAll(tx, large))
+  const large = taken.filter(({ row }) => row[7] === null).map(({ row }) => text(row[0]))
+  const { claimed, unreadable } = readClaimed(taken, alike, await bytesOfAll(tx, large))
   const more = isCut || unreadable.length > 0 || taken.length >= request.limit || unfinished.size > 0
-  return { claimed, unreadable, more, bound: ids.filter((_, i) => taken[i]?.[16] === 1) }
+  const bound = taken.flatMap((one) => (one.more.isBound ? [text(one.row[0])] : []))
+  return { claimed, unreadable, more, bound }
+}
+
+/** Where a job stands in its queue's line. */
+type Place = readonly [place: number, runAt: number, id: string]
+
+/** A job's place follows from its columns (see ready.ts). */
+function placeOf(row: Columns, alike: Alike): Place {
+  return [LAST_PLACE - int(row[4] ?? alike.priority), int(row[6] ?? row[5]), text(row[0])]
 }
 
 const SIZES = 'SELECT job_id, OCTET_LENGTH(data) FROM millrace_bytes WHERE job_id IN LIST($1 text) AND field = 1'
 
 async function largeSizes(tx: Transaction, rows: readonly Columns[]): Promise<ReadonlyMap<string, number>> {
-  const large = rows.filter((row) => row[5] === null).map((row) => text(row[0]))
+  const large = rows.filter((row) => row[7] === null).map((row) => text(row[0]))
   if (large.length === 0) return new Map()
   return new Map((await tx.query(SIZES, [large])).rows.map((row) => [text(row[0]), int(row[1])]))
 }
 
-/** Rows as jobs; those that cannot be read apart. `bytes` looks up a payload that is not in its row. */
+/** Candidates as jobs; those that cannot be read apart. `bytes` looks up a payload that is not in its row. */
 function readClaimed(
-  rows: readonly Columns[],
+  taken: readonly Candidate[],
+  alike: Alike,
   bytes: (id: string, field: number) => Uint8Array | null,
 ): Pick<Claimed, 'claimed' | 'unreadable'> {
   const claimed: ClaimedJob[] = []
   const unreadable: { id: string; epoch: number }[] = []
-  for (const row of rows) {
-    const inline = row[5] instanceof Uint8Array ? row[5] : undefined
-    const job = claimedJob(row, inline ?? bytes(text(row[0]), BYTES_FIELD.payload) ?? new Uint8Array(0))
-    if (job === null) unreadable.push({ id: text(row[0]), epoch: int(row[10]) })
-    else claimed.push(job)
+  for (const { row, more, queue } of taken) {
+    const payload = row[7] ?? bytes(text(row[0]), BYTES_FIELD.payload) ?? new Uint8Array(0)
+    const job = takenJob(row, more, alike, { queue, payload })
+    if (isReadable(job)) claimed.push(job)
+    else unreadable.push(job)
   }
   return { claimed, unreadable }
-}
-
-/** A row of `CANDIDATES` as a job; null when it cannot be read. */
-function claimedJob(row: Columns, payload: Uint8Array): ClaimedJob | null {
-  const tags = tagsOrNull(row[15])
-  const hasNumbers = isInt(row[2]) && isInt(row[11]) && isInt(row[12]) && (row[13] === null || isInt(row[13]))
-  if (tags === null || !hasNumbers) return null
-  return {
-    id: text(row[0]),
-    name: text(row[1]),
-    version: int(row[2]),
-    queue: text(row[3]),
-    priority: int(row[4]),
-    payload,
-    attempt: int(row[6]) + 1,
-    attemptOffset: int(row[7]),
-    losses: int(row[8]),
-    crashes: int(row[9]),
-    epoch: int(row[10]),
-    createdAt: int(row[11]),
-    runAt: int(row[12]),
-    timeoutMs: row[13] === null ? null : int(row[13]),
-    retry: row[14] === null ? null : text(row[14]),
-    tags,
-  }
 }
 
 /** The queues to serve, paused ones left out. `all` shares the limit evenly and begins with another queue each time. */

@@ -4,11 +4,11 @@
  * Every value travels as a parameter of a prepared statement (`execute`); only constant text goes through `query`. The
  * driver keeps so many prepared statements per connection, the oldest closed: a server holds 16,382 of them for all.
  */
-import type { ConnectionOptions, FieldPacket, Connection as Raw } from 'mysql2'
+import type { ConnectionOptions, Connection as Raw } from 'mysql2'
 import { ConfigError } from '../../core/errors.ts'
-import type { Columns } from '../sql/rows.ts'
 import type { SqlResult } from '../sql/session.ts'
 import type { MysqlSettings, MysqlTarget } from './options.ts'
+import { resultOf } from './values.ts'
 
 /** A value as the driver takes it. */
 export type Bound = string | number | null | Uint8Array
@@ -186,41 +186,6 @@ export function runOn(raw: Raw, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     raw.query(text, (error) => (error === null ? resolve() : reject(error)))
   })
-}
-
-/** Columns that hold bytes; all others that are binary to the server hold text in UTF-8, compared byte by byte. */
-const BYTES: ReadonlySet<string> = new Set(['payload', 'result', 'error', 'progress_note', 'data', 'message', 'NULL'])
-
-/** Whether bytes in a column of this name are text. */
-export function isTextColumn(name: string): boolean {
-  return !BYTES.has(name)
-}
-
-function resultOf(rows: unknown, fields: readonly FieldPacket[] | undefined): SqlResult {
-  if (!Array.isArray(rows)) return { rows: [], changes: changesOf(rows) }
-  if (rows.length > 0 && fields !== undefined) {
-    for (let i = 0; i < fields.length; i++) mendColumn(rows, i, fields[i]?.name ?? '')
-  }
-  // Rows are arrays, as was asked, of what `mendColumn` leaves: columns.
-  return { rows: rows as readonly unknown[] as readonly Columns[], changes: rows.length }
-}
-
-/** Turns what the driver gives for one column into text, numbers and bytes of our own. */
-function mendColumn(rows: unknown[], column: number, name: string): void {
-  const isText = isTextColumn(name)
-  // The driver's rows are arrays, one value for each field.
-  for (const row of rows as unknown[][]) {
-    const value = row[column]
-    // A copy, since the driver's bytes are a part of all that came with them.
-    if (Buffer.isBuffer(value)) row[column] = isText ? value.toString() : new Uint8Array(value)
-  }
-}
-
-/** Rows written. The driver counts rows that an UPDATE changed; the server's sentence also tells how many it found. */
-function changesOf(header: unknown): number {
-  if (typeof header !== 'object' || header === null || !('affectedRows' in header)) return 0
-  const found = 'info' in header && typeof header.info === 'string' ? /^Rows matched: (\d+)/.exec(header.info) : null
-  return Number(found?.[1] ?? header.affectedRows)
 }
 
 function configOf(target: MysqlTarget, timeoutMs: number): ConnectionOptions {

@@ -11,6 +11,7 @@ import { ALIKE_CHARACTERS } from '../sql/remembered.ts'
 import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
 import type { SqlValue, Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
+import { type Alike, alikeOf, UNLIKE } from '../sql/taken.ts'
 import { type Claimed, claim, NOTHING_CLAIMED } from './claim.ts'
 import type { MysqlDatabase, OpenedTransaction, Opening } from './database.ts'
 import { bytesOf, PENDING_ENDS, type QueueEnd } from './stepwise.ts'
@@ -77,6 +78,8 @@ export class Exchange {
   /** Running jobs that had dependents or a unique key when they were claimed here. */
   readonly #bound = new Set<string>()
   #turn = 0
+  /** What the last job that was taken is like. */
+  #alike: Alike = UNLIKE
   /** The last claim found nothing: the next one looks before it begins a transaction. */
   #isIdle = false
 
@@ -149,6 +152,8 @@ export class Exchange {
     )
     for (const id of done.claimed.bound) this.#bound.add(id)
     const { claimed, more } = done.claimed
+    const last = claimed.at(-1)
+    if (last !== undefined) this.#alike = alikeOf(last)
     if (request.claim !== undefined) this.#isIdle = claimed.length === 0 && !more
     return { settled: done.settled, claimed, more, cancelling: done.cancelling, now: done.now }
   }
@@ -159,8 +164,9 @@ export class Exchange {
     const turn = this.#turn++
     const paused = pausedIn(tx.opening)
     const ends = { first: endIn(tx.opening, ROW.first), last: endIn(tx.opening, ROW.last) }
-    const claimed = await claim(tx, asked, { turn, paused, ends })
-    return claimed.claimed.length + claimed.unreadable.length > 0 ? claimed : claim(tx, asked, { turn, paused })
+    const terms = { turn, paused, alike: this.#alike }
+    const claimed = await claim(tx, asked, { ...terms, ends })
+    return claimed.claimed.length + claimed.unreadable.length > 0 ? claimed : claim(tx, asked, terms)
   }
 
   #isPlain({ settle }: ExchangeRequest): boolean {

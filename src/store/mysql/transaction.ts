@@ -14,9 +14,10 @@ import {
 } from '../sql/session.ts'
 import { statementRunner, unusable } from '../sql/statements.ts'
 import { lockingFound } from './beside.ts'
-import { executeOn, isTextColumn, type Runner, runOn } from './connection.ts'
+import { executeOn, type Runner, runOn } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isConflict, isDuplicate, numberOf, translateError } from './errors.ts'
+import { isTextColumn } from './values.ts'
 
 const HAS_TABLE =
   'SELECT count(*), @@SESSION.sql_mode FROM information_schema.tables WHERE table_schema = ? AND table_schema = database() ' +

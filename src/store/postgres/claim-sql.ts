@@ -3,10 +3,20 @@
  * the last one of all workers ended: see front.ts. The places of what is found go to one scan as a list: see settle-sql.ts.
  */
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
-import { TAKEN_COLUMNS } from './taken.ts'
+import { IS_BOUND } from '../sql/taken.ts'
 
 /** Which queues are asked: those that are named, or all, from the head; or those that are named, each behind a place or from the head. */
 export type Claims = 'Named' | 'All' | 'On'
+
+const HAS_MORE =
+  'j.attempts <> 0 OR j.attempt_offset <> 0 OR j.losses <> 0 OR j.crashes <> 0 OR j.timeout_ms IS NOT NULL OR ' +
+  `j.retry IS NOT NULL OR j.tags IS NOT NULL OR ${IS_BOUND}`
+/** What of a job `j` is sent: see sql/taken.ts; then its place. */
+const TAKEN_COLUMNS =
+  'j.id, nullif(j.name, @likeName::text), nullif(j.version, @likeVersion::bigint), nullif(j.queue, @likeQueue::text), ' +
+  'nullif(j.priority, @likePriority::smallint), j.created_at, nullif(j.run_at, j.created_at), j.payload, nullif(j.epoch, 1), ' +
+  `CASE WHEN ${HAS_MORE} THEN json_build_array(j.attempts, j.attempt_offset, j.losses, j.crashes, j.timeout_ms, j.retry, ` +
+  `j.tags, (${IS_BOUND})::int)::text END, j.ctid`
 
 const IS_OPEN = 'NOT EXISTS (SELECT 1 FROM millrace_queue p WHERE p.name = o.queue AND p.paused_at IS NOT NULL)'
 const NAMED = namedOf('', '')

@@ -1,10 +1,12 @@
 /**
- * What a claim by one statement took, as jobs. A worker's jobs are much alike, so what is as it was of the last job that the store
- * took is not sent, nor what hardly any job has: of 19 columns four are left then, and what is not sent is not read, nor kept
- * alive through the collections of garbage until its job runs.
+ * What a claim took, as jobs. A worker's jobs are much alike, so what is as it was of the last job that the store took is not
+ * sent, nor what hardly any job has: of 19 columns four are left then, and what is not sent is not read, nor kept alive through
+ * the collections of garbage until its job runs. The columns are, in this order: id, name, version, queue and priority (null:
+ * as of the job before), created_at, run_at (null: the same), payload, epoch (null: 1), and what hardly any job has as a JSON array
+ * (null: as it mostly is): attempts, attempt_offset, losses, crashes, timeout_ms, retry, tags, and 1 where its end takes the slow road.
  */
 import type { ClaimedJob, Lease } from '../contract/index.ts'
-import { type Columns, int, isInt, tagsOrNull, text, textOrNull } from '../sql/rows.ts'
+import { type Columns, int, isInt, tagsOrNull, text, textOrNull } from './rows.ts'
 
 /** What jobs are often alike in. */
 export type Alike = Pick<ClaimedJob, 'name' | 'version' | 'queue' | 'priority'>
@@ -23,17 +25,8 @@ export type TakenJob = ClaimedJob | UnreadableJob
 /** No job is like it. */
 export const UNLIKE: Alike = { name: '', version: 0, queue: '', priority: -1 }
 
-const IS_BOUND = 'j.dependents > 0 OR j.unique_key IS NOT NULL'
-const HAS_MORE =
-  'j.attempts <> 0 OR j.attempt_offset <> 0 OR j.losses <> 0 OR j.crashes <> 0 OR j.timeout_ms IS NOT NULL OR ' +
-  `j.retry IS NOT NULL OR j.tags IS NOT NULL OR ${IS_BOUND}`
-/** The columns of a job `j`. */
-export const TAKEN_COLUMNS =
-  'j.id, nullif(j.name, @likeName::text), nullif(j.version, @likeVersion::bigint), nullif(j.queue, @likeQueue::text), ' +
-  'nullif(j.priority, @likePriority::smallint), j.created_at, nullif(j.run_at, j.created_at), j.payload, nullif(j.epoch, 1), ' +
-  `CASE WHEN ${HAS_MORE} THEN json_build_array(j.attempts, j.attempt_offset, j.losses, j.crashes, j.timeout_ms, j.retry, ` +
-  `j.tags, (${IS_BOUND})::int)::text END, j.ctid`
-
+/** Whether the end of a job `j` takes the slow road. */
+export const IS_BOUND = 'j.dependents > 0 OR j.unique_key IS NOT NULL'
 /** What hardly any job has. */
 export interface More {
   readonly attempts: number
@@ -52,15 +45,23 @@ const NO_MORE: More = {
   isBound: false,
 }
 
-/** A row of `TAKEN_COLUMNS`. `alike`: what the statement was told. */
-export function takenJob(row: Columns, more: More, alike: Alike): TakenJob {
+/** What of a row is known otherwise. */
+export interface Known {
+  /** What its queue was compared with: as of the job before unless said. */
+  readonly queue?: string
+  /** Of a row that has it elsewhere. */
+  readonly payload?: Columns[number]
+}
+
+/** A row as a job. `alike`: what the statement was told. */
+export function takenJob(row: Columns, more: More, alike: Alike, known: Known = {}): TakenJob {
   const id = text(row[0])
   const version = row[2] ?? alike.version
-  const queue = row[3] === null ? alike.queue : text(row[3])
+  const queue = row[3] === null ? (known.queue ?? alike.queue) : text(row[3])
   const priority = int(row[4] ?? alike.priority)
   const createdAt = row[5]
   const runAt = row[6] ?? createdAt
-  const payload = row[7]
+  const payload = known.payload ?? row[7]
   const epoch = int(row[8] ?? 1)
   const { tags, timeoutMs } = more
   const hasNumbers = isInt(version) && isInt(createdAt) && isInt(runAt) && (timeoutMs === null || isInt(timeoutMs))
