@@ -37,6 +37,7 @@ export interface Scenario {
 export interface Sizes {
   readonly jobs: number
   readonly seconds: number
+  /** So many that the p99 is not one or two of them. */
   readonly pulses: number
   readonly idleMs: number
   readonly rows: number
@@ -50,7 +51,7 @@ export interface Sizes {
 export const WHOLE: Sizes = {
   jobs: 100_000,
   seconds: 20,
-  pulses: 400,
+  pulses: 1_000,
   idleMs: 10_000,
   rows: 1_000_000,
   busySeconds: 10,
