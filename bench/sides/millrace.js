@@ -7,7 +7,7 @@ import { defineJob, Millrace } from '../../dist/index.js'
 import { analyze } from './analyze.js'
 import { appFolder, tell } from './processes.js'
 import { serve } from './side.js'
-import { cpuShare, now, options, payload, payloads, Tally, TICK_MS, timed, wait } from './timing.js'
+import { cpuShare, now, options, payload, payloads, Tally, timed, wait } from './timing.js'
 
 const { path, durability, count, concurrency, kept = true } = options
 const url = options.url ?? `sqlite:${path}?durability=${durability}`
@@ -79,24 +79,19 @@ const ROLES = {
     await worker.done
     await stopped.promise
   },
-  /** One of several workers: begins when told, ends when nothing is left, and tells which jobs it ran and when. */
+  /** One of several workers: begins when told, ends when nothing is left, and tells which jobs it ran until when. */
   async fleet() {
     const ran = []
-    const counts = new Map()
     const begin = new Promise((resolve) => process.once('message', resolve))
     process.send({ ready: true })
     await begin
     let lastAt = 0
-    let warmAt = null
     const handler = telling(({ id }) => {
       ran.push(id)
       lastAt = now()
-      if (ran.length === options.warm) warmAt = lastAt
-      const tick = Math.floor(lastAt / TICK_MS)
-      counts.set(tick, (counts.get(tick) ?? 0) + 1)
     })
     await mill.work([handler], { concurrency, dedicated: true, drain: true }).done
-    await tell({ fleet: { ran, lastAt, warmAt, counts: [...counts] } })
+    await tell({ fleet: { ran, lastAt } })
   },
   /** Calls for some seconds, `width` in flight, `gapMs` between an answer and the next; how long each took. */
   async caller() {

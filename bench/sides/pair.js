@@ -1,6 +1,6 @@
 /** Measurements of workers and an enqueuer in processes of their own, and of a worker's memory beside bare Node. */
 import { end, ended, role, run, told } from './processes.js'
-import { finish, now, options, pssOf, TICK_MS, wait } from './timing.js'
+import { finish, now, options, pssOf, wait } from './timing.js'
 
 const { scenario, count, idleMs } = options
 
@@ -41,10 +41,7 @@ const SCENARIOS = {
     await Promise.all([end(producer), end(worker)])
     return { p50, p99 }
   },
-  /**
-   * What waits is done by several workers at once; a job that more than one ran, or none, is an error. Timed from when each has
-   * done `options.warm` until the last job, not until the last worker has seen that there is none left; and from the start.
-   */
+  /** What waits is done by several workers at once; a job that more than one ran, or none, is an error. */
   async fleet() {
     await ended(role('fill'))
     const workers = Array.from({ length: options.workers }, () => role('fleet'))
@@ -53,17 +50,11 @@ const SCENARIOS = {
     const telling = workers.map((worker) => told(worker, 'fleet'))
     for (const worker of workers) worker.send({ begin: true })
     const fleet = await Promise.all(telling)
-    if (fleet.some(({ warmAt }) => warmAt === null)) throw new Error('a worker got too few jobs to be warm')
-    const firstTick = Math.ceil(Math.max(...fleet.map(({ warmAt }) => warmAt)) / TICK_MS)
-    const warm = fleet.flatMap(({ counts }) => counts).reduce((sum, [tick, n]) => sum + (tick < firstTick ? 0 : n), 0)
-    const lastAt = Math.max(...fleet.map((each) => each.lastAt))
+    // Until the last job, not until the last worker has seen that there is none left.
+    const seconds = (Math.max(...fleet.map(({ lastAt }) => lastAt)) - start) / 1000
     const ran = fleet.flatMap((each) => each.ran)
     const twice = ran.length - new Set(ran).size
-    return {
-      perSecond: (warm / (lastAt - firstTick * TICK_MS)) * 1000,
-      fromStart: (count / (lastAt - start)) * 1000,
-      errors: twice + Math.abs(count - ran.length),
-    }
+    return { perSecond: count / seconds, errors: twice + Math.abs(count - ran.length) }
   },
   /** PSS above that of a bare Node that runs beside it: of an idle worker, and after `count` jobs. */
   async memory() {

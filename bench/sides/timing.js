@@ -5,9 +5,6 @@ import { setTimeout as after } from 'node:timers/promises'
 /** What bench/measure.ts, or another process of the same measurement, told this process to do. */
 export const options = JSON.parse(process.argv[2] ?? '{}')
 
-/** How finely a side counts what it does over time. */
-export const TICK_MS = 10
-
 /** The payload of every benchmark; `at` is when `enqueue` was called, for what measures latency. */
 export function payload(i, at) {
   return at === undefined ? { id: i, text: 'x'.repeat(100) } : { id: i, text: 'x'.repeat(100), at }
