@@ -188,8 +188,7 @@ function latency(store: ServerName, { pulses, idleMs, seconds }: Sizes): Scenari
 function costs(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
   const memory = { scenario: 'memory', count: jobs, concurrency: 100 }
   // So many that a minute's work of both cores is done: a process that is new is slow until V8 knows its code. Workers run for days;
-  // with fewer this would show how Node warms up four times. On MariaDB a job costs four times as much.
-  // A new process warms up for a third of a second of CPU: among fewer jobs four of them count for several per cent.
+  // with fewer this would show how Node warms up four times.
   const fleet = { scenario: 'fleet', count: 16 * jobs, concurrency: 100 }
   const beside: Counts =
     store === 'postgres' ? { graphile: jobs, boss: jobs, redis: jobs } : { sidequest: fewJobs, redis: jobs }

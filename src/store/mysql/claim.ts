@@ -31,7 +31,7 @@ const HAS_MORE =
   'OR COALESCE(j.timeout_ms, j.retry, j.tags, j.unique_key) IS NOT NULL'
 /** What of a job `j` is sent: see sql/taken.ts. */
 const TAKEN_COLUMNS =
-  'j.id, NULLIF(j.name, $5) AS name, NULLIF(j.version, $6) AS version, NULLIF(j.queue, $1) AS queue, ' +
+  'j.id, NULLIF(j.name, $5) AS name, NULLIF(j.version, $6) AS version, NULLIF(j.queue, $8) AS queue, ' +
   'NULLIF(j.priority, $7) AS priority, j.created_at, NULLIF(j.run_at, j.created_at) AS run_at, j.payload, ' +
   `NULLIF(j.epoch + 1, 1) AS epoch, CASE WHEN ${HAS_MORE} THEN JSON_ARRAY(j.attempts, j.attempt_offset, j.losses, j.crashes, ` +
   `j.timeout_ms, j.retry, j.tags, IF(${IS_BOUND}, 1, 0)) END AS more`
@@ -70,7 +70,6 @@ export interface ClaimTerms {
 interface Candidate {
   readonly row: Columns
   readonly more: More
-  readonly queue: string
 }
 
 /** Gives pending jobs to a worker. */
@@ -89,8 +88,8 @@ export async function claim(tx: Transaction, request: ClaimRequest, terms: Claim
     // A queue that gave less than it was asked for has no more.
     if (max <= 0 || (asked.has(queue) && !unfinished.has(queue))) continue
     asked.add(queue)
-    const { name, version, priority } = alike
-    const { rows } = await tx.query(CANDIDATES, [queue, request.names, tx.now, max, name, version, priority])
+    const like = [alike.name, alike.version, alike.priority, alike.queue]
+    const { rows } = await tx.query(CANDIDATES, [queue, request.names, tx.now, max, ...like])
     if (rows.length === max) unfinished.add(queue)
     else unfinished.delete(queue)
     const sizes = await largeSizes(tx, rows)
@@ -106,7 +105,7 @@ export async function claim(tx: Transaction, request: ClaimRequest, terms: Claim
       bytes += row[7] instanceof Uint8Array ? row[7].byteLength : (sizes.get(text(row[0])) ?? 0)
       isCut = suspect || (taken.length > 0 && bytes > MAX_BATCH_BYTES)
       if (isCut && !suspect) break
-      taken.push({ row, more, queue })
+      taken.push({ row, more })
       if (isCut) break
     }
     const places = taken.slice(first).map(({ row }) => placeOf(row, alike))
@@ -131,11 +130,11 @@ export async function claim(tx: Transaction, request: ClaimRequest, terms: Claim
 }
 
 /** Where a job stands in its queue's line. */
-type Place = readonly [place: number, runAt: number, id: string]
+type Place = readonly [place: number, runAt: Columns[number], id: string]
 
-/** A job's place follows from its columns (see ready.ts). */
+/** A job's place follows from its columns (see ready.ts), as they stand: a damaged one has a place too. */
 function placeOf(row: Columns, alike: Alike): Place {
-  return [LAST_PLACE - int(row[4] ?? alike.priority), int(row[6] ?? row[5]), text(row[0])]
+  return [LAST_PLACE - int(row[4] ?? alike.priority), row[6] ?? row[5] ?? null, text(row[0])]
 }
 
 const SIZES = 'SELECT job_id, OCTET_LENGTH(data) FROM millrace_bytes WHERE job_id IN LIST($1 text) AND field = 1'
@@ -154,9 +153,9 @@ function readClaimed(
 ): Pick<Claimed, 'claimed' | 'unreadable'> {
   const claimed: ClaimedJob[] = []
   const unreadable: { id: string; epoch: number }[] = []
-  for (const { row, more, queue } of taken) {
+  for (const { row, more } of taken) {
     const payload = row[7] ?? bytes(text(row[0]), BYTES_FIELD.payload) ?? new Uint8Array(0)
-    const job = takenJob(row, more, alike, { queue, payload })
+    const job = takenJob(row, more, alike, payload)
     if (isReadable(job)) claimed.push(job)
     else unreadable.push(job)
   }

@@ -27,6 +27,7 @@ export const UNLIKE: Alike = { name: '', version: 0, queue: '', priority: -1 }
 
 /** Whether the end of a job `j` takes the slow road. */
 export const IS_BOUND = 'j.dependents > 0 OR j.unique_key IS NOT NULL'
+
 /** What hardly any job has. */
 export interface More {
   readonly attempts: number
@@ -45,23 +46,14 @@ const NO_MORE: More = {
   isBound: false,
 }
 
-/** What of a row is known otherwise. */
-export interface Known {
-  /** What its queue was compared with: as of the job before unless said. */
-  readonly queue?: string
-  /** Of a row that has it elsewhere. */
-  readonly payload?: Columns[number]
-}
-
-/** A row as a job. `alike`: what the statement was told. */
-export function takenJob(row: Columns, more: More, alike: Alike, known: Known = {}): TakenJob {
+/** A row as a job. `alike`: what the statement was told; `payload`: of a row that has it elsewhere. */
+export function takenJob(row: Columns, more: More, alike: Alike, payload: Columns[number] = row[7] ?? null): TakenJob {
   const id = text(row[0])
   const version = row[2] ?? alike.version
-  const queue = row[3] === null ? (known.queue ?? alike.queue) : text(row[3])
+  const queue = row[3] === null ? alike.queue : text(row[3])
   const priority = int(row[4] ?? alike.priority)
   const createdAt = row[5]
   const runAt = row[6] ?? createdAt
-  const payload = known.payload ?? row[7]
   const epoch = int(row[8] ?? 1)
   const { tags, timeoutMs } = more
   const hasNumbers = isInt(version) && isInt(createdAt) && isInt(runAt) && (timeoutMs === null || isInt(timeoutMs))

@@ -1,0 +1,41 @@
+/** Rows that no Millrace wrote: one that cannot be read ends as failed when its turn comes, and leaves nothing behind in the line. */
+import type { RowDataPacket } from 'mysql2/promise'
+import { expect, it } from 'vitest'
+import { claimRequest, newJob } from '../../src/store/conformance/fixture.ts'
+import { mysqlClient } from '../support/mysql-client.ts'
+import { borrowedStoreUrl, describeOn, migratedStore } from '../support/servers.ts'
+
+const BEYOND = '9223372036854775807'
+/** What a hostile hand sets, on a job that waits. */
+const UNREADABLE = [
+  `version = ${BEYOND}`,
+  `created_at = ${BEYOND}`,
+  `run_at = -${BEYOND}`,
+  `created_at = -${BEYOND}, run_at = -${BEYOND}`,
+  `timeout_ms = ${BEYOND}`,
+  "tags = '{'",
+  `tags = '{"a":1}'`,
+  "tags = '[1]'",
+]
+
+await describeOn('mysql', (server) => {
+  it('a job that cannot be read fails, its place is gone, and those beside it are claimed', async () => {
+    const url = await borrowedStoreUrl(server)
+    const { jobs } = await migratedStore(url)
+    const client = await mysqlClient(url)
+    for (const damage of UNREADABLE) {
+      const [bad, good] = [newJob(), newJob()]
+      await jobs.insert([bad, good])
+      // allow sql: the damages of this file
+      await client.query(`UPDATE millrace_job j SET ${damage} WHERE j.id = ?`, [bad.id])
+      await client.query('UPDATE millrace_ready r JOIN millrace_job j ON j.id = r.id SET r.run_at = j.run_at')
+
+      const { claimed } = await jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest() })
+      const [places] = await client.query<RowDataPacket[]>('SELECT id FROM millrace_ready')
+
+      expect([damage, claimed.map(({ id }) => id)]).toEqual([damage, [good.id]])
+      expect([damage, places]).toEqual([damage, []])
+      expect(await jobs.get(bad.id)).toMatchObject({ state: 'failed', reason: 'unreadable' })
+    }
+  })
+})
