@@ -93,23 +93,27 @@ function rowsText(statement: RowsStatement): string {
     case 'update': {
       const set = Object.keys(statement.set).map((name) => `${ident(name)} = ${columnValue(statement.set)(name)}`)
       const rows = rowsFrom(1, { ...statement.key, ...statement.set })
+      const [key = '', ...more] = Object.keys(statement.key)
+      // allow sql: names of columns from the constants of store/sql, quoted
+      const listed = more.length > 0 ? '' : ` AND ${isListed(key, statement.key)}`
       // allow sql: names of tables and columns from the constants of store/sql, quoted
-      return `UPDATE ${table} AS j SET ${set.join(', ')} FROM ${rows} WHERE ${matches(statement.key)}`
+      return `UPDATE ${table} AS j SET ${set.join(', ')} FROM ${rows} WHERE ${matches(statement.key)}${listed}`
     }
     case 'delete': {
-      const [key, ...more] = Object.keys(statement.key).map(ident)
-      const rows = rowsFrom(1, statement.key)
-      if (more.length > 0) {
-        // allow sql: names of tables and columns from the constants of store/sql, quoted
-        return `DELETE FROM ${table} AS j USING ${rows} WHERE ${matches(statement.key)}`
-      }
-      // A list of one column is looked up by its index in any session; joined, the table may be read whole where it is small.
+      const [key = '', ...more] = Object.keys(statement.key)
       // allow sql: names of tables and columns from the constants of store/sql, quoted
-      return `DELETE FROM ${table} AS j WHERE j.${key} = ANY (ARRAY(SELECT v.${key} FROM ${rows}))`
+      if (more.length === 0) return `DELETE FROM ${table} AS j WHERE ${isListed(key, statement.key)}`
+      // allow sql: names of tables and columns from the constants of store/sql, quoted
+      return `DELETE FROM ${table} AS j USING ${rowsFrom(1, statement.key)} WHERE ${matches(statement.key)}`
     }
     default:
       return statement satisfies never
   }
+}
+
+/** A list of one column is looked up by its index in any session; joined, the table may be read whole where it is small. */
+function isListed(key: string, types: ColumnTypes): string {
+  return `j.${ident(key)} = ANY (ARRAY(SELECT v.${ident(key)} FROM ${rowsFrom(1, types)}))`
 }
 
 function matches(key: ColumnTypes): string {
