@@ -87,6 +87,8 @@ export async function callEverything(store: Store, within: Within): Promise<void
   await jobs.insert([{ ...someJob('mine'), expiresInMs: 0 }])
   await jobs.expire(1)
   await jobs.reclaim(2)
+  await jobs.exchange({ workerId: 'w', settle: [], claim: short })
+  await jobs.recover('w', [], 2)
   await jobs.unblock(['k1'], 1)
   await jobs.nextDue()
   await jobs.cancel([parent, keyed])

@@ -72,6 +72,7 @@ async function askAbout(store: Store, text: string): Promise<void> {
   expect(await jobs.extendWaiting(text, [lease], LEASE_MS)).toEqual(['lost'])
   expect(await jobs.start(text, lease)).toBe('lost')
   expect(await jobs.report(text, [{ ...lease, progress: 1 }])).toEqual(['lost'])
+  expect(await jobs.recover(text, [lease], 10)).toEqual([])
   expect(await jobs.unblock([text], 10)).toBe(0)
   const claim = { workerId: text, queues: [{ queue: text, max: 9 }], names: [text, 'job'], limit: 9, leaseMs: LEASE_MS }
   const settle = [{ ...lease, runMs: 1, to: 'completed', result: null }] as const

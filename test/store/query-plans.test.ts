@@ -9,6 +9,7 @@ import { CLAIM_STATEMENTS } from '../../src/store/sqlite/claim.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sqlite/control.ts'
 import { DUE_STATEMENTS } from '../../src/store/sqlite/due.ts'
 import { SETTLE_STATEMENTS } from '../../src/store/sqlite/exchange.ts'
+import { LEASE_STATEMENTS } from '../../src/store/sqlite/lease.ts'
 import { QUEUE_STATEMENTS } from '../../src/store/sqlite/queues.ts'
 import { connectionOf, createSqliteStore } from '../../src/store/sqlite/store.ts'
 import { tempStorePath } from '../support/temp-store.ts'
@@ -39,6 +40,7 @@ test(`no statement scans or sorts a growing table of ${ROWS} rows`, async () => 
     ...QUEUE_STATEMENTS,
     ...DUE_STATEMENTS,
     ...CONTROL_STATEMENTS,
+    ...LEASE_STATEMENTS,
   }
   const faults = Object.entries(statements).flatMap(([name, sql]) =>
     connection.db

@@ -74,6 +74,7 @@ function cases(server: TestServer): void {
       () => jobs.report('w', [{ ...lease, progress: 0.5 }]),
       () => jobs.promote(1),
       () => jobs.expire(1),
+      () => jobs.recover('w', [], 1),
       () => jobs.cancel(ids),
       () => jobs.retry([due.id]),
       () => jobs.update(ids, { priority: 1 }),

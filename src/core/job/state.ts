@@ -132,7 +132,7 @@ export const TRANSITIONS: readonly Transition[] = Object.freeze([
     'processing',
     'failed',
     'reclaim',
-    'its lease ran out after its handler had begun, for the third time (reason `quarantined`)',
+    'its lease ran out, or its worker died, after its handler had begun, for the third time (reason `quarantined`)',
   ),
   move(
     'processing',
@@ -140,14 +140,24 @@ export const TRANSITIONS: readonly Transition[] = Object.freeze([
     'settle',
     'it was asked to stop, and the attempt ended without completing or failing for good (reason `requested`)',
   ),
-  move('processing', 'cancelled', 'reclaim', 'its lease ran out after it had been asked to stop (reason `requested`)'),
+  move(
+    'processing',
+    'cancelled',
+    'reclaim',
+    'its lease ran out, or its worker died, after it had been asked to stop (reason `requested`)',
+  ),
   move(
     'processing',
     'pending',
     'release',
     'its worker gives it back unfinished or not begun; the attempt is not counted',
   ),
-  move('processing', 'pending', 'reclaim', 'its lease ran out; the loss is counted, the attempt is not'),
+  move(
+    'processing',
+    'pending',
+    'reclaim',
+    'its lease ran out, or its worker died; the loss is counted, the attempt is not',
+  ),
 
   move('retrying', 'pending', 'promote', 'its back-off is over'),
   move('retrying', 'pending', 'retry', 'someone brings it forward by hand'),

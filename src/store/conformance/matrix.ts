@@ -130,6 +130,11 @@ const OPERATIONS: readonly Operation[] = [
     expected: all(0, { processing: [1, 'pending'] }),
   },
   {
+    name: 'recover from the worker that holds it',
+    run: async (f) => (await f.jobs.recover('w1', [], 100)).length,
+    expected: all(0, { processing: [1, 'pending'] }),
+  },
+  {
     name: 'settle with the epoch after the last',
     run: async (f, id) => f.settle({ id, epoch: (await f.row(id)).epoch + 1 }, { to: 'completed', result: null }),
     expected: all('lost', {}),

@@ -4,11 +4,12 @@ import type { Arbitrary, AsyncCommand } from 'fast-check'
 import { expect } from 'vitest'
 import type { ManualClock } from '../../base/clock.ts'
 import { JOB_STATES, type JobState } from '../../core/job/state.ts'
-import type { ClaimRequest, ExchangeResult, Lease, NewJob, ResealResult, Settlement, Store } from '../contract/index.ts'
+import type { ClaimRequest, ExchangeResult, Lease, NewJob, ResealResult, Store } from '../contract/index.ts'
 import { bytes, LEASE_MS } from './fixture.ts'
 import { conditionsOf, inTime } from './model-conditions.ts'
 import { type JobSketch, jobSketches } from './model-jobs.ts'
 import { jobsOf, type Pool } from './model-pool.ts'
+import { KINDS, settlementOf } from './model-settlements.ts'
 
 type FastCheck = typeof import('fast-check')
 
@@ -40,7 +41,7 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
     fc.record({
       worker,
       stranger: fc.integer({ min: 0, max: 9 }),
-      settle: fc.array(fc.record({ ref, kind: fc.nat(SETTLEMENTS.length - 1), delay, run: fc.nat(90) }), {
+      settle: fc.array(fc.record({ ref, kind: fc.nat(KINDS - 1), delay, run: fc.nat(90) }), {
         maxLength: 4,
       }),
       claim: fc.option(claim, { freq: 3, nil: undefined }),
@@ -95,10 +96,19 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
       return byId(lost)
     }
   })
+  const recover = step('recover', fc.record({ worker, refs }), (x, pool) => {
+    const started = x.refs.map((one) => fence(pool.lease(one)))
+    return async (store) => {
+      const lost = await store.jobs.recover(x.worker, started, ALL)
+      pool.released(lost.map(({ id }) => id))
+      return byId(lost)
+    }
+  })
   return [
     insert,
     insert,
     insert,
+    recover,
     exchange,
     exchange,
     exchange,
@@ -253,27 +263,6 @@ export function insertion(jobs: readonly NewJob[], pool: Pool): Operation {
     return results.map((result) => ({ ...result, message: undefined }))
   }
 }
-
-function settlementOf(lease: Lease, kind: number, delayMs: number, runMs: number): Settlement {
-  const error = bytes(`error ${'e'.repeat(delayMs % 7 === 1 ? 3_000 : 3)}`)
-  const outcome = SETTLEMENTS[kind] ?? SETTLEMENTS[0]
-  return { ...fence(lease), runMs, ...outcome(delayMs, error) }
-}
-
-/** Every way to settle, the usual one more often. */
-const SETTLEMENTS = [
-  () => ({ to: 'completed', result: null }) as const,
-  () => ({ to: 'completed', result: null }) as const,
-  () => ({ to: 'completed', result: null }) as const,
-  (_: number, result: Uint8Array) => ({ to: 'completed', result }) as const,
-  (delayMs: number, error: Uint8Array) => ({ to: 'retrying', delayMs, error }) as const,
-  (_: number, error: Uint8Array) => ({ to: 'failed', reason: 'exhausted', error }) as const,
-  () => ({ to: 'failed', reason: 'discarded', error: null }) as const,
-  (_: number, error: Uint8Array) => ({ to: 'cancelled', reason: 'requested', error }) as const,
-  (delayMs: number) => ({ to: 'scheduled', delayMs }) as const,
-  () => ({ to: 'pending' }) as const,
-  (delayMs: number) => ({ to: 'blocked', reason: 'key', on: delayMs > 5 ? 'k1' : 'k2' }) as const,
-] as const
 
 function answerOf(answer: ExchangeResult, isUnordered: boolean): unknown {
   const cancelling = byId(answer.cancelling)

@@ -30,6 +30,7 @@ import { moreCases } from './more.ts'
 import { pruneCases } from './prune.ts'
 import { queueCases } from './queues.ts'
 import { raceCases } from './races.ts'
+import { recoverCases } from './recover.ts'
 import { resealCases } from './reseal.ts'
 import { settleCases } from './settle.ts'
 import { stateCases } from './state.ts'
@@ -56,6 +57,7 @@ export function describeStore(name: string, open: OpenStore, options: SuiteOptio
     settleCases(test)
     forgetCases(test)
     leaseCases(test)
+    recoverCases(test)
     fenceCases(test)
     matrixCases(test)
     dependencyCases(test)

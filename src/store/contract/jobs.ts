@@ -33,7 +33,7 @@ import type {
 } from './job-row.ts'
 import type { InsertResult, NewJob } from './new-job.ts'
 
-/** A job whose lease had ended. */
+/** A job that was taken back from whoever held it. */
 export interface ReclaimedJob {
   readonly id: string
   readonly name: string
@@ -137,6 +137,14 @@ export interface JobsFacet {
    * `pending`, or `failed` (reason `quarantined`) at the third crash, or `cancelled` when that was asked for.
    */
   reclaim(limit: number): Promise<readonly ReclaimedJob[]>
+
+  /**
+   * Takes back jobs that this worker holds, which is known to be dead, without waiting for their leases to end; in any order.
+   * Each becomes what `reclaim` makes of it, but that a job which `started` names with the epoch that it has now counts as a
+   * crash, as one whose start is on record does. Call it until it returns fewer than `limit`: then the worker holds nothing. Cost:
+   * a look at every running job of the store at most.
+   */
+  recover(workerId: string, started: readonly Lease[], limit: number): Promise<readonly ReclaimedJob[]>
 
   /** Moves jobs that are `blocked` for a key among `keyIds` back to `pending`. Returns how many. */
   unblock(keyIds: readonly string[], limit: number): Promise<number>

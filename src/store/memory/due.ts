@@ -1,6 +1,6 @@
 /** What becomes due: promotion, expiry, lost leases, keys that appeared. */
 import { decideLoss } from '../../core/job/decide.ts'
-import type { ReclaimedJob } from '../contract/index.ts'
+import type { Lease, ReclaimedJob } from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { dropLease, isEnded, type Job, recordAttempt } from './job.ts'
 import type { Tables } from './tables.ts'
@@ -41,6 +41,19 @@ export function reclaim(tables: Tables, limit: number, now: number): readonly Re
   return lost.map((job) => takeBack(tables, job, now))
 }
 
+/** Takes back jobs that a dead worker holds. `started`: those whose handlers had begun. */
+export function recover(
+  tables: Tables,
+  workerId: string,
+  started: readonly Lease[],
+  limit: number,
+  now: number,
+): readonly ReclaimedJob[] {
+  const epochs = new Map(started.map(({ id, epoch }) => [id, epoch]))
+  const held = [...tables.leased].filter((job) => job.workerId === workerId).slice(0, limit)
+  return held.map((job) => takeBack(tables, job, now, epochs.get(job.id) === job.epoch))
+}
+
 /** Moves jobs that wait for one of these keys back to `pending`. */
 export function unblock(tables: Tables, keyIds: readonly string[], limit: number): number {
   const wanted = new Set(keyIds)
@@ -58,8 +71,9 @@ export function unblock(tables: Tables, keyIds: readonly string[], limit: number
   return freed.length
 }
 
-function takeBack(tables: Tables, job: Job, now: number): ReclaimedJob {
-  const decided = decideLoss({ losses: job.losses, crashes: job.crashes, started: job.startedAt !== null })
+function takeBack(tables: Tables, job: Job, now: number, hasStarted = false): ReclaimedJob {
+  const started = hasStarted || job.startedAt !== null
+  const decided = decideLoss({ losses: job.losses, crashes: job.crashes, started })
   const to = job.cancelling ? 'cancelled' : decided.to
   recordAttempt(job, {
     attempt: job.attempts + 1,

@@ -12,7 +12,7 @@ import type { CopyFacet, Diagnosis, JobsFacet, Lease, MigrationStep, QueuesFacet
 import { claim } from './claim.ts'
 import { cancel, changeWhere, prune, remove, retry, update } from './control.ts'
 import { readPart, writePart } from './copy.ts'
-import { expire, nextDue, promote, reclaim, unblock } from './due.ts'
+import { expire, nextDue, promote, reclaim, recover, unblock } from './due.ts'
 import { insertJob } from './insert.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats } from './queues.ts'
 import { count, edges, finished, get, list, logs } from './read.ts'
@@ -161,6 +161,7 @@ function jobsFacet(tables: Tables, run: Run): JobsFacet {
     expire: (limit) => run((now) => expire(tables, limit, now), true),
     nextDue: () => run(() => nextDue(tables)),
     reclaim: (limit) => run((now) => reclaim(tables, limit, now), true),
+    recover: (workerId, started, limit) => run((now) => recover(tables, workerId, started, limit, now), true),
     unblock: (keyIds, limit) => run(() => unblock(tables, keyIds, limit), true),
     cancel: (ids) => run((now) => ids.map((id) => cancel(tables, id, now)), true),
     retry: (ids) => run((now) => ids.map((id) => retry(tables, id, now)), true),

@@ -39,6 +39,10 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
     'SELECT id FROM millrace_job FORCE INDEX (job_due) WHERE phase IN (3, 4) AND due_at <= $1 ORDER BY due_at, id LIMIT $2',
   ],
   [
+    LEASE_STATEMENTS.HELD_BY,
+    'SELECT id FROM millrace_job FORCE INDEX (job_due) WHERE phase IN (3, 4) AND worker_id = $1 LIMIT $2',
+  ],
+  [
     LEASE_STATEMENTS.FIRST_LEASE,
     'SELECT due_at FROM millrace_job FORCE INDEX (job_due) WHERE phase IN (3, 4) AND due_at IS NOT NULL LIMIT 1',
   ],

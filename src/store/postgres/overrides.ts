@@ -34,6 +34,12 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
   ],
   // As settles lock them (settle-sql.ts), which go on beside it.
   [LEASE_STATEMENTS.LOCK_HELD, LEASE_STATEMENTS.LOCK_HELD.replace('ORDER BY id', 'ORDER BY ctid')],
+  [
+    // The places of all running jobs stand in their leases.
+    LEASE_STATEMENTS.HELD_BY,
+    'SELECT id FROM millrace_job WHERE id = ANY (ARRAY(SELECT DISTINCT job_id FROM (SELECT unnest(job_ids) AS job_id ' +
+      'FROM millrace_lease) AS l)) AND state = 3 AND worker_id = $1 LIMIT $2',
+  ],
   [LEASE_STATEMENTS.FIRST_LEASE, 'SELECT min(until_at) FROM millrace_lease'],
   [
     // And places where nobody claims any more.

@@ -5,7 +5,14 @@ import { finish } from './finish.ts'
 import { Ledger } from './ledger.ts'
 import { dropLease, intOrNull, type LiveJob } from './live-job.ts'
 import { type Columns, int, STATE, text } from './rows.ts'
-import { type RowsStatement, rowsJson, type Session, type SqlValue, type Transaction } from './session.ts'
+import {
+  type Database,
+  type RowsStatement,
+  rowsJson,
+  type Session,
+  type SqlValue,
+  type Transaction,
+} from './session.ts'
 import { writeLedger } from './write.ts'
 
 const HELD =
@@ -33,9 +40,11 @@ const DROP_OLD_LOGS =
   'ORDER BY seq DESC LIMIT 1 OFFSET 1000) AS oldest)'
 const EXPIRED_LEASES = 'SELECT id FROM millrace_job WHERE state = 3 AND lease_until <= $1 ORDER BY lease_until LIMIT $2'
 const FIRST_LEASE = 'SELECT min(lease_until) FROM millrace_job WHERE state = 3'
+/** Every running job is looked at: a dead worker is rare. */
+const HELD_BY = 'SELECT id FROM millrace_job WHERE state = 3 AND worker_id = $1 LIMIT $2'
 
 /** The statements of this file, for the tests of their plans. */
-export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE, EXTEND, LOCK_HELD, LOCK_FREE, HELD } as const
+export const LEASE_STATEMENTS = { EXPIRED_LEASES, FIRST_LEASE, HELD_BY, EXTEND, LOCK_HELD, LOCK_FREE, HELD } as const
 /** The statement that bounds a job's log, for a driver that has to say it in another way. */
 export const LOG_STATEMENTS = { DROP_OLD_LOGS } as const
 
@@ -160,12 +169,7 @@ export async function takeBackAmong(
   readonly kept: readonly { readonly id: string; readonly until: number }[]
 }> {
   if (ids.length === 0) return { taken: [], kept: [] }
-  const ledger = new Ledger(tx)
-  await ledger.lock(ids, 'end')
-  const running = ids.flatMap((id) => {
-    const job = ledger.live(id)
-    return job !== undefined && job.state === STATE.processing ? [job] : []
-  })
+  const { ledger, running } = await lockRunning(tx, ids)
   const isLost = (job: LiveJob) => (job.leaseUntil ?? 0) <= tx.now
   const kept = running.filter((job) => !isLost(job)).map((job) => ({ id: job.id, until: job.leaseUntil ?? 0 }))
   const taken = running.filter(isLost).map((job) => takeBack(ledger, job))
@@ -173,8 +177,51 @@ export async function takeBackAmong(
   return { taken, kept }
 }
 
-function takeBack(ledger: Ledger, job: LiveJob): ReclaimedJob {
-  const decided = decideLoss({ losses: job.losses, crashes: job.crashes, started: job.startedAt !== null })
+/** Takes back jobs that a dead worker holds, in as many transactions as it takes: what ended meanwhile leaves room for others. */
+export async function recover(
+  db: Pick<Database, 'read' | 'transact'>,
+  workerId: string,
+  started: readonly Lease[],
+  limit: number,
+): Promise<readonly ReclaimedJob[]> {
+  const recovered: ReclaimedJob[] = []
+  while (recovered.length < limit) {
+    const wanted = limit - recovered.length
+    const { rows } = await db.read((session) => session.query(HELD_BY, [workerId, wanted]))
+    const ids = rows.map((row) => text(row[0]))
+    if (ids.length > 0) recovered.push(...(await db.transact((tx) => takeFrom(tx, workerId, started, ids))))
+    if (ids.length < wanted) break
+  }
+  return recovered
+}
+
+async function takeFrom(
+  tx: Transaction,
+  workerId: string,
+  started: readonly Lease[],
+  ids: readonly string[],
+): Promise<readonly ReclaimedJob[]> {
+  const epochs = new Map(started.map(({ id, epoch }) => [id, epoch]))
+  const { ledger, running } = await lockRunning(tx, ids)
+  const held = running.filter((job) => job.workerId === workerId)
+  const taken = held.map((job) => takeBack(ledger, job, epochs.get(job.id) === job.epoch))
+  await writeLedger(ledger)
+  return taken
+}
+
+async function lockRunning(tx: Transaction, ids: readonly string[]) {
+  const ledger = new Ledger(tx)
+  await ledger.lock(ids, 'end')
+  const running = ids.flatMap((id) => {
+    const job = ledger.live(id)
+    return job !== undefined && job.state === STATE.processing ? [job] : []
+  })
+  return { ledger, running }
+}
+
+function takeBack(ledger: Ledger, job: LiveJob, hasStarted = false): ReclaimedJob {
+  const started = hasStarted || job.startedAt !== null
+  const decided = decideLoss({ losses: job.losses, crashes: job.crashes, started })
   const to = job.cancelling ? 'cancelled' : decided.to
   ledger.record(job.id, {
     attempt: job.attempts + 1,

@@ -5,7 +5,7 @@ import type { ClusterFacet, QueuesFacet, StateFacet } from '../contract/store.ts
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
 import { expire, nextDue, promote, unblock } from './due.ts'
-import { hasLeases, reclaim, report, start } from './lease.ts'
+import { hasLeases, reclaim, recover, report, start } from './lease.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
 import { reseal } from './reseal.ts'
@@ -61,6 +61,7 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
       if (!(await db.read(hasLeases))) return []
       return told(hot.reclaim?.(limit) ?? db.transact((tx) => reclaim(tx, limit)), some)
     },
+    recover: (workerId, started, limit) => told(recover(db, workerId, started, limit), some),
     unblock: (keyIds, limit) =>
       told(
         db.transact((tx) => unblock(tx, keyIds, limit)),

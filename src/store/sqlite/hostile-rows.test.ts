@@ -119,6 +119,23 @@ describe('other rows', () => {
     await everyCall(store)
   })
 
+  test.each([...UNREADABLE, ...ODD])('a running one with %s stops no recovery of the jobs beside it', async (set) => {
+    const clock = new ManualClock()
+    const path = tempStorePath()
+    let store = await openAt(path, clock)
+    const jobs = [newJob({ priority: 100 }), newJob()]
+    await store.jobs.insert(jobs)
+    const { claimed } = await store.jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest() })
+    await store.close()
+    damage(path, set, [jobs[0]?.id ?? ''])
+    store = await openAt(path, clock)
+
+    expect((await store.jobs.recover('w1', claimed, 100)).map(({ id }) => id)).toContain(jobs[1]?.id)
+
+    expect(await claimAll(store)).toContain(jobs[1]?.id)
+    await everyCall(store)
+  })
+
   test.each([...UNREADABLE, ...ODD])('a running one with %s stops no heartbeat, settlement or reclaim', async (set) => {
     const clock = new ManualClock()
     const path = tempStorePath()
@@ -282,6 +299,7 @@ async function everyCall(store: Store): Promise<void> {
   await jobs.nextDue()
   await jobs.promote(100)
   await jobs.expire(100)
+  await jobs.recover('nobody', [], 100)
   await jobs.reclaim(100)
   await jobs.unblock(['k'], 100)
   await jobs.reseal(null, 100, () => [])

@@ -1,7 +1,7 @@
 /** Writes about running attempts between claim and settle, each fenced by `(id, epoch, worker)`, and what becomes of lost leases. */
 import { decideLoss } from '../../core/job/decide.ts'
 import type { HeldResult, JobReport, Lease, ReclaimedJob, ReportResult } from '../contract/index.ts'
-import { int, STATE, text } from '../sql/rows.ts'
+import { type Columns, int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
@@ -20,13 +20,18 @@ const LOG =
 const DROP_OLD_LOGS =
   'DELETE FROM millrace_log WHERE job_id = ?1 AND seq <= (SELECT seq FROM millrace_log WHERE job_id = ?1 ' +
   'ORDER BY seq DESC LIMIT 1 OFFSET ?2)'
-const EXPIRED_LEASES =
-  'SELECT id, name, queue, epoch, losses, crashes, attempts, worker_id, claimed_at, started_at, cancelling ' +
-  'FROM millrace_job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2 + 0'
+const LOST_COLUMNS = 'id, name, queue, epoch, losses, crashes, attempts, worker_id, claimed_at, started_at, cancelling'
+const EXPIRED_LEASES = `SELECT ${LOST_COLUMNS} FROM millrace_job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2 + 0`
+/** Every running job is looked at: a dead worker is rare. */
+const HELD_BY = `SELECT ${LOST_COLUMNS} FROM millrace_job INDEXED BY millrace_job_lease WHERE state = 3 AND worker_id = ?1 LIMIT ?2 + 0`
+const HOLDS_ANY = 'SELECT 1 FROM millrace_job INDEXED BY millrace_job_lease WHERE state = 3 AND worker_id = ?1 LIMIT 1'
 const COUNT_LOSS =
   'UPDATE millrace_job SET losses = ?2, crashes = ?3, state = ?4, worker_id = NULL, claimed_at = NULL, lease_until = NULL, ' +
   'started_at = NULL WHERE id = ?1'
 const KEPT_LINES = 1000
+
+/** The statements of this file, for the test of their plans. */
+export const LEASE_STATEMENTS = { EXPIRED_LEASES, HELD_BY, HOLDS_ANY } as const
 
 /** See `JobsFacet.extend`. */
 export function extend(
@@ -80,27 +85,46 @@ function writeLogs(c: Connection, news: JobReport, attempt: number, now: number)
 /** See `JobsFacet.reclaim`. */
 export function reclaim(c: Connection, limit: number): readonly ReclaimedJob[] {
   const now = c.now()
-  const rows = c.all(EXPIRED_LEASES, now, limit)
-  return rows.map((row) => {
-    const id = text(row[0])
-    const epoch = int(row[3])
-    const decided = decideLoss({ losses: int(row[4]), crashes: int(row[5]), started: row[9] !== null })
-    const isCancelling = int(row[10]) === 1
-    const to = isCancelling ? 'cancelled' : decided.to
-    const startedAt = int(row[9] ?? row[8] ?? now)
-    const lost = { id, name: text(row[1]), queue: text(row[2]), losses: decided.losses, crashes: decided.crashes }
-    recordAttempt(
-      c,
-      { id, epoch },
-      { attempt: int(row[6]) + 1, workerId: text(row[7]), startedAt, endedAt: now, outcome: 'lost', error: null },
-    )
-    const state = to === 'pending' ? STATE.pending : STATE.processing
-    const counted = changeOrSetAside(c, id, now, () =>
-      c.sql(COUNT_LOSS).run(id, decided.losses, decided.crashes, state),
-    )
-    if (counted === undefined) return { ...lost, to: 'failed' }
-    if (to === 'failed') finishLive(c, id, 'failed', 'quarantined', now)
-    else if (to === 'cancelled') finishLive(c, id, 'cancelled', 'requested', now)
-    return { ...lost, to }
-  })
+  return c.all(EXPIRED_LEASES, now, limit).map((row) => takeBack(c, row, now))
+}
+
+/** Whether a worker holds a job. */
+export function holdsAny(c: Connection, workerId: string): boolean {
+  return c.get(HOLDS_ANY, workerId) !== undefined
+}
+
+/** See `JobsFacet.recover`. */
+export function recover(
+  c: Connection,
+  workerId: string,
+  started: readonly Lease[],
+  limit: number,
+): readonly ReclaimedJob[] {
+  const now = c.now()
+  const epochs = new Map(started.map(({ id, epoch }) => [id, epoch]))
+  const rows = c.all(HELD_BY, workerId, limit)
+  return rows.map((row) => takeBack(c, row, now, epochs.get(text(row[0])) === int(row[3])))
+}
+
+/** A row of `LOST_COLUMNS`. */
+function takeBack(c: Connection, row: Columns, now: number, hasStarted = false): ReclaimedJob {
+  const id = text(row[0])
+  const epoch = int(row[3])
+  const started = hasStarted || row[9] !== null
+  const decided = decideLoss({ losses: int(row[4]), crashes: int(row[5]), started })
+  const isCancelling = int(row[10]) === 1
+  const to = isCancelling ? 'cancelled' : decided.to
+  const startedAt = int(row[9] ?? row[8] ?? now)
+  const lost = { id, name: text(row[1]), queue: text(row[2]), losses: decided.losses, crashes: decided.crashes }
+  recordAttempt(
+    c,
+    { id, epoch },
+    { attempt: int(row[6]) + 1, workerId: text(row[7]), startedAt, endedAt: now, outcome: 'lost', error: null },
+  )
+  const state = to === 'pending' ? STATE.pending : STATE.processing
+  const counted = changeOrSetAside(c, id, now, () => c.sql(COUNT_LOSS).run(id, decided.losses, decided.crashes, state))
+  if (counted === undefined) return { ...lost, to: 'failed' }
+  if (to === 'failed') finishLive(c, id, 'failed', 'quarantined', now)
+  else if (to === 'cancelled') finishLive(c, id, 'cancelled', 'requested', now)
+  return { ...lost, to }
 }

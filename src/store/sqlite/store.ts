@@ -26,7 +26,7 @@ import { diagnose } from './diagnose.ts'
 import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock } from './due.ts'
 import { completeInside, exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
-import { extend, reclaim, report, start } from './lease.ts'
+import { extend, holdsAny, reclaim, recover, report, start } from './lease.ts'
 import { migrate, plan, planFrom, STEPS, schemaVersion } from './migrate.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
@@ -172,6 +172,8 @@ function jobsFacet(c: Connection): JobsFacet {
     expire: async (limit) => (c.read(() => hasExpired(c)) ? c.write(() => expire(c, limit)) : 0),
     nextDue: async () => c.read(() => nextDue(c)),
     reclaim: async (limit) => (c.read(() => hasLost(c)) ? c.write(() => reclaim(c, limit)) : []),
+    recover: async (workerId, started, limit) =>
+      c.read(() => holdsAny(c, workerId)) ? c.write(() => recover(c, workerId, started, limit)) : [],
     unblock: async (keyIds, limit) => (c.read(() => hasKey(c, keyIds)) ? c.write(() => unblock(c, keyIds, limit)) : 0),
     cancel: (ids) => each(ids, (id) => cancel(c, id)),
     retry: (ids) => each(ids, (id) => retry(c, id)),
