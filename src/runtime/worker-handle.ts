@@ -182,6 +182,9 @@ export class WorkerHandle {
       queues: settings.queues === 'all' ? null : [...settings.queues.keys()],
       concurrency: settings.concurrency,
       running: this.#worker.running,
+      node: null,
+      status: this.#stopping !== undefined ? 'draining' : this.#worker.isClaiming ? 'running' : 'paused',
+      health: null,
     })
     return settings.heartbeatMs
   }

@@ -3,8 +3,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { STEPS } from '../../src/store/sqlite/migrate.ts'
 import { cliHere } from '../support/cli-here.ts'
 import { tempDir } from '../support/temp-store.ts'
+
+const LATEST = STEPS.length
+const VERSIONS = STEPS.map((_, i) => i + 1)
 
 test('plan prints the SQL of an empty store, makes no file, and ends with 0', async () => {
   const folder = tempDir()
@@ -16,7 +20,7 @@ test('plan prints the SQL of an empty store, makes no file, and ends with 0', as
   expect(existsSync(join(folder, 'a.db'))).toBe(false)
   const db = new DatabaseSync(':memory:')
   db.exec(ran.stdout)
-  expect(db.prepare('SELECT version FROM millrace_schema').get()).toEqual({ version: 1 })
+  expect(db.prepare('SELECT max(version) AS version FROM millrace_schema').get()).toEqual({ version: LATEST })
   db.close()
 })
 
@@ -25,13 +29,16 @@ test('plan goes from a version on, or looks, and other words take no flags of it
   const migrate = (what: string, ...flags: string[]) =>
     cliHere(folder, ['migrate', what, '--store', `sqlite:${join(folder, 'a.db')}`, ...flags])
 
-  expect(JSON.parse((await migrate('plan', '--json')).stdout)).toMatchObject({ latest: 1, steps: [{ version: 1 }] })
+  expect(JSON.parse((await migrate('plan', '--json')).stdout)).toMatchObject({
+    latest: LATEST,
+    steps: VERSIONS.map((version) => ({ version })),
+  })
   expect((await migrate('plan', '--missing')).stdout).toContain('CREATE TABLE')
   expect(existsSync(join(folder, 'a.db'))).toBe(false)
-  expect(await migrate('plan', '--from', '1')).toMatchObject({ code: 0, stdout: '' })
+  expect(await migrate('plan', '--from', `${LATEST}`)).toMatchObject({ code: 0, stdout: '' })
   expect(await migrate('plan', '--from', '0')).toMatchObject({ stdout: (await migrate('plan')).stdout })
   for (const flags of [
-    ['plan', '--from', '2'],
+    ['plan', '--from', `${LATEST + 1}`],
     ['plan', '--from', 'one'],
     ['plan', '--from', '1', '--missing'],
     ['up', '--missing'],
@@ -41,7 +48,10 @@ test('plan goes from a version on, or looks, and other words take no flags of it
     const [what, ...rest] = flags
     expect(await migrate(what, ...rest), flags.join(' ')).toMatchObject({ code: 2, stdout: '' })
   }
-  expect(await migrate('up')).toMatchObject({ code: 0, stderr: expect.stringContaining('from version 0 to 1.') })
+  expect(await migrate('up')).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(`from version 0 to ${LATEST}.`),
+  })
   expect(await migrate('plan', '--missing')).toMatchObject({ code: 0, stdout: '' })
   expect(await cliHere(folder, ['migrate', 'plan', '--store', 'memory:'])).toMatchObject({ code: 0, stdout: '' })
 })

@@ -1,6 +1,7 @@
 /** Commands that look and change, alike on every store: migrate, doctor, job … --where, queue, and what they say when it is not there. */
 import { existsSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { stepsOf } from '../store/later.ts'
 import type { Ran } from '../support/app-folder.ts'
 import { type CliStore, describeOnStores, fill, type Run, runOn } from './stores.ts'
 
@@ -22,15 +23,21 @@ function migrates({ kind, fresh }: CliStore): void {
       code: 0,
       stdout: expect.stringMatching(/^-- Millrace: version 1\n[\s\S]*CREATE TABLE/),
     })
-    expect(plan.stderr).toContain('from an empty store to version 1')
+    const latest = stepsOf(url)
+    const versions = Array.from({ length: latest }, (_, i) => i + 1)
+    expect(plan.stderr).toContain(`from an empty store to version ${latest}`)
     if (kind !== 'sqlite')
       expect(await runOn(nowhere(url))('migrate', 'plan')).toMatchObject({ code: 0, stdout: plan.stdout })
 
-    expect(await run('migrate', 'status')).toMatchObject({ code: 7, stderr: expect.stringContaining('version 0 of 1') })
+    expect(await run('migrate', 'status')).toMatchObject({
+      code: 7,
+      stderr: expect.stringContaining(`version 0 of ${latest}`),
+    })
     expectNoFile(url)
     const missing = await run('migrate', 'plan', '--missing', '--json')
-    expect(JSON.parse(missing.stdout)).toMatchObject({ latest: 1, steps: [{ version: 1 }] })
-    expect(JSON.parse((await run('migrate', 'up', '--json')).stdout)).toMatchObject({ current: 1, applied: [1] })
+    expect(JSON.parse(missing.stdout)).toMatchObject({ latest, steps: versions.map((version) => ({ version })) })
+    const up = JSON.parse((await run('migrate', 'up', '--json')).stdout)
+    expect(up).toMatchObject({ current: latest, applied: versions })
     expect(await run('migrate', 'status')).toMatchObject({ code: 0 })
     expect(await run('migrate', 'plan', '--missing')).toMatchObject({ code: 0, stdout: '' })
     expect(await run('migrate', 'plan')).toMatchObject({ code: 0, stdout: plan.stdout })
@@ -47,10 +54,14 @@ function diagnoses({ fresh, made }: CliStore): void {
 
     const { stdout } = await run('doctor', '--json')
 
-    expect(empty.stdout).toMatch(/(has version 0 of 1|does not exist yet)[\s\S]*→ .*millrace migrate up/)
+    expect(empty.stdout).toMatch(/(has version 0 of \d+|does not exist yet)[\s\S]*→ .*millrace migrate up/)
     const { findings } = JSON.parse(stdout)
     expect(findings).toContainEqual(
-      expect.objectContaining({ group: 'Store', level: 'ok', text: expect.stringMatching(/, version 1, answers in/) }),
+      expect.objectContaining({
+        group: 'Store',
+        level: 'ok',
+        text: expect.stringMatching(/, version \d+, answers in/),
+      }),
     )
     expect(findings).toContainEqual(
       expect.objectContaining({ group: 'Queues', level: 'warning', text: expect.stringContaining('bad deploy') }),

@@ -61,7 +61,7 @@ it('refuses a target with jobs, and a source with workers or running jobs, befor
   await claimable(source, 1)
   await expect(copyStore(source, empty)).rejects.toMatchObject({ code: 'COPY_REFUSED', message: /1 of its jobs/ })
   const node = { host: 'h', pid: 1, version: '1', names: [], queues: null, concurrency: 1, running: 0 }
-  await source.cluster.beat({ ...node, id: 'n' })
+  await source.cluster.beat({ ...node, id: 'n', node: null, status: 'running', health: null })
   await expect(copyStore(source, empty)).rejects.toMatchObject({ code: 'COPY_REFUSED', message: /workers/ })
   expect(await empty.jobs.count({}, 1)).toEqual({ count: 0, capped: false })
 

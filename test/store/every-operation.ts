@@ -126,6 +126,9 @@ export async function callEverything(store: Store, within: Within): Promise<void
     queues: null,
     concurrency: 1,
     running: 0,
+    node: null,
+    status: 'running',
+    health: null,
   })
   await cluster.nodes(1_000)
   await cluster.remove('n')

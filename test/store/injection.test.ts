@@ -124,7 +124,7 @@ async function storeWithJobs(): Promise<Store> {
   await store.queues.pause('paused', 'me', 'why')
   await store.state.put('key', 'value', null)
   const node = { id: 'n', host: 'h', pid: 1, version: '1', names: ['job'], queues: null, concurrency: 1, running: 0 }
-  await store.cluster.beat(node)
+  await store.cluster.beat({ ...node, node: 'a', status: 'paused', health: null })
   return store
 }
 

@@ -8,8 +8,9 @@ import { type Child, startChild } from '../support/child.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { databaseOf } from '../support/schema-of.ts'
 import { describeOn, freshStoreUrl } from '../support/servers.ts'
+import { readTables } from '../support/tables.ts'
 import { tempStoreUrl } from '../support/temp-store.ts'
-import { laterStore } from './later.ts'
+import { laterStore, stepsOf } from './later.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 /** 24 migrators at once, in so many processes. */
@@ -35,8 +36,9 @@ function cases(freshUrl: FreshUrl): void {
 
     const applied = await migrateFrom(url, await startMigrators(url))
 
-    expect(applied.toSorted()).toEqual([1, 2])
-    expect(await (await opened(url, 1)).schemaVersion()).toEqual({ current: 2, latest: 2, oldest: 1 })
+    const next = stepsOf(url) + 1
+    expect(applied.toSorted((a, b) => a - b)).toEqual(versionsTo(next))
+    expect(await (await opened(url, 1)).schemaVersion()).toEqual({ current: next, latest: next, oldest: 1 })
   }, 120_000)
 
   it('24 migrators, half of them killed, bring an older store up while its workers go on', async () => {
@@ -53,7 +55,8 @@ function cases(freshUrl: FreshUrl): void {
     const done = (await Promise.all(works.map((each) => each.stop()))).reduce((sum, count) => sum + count, 0)
 
     const newer = await opened(url, 1)
-    expect(await newer.schemaVersion()).toEqual({ current: 2, latest: 2, oldest: 1 })
+    const next = stepsOf(url) + 1
+    expect(await newer.schemaVersion()).toEqual({ current: next, latest: next, oldest: 1 })
     expect(await newer.plan()).toEqual([])
     expect(await countAll(newer, { queues: ['held'] })).toBe(ROWS)
     expect(await countAll(newer, { states: ['completed'] }, 1_000_000)).toBe(done)
@@ -67,11 +70,16 @@ function cases(freshUrl: FreshUrl): void {
     const id = newId()
     await older.jobs.insert([{ ...job('q'), id }])
 
-    expect(await older.schemaVersion()).toEqual({ current: 2, latest: 1, oldest: 1 })
+    const known = stepsOf(url)
+    expect(await older.schemaVersion()).toEqual({ current: known + 1, latest: known, oldest: 1 })
     expect(await older.migrate()).toEqual([])
     expect(await older.plan()).toEqual([])
     await (await opened(url, 2)).migrate()
-    const refused = { kind: 'schema', code: 'STORE_NEWER', fields: { current: 3, latest: 1, oldest: 3 } }
+    const refused = {
+      kind: 'schema',
+      code: 'STORE_NEWER',
+      fields: { current: known + 2, latest: known, oldest: known + 2 },
+    }
     await expect(opened(url, 0)).rejects.toMatchObject(refused)
     await expect(opened(url, 1)).rejects.toMatchObject({ code: 'STORE_NEWER' })
     expect(await (await opened(url, 2)).jobs.get(id)).toMatchObject({ id, state: 'pending' })
@@ -82,18 +90,47 @@ function cases(freshUrl: FreshUrl): void {
     const store = await opened(byHand, 1)
     const plan = await store.plan()
 
-    expect(plan.map(({ version }) => version)).toEqual([1, 2])
-    expect(await store.schemaVersion()).toEqual({ current: 0, latest: 2, oldest: 0 })
+    const next = stepsOf(byHand) + 1
+    expect(plan.map(({ version }) => version)).toEqual(versionsTo(next))
+    expect(await store.schemaVersion()).toEqual({ current: 0, latest: next, oldest: 0 })
     expect(await store.plan()).toEqual(plan)
-    expect([await store.plan(0), await store.plan(1), await store.plan(2)]).toEqual([plan, plan.slice(1), []])
+    expect([await store.plan(0), await store.plan(1), await store.plan(next)]).toEqual([plan, plan.slice(1), []])
     const runner = await databaseOf(byHand)
     for (const { statements } of plan) for (const statement of statements) await runner.run(statement)
     await (await opened(byUs, 1)).migrate()
 
     expect(await store.migrate()).toEqual([])
-    expect(await store.schemaVersion()).toEqual({ current: 2, latest: 2, oldest: 1 })
+    expect(await store.schemaVersion()).toEqual({ current: next, latest: next, oldest: 1 })
     expect(await runner.describe(byHand)).toEqual(await runner.describe(byUs))
   })
+
+  it('a store of the first version keeps what it has, and takes what a worker of that version writes', async () => {
+    const url = await freshUrl()
+    const store = await opened(url, 0)
+    const [first] = await store.plan()
+    const runner = await databaseOf(url)
+    for (const statement of first?.statements ?? []) await runner.run(statement)
+    await readTables(url, ({ rows }) => rows(beatOfFirst('before')))
+
+    expect(await store.migrate()).toEqual(versionsTo(stepsOf(url)).slice(1))
+
+    await readTables(url, ({ rows }) => rows(beatOfFirst('after')))
+    const unsaid = { node: null, status: 'running', health: null }
+    expect(await store.cluster.nodes(1)).toMatchObject([
+      { id: 'after', ...unsaid },
+      { id: 'before', ...unsaid },
+    ])
+  })
+}
+
+/** How a worker of the first version writes its row. */
+function beatOfFirst(id: string): string {
+  // allow sql: names of this file
+  return `INSERT INTO millrace_node (id, host, pid, version, names, concurrency, running, started_at, seen_at) VALUES ('${id}', 'h', 1, '0', '[]', 1, 0, 0, 4000000000000)`
+}
+
+function versionsTo(last: number): readonly number[] {
+  return Array.from({ length: last }, (_, i) => i + 1)
 }
 
 /** A store at a URL as a program that knows so many later steps has it. */

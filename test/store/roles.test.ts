@@ -63,7 +63,8 @@ function cases(server: TestServer): void {
     expect(await viewer.plan()).toEqual([])
     const ids = [waiting.id]
     const settle = [{ ...lease, runMs: 1, to: 'completed', result: null }] as const
-    const node = { id: 'n', host: 'h', pid: 1, version: '1', names: [], queues: null, concurrency: 1, running: 0 }
+    const about = { id: 'n', host: 'h', pid: 1, version: '1', names: [], queues: null, concurrency: 1, running: 0 }
+    const node = { ...about, node: null, status: 'running', health: null } as const
     const writes: readonly (() => Promise<unknown>)[] = [
       () => jobs.insert([job()]),
       () => jobs.exchange({ workerId: 'w', settle }),

@@ -40,4 +40,5 @@ export function findsTooFewConnections(server: TestServer, own: number): void {
   })
 }
 
-const NODE = { host: 'h', version: '1', names: [], queues: null, concurrency: 1, running: 0 }
+const ABOUT = { host: 'h', version: '1', names: [], queues: null, concurrency: 1, running: 0 }
+const NODE = { ...ABOUT, node: null, status: 'running', health: null } as const

@@ -11,6 +11,21 @@ const NODE = {
   queues: ['q'],
   concurrency: 10,
   running: 3,
+  node: null,
+  status: 'running',
+  health: null,
+} as const
+
+const HEALTH = {
+  rssBytes: 61_000_000,
+  pssBytes: 38_000_000,
+  heapBytes: 21_000_000,
+  cpu: 0.25,
+  loopDelayP50Ms: 0.1,
+  loopDelayP99Ms: 12.5,
+  storeAnsweredMs: 40,
+  jobsDone: 1_234_567,
+  node: '24.21.0',
 }
 
 /** The cases of who is alive. */
@@ -25,6 +40,24 @@ export function clusterCases(test: Case): void {
       expect(await f.store.cluster.nodes(60_000)).toEqual([
         { ...NODE, running: 5, queues: null, startedAt, seenAt: startedAt + 1_000 },
       ])
+    })
+
+    test('shows the node that started a worker, its status and its health, as they last were', async (f) => {
+      const { cluster } = f.store
+      const seen = async () => {
+        const [row] = await cluster.nodes(60_000)
+        return row === undefined ? undefined : { node: row.node, status: row.status, health: row.health }
+      }
+      const told = [
+        { node: 'supervisor', status: 'running', health: HEALTH },
+        { node: 'supervisor', status: 'paused', health: { ...HEALTH, pssBytes: null } },
+        { node: 'another', status: 'draining', health: { ...HEALTH, cpu: 1.75, jobsDone: 2 } },
+        { node: null, status: 'running', health: null },
+      ] as const
+      for (const one of told) {
+        await cluster.beat({ ...NODE, ...one })
+        expect(await seen()).toEqual(one)
+      }
     })
 
     test('shows only nodes that were seen lately', async (f) => {

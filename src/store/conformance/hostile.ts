@@ -78,12 +78,17 @@ export function hostileCases(test: Case): void {
           queues: [text],
           concurrency: 1,
           running: 0,
+          node: text,
+          status: 'running',
+          health: null,
         })
       }
 
       const paused = (await f.store.queues.list()).filter((info) => info.pausedAt !== null)
       expect(paused.map((info) => info.name).sort()).toEqual([...SEEDS].sort())
-      expect((await f.store.cluster.nodes(1_000)).map((node) => node.id).sort()).toEqual([...SEEDS].sort())
+      const workers = await f.store.cluster.nodes(1_000)
+      expect(workers.map((worker) => worker.id).sort()).toEqual([...SEEDS].sort())
+      expect(workers.every((worker) => worker.node === worker.id)).toBe(true)
       expect((await f.store.state.list('', 1_000)).map((entry) => entry.key).sort()).toEqual([...SEEDS].sort())
       expect((await f.row(bystander)).state).toBe('pending')
     })

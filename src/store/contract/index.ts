@@ -6,6 +6,7 @@ export type {
   SpanField,
   TextField,
 } from '../../core/filter/job-filter.ts'
+export { readHealth, readStatus, type WorkerHealth, type WorkerStatus } from '../../core/health.ts'
 export type {
   ClaimedJob,
   ClaimRequest,

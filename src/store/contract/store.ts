@@ -6,6 +6,7 @@
  * out, in order. (6) Every write to a running job is fenced. (7) Payloads are opaque. (8) Wake hints may be lost.
  * (9) Capabilities are data. (10) An error has a kind (`StoreError`).
  */
+import type { WorkerHealth, WorkerStatus } from '../../core/health.ts'
 import type { JobState } from '../../core/job/state.ts'
 import type { CopyFacet } from './copy.ts'
 import type { Diagnosis, DiagnosisLimits } from './diagnosis.ts'
@@ -107,11 +108,19 @@ export interface NodeRow {
   readonly running: number
   readonly startedAt: number
   readonly seenAt: number
+  /** The id of the node whose supervisor started it; null: none did. */
+  readonly node: string | null
+  readonly status: WorkerStatus
+  /** Null: it has not said. */
+  readonly health: WorkerHealth | null
 }
 
 /** The workers that are alive. */
 export interface ClusterFacet {
-  /** Writes the node's row with the store's time. */
+  /**
+   * Writes the worker's row with the store's time. A row of a version that knew neither reads with `node` and `health` null and
+   * the status `running`.
+   */
   beat(node: Omit<NodeRow, 'seenAt' | 'startedAt'>): Promise<void>
   /** Nodes seen within `withinMs`. */
   nodes(withinMs: number): Promise<readonly NodeRow[]>

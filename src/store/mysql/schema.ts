@@ -200,10 +200,15 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
 ) ${OPTIONS}`,
     'INSERT INTO millrace_signal (id, count) VALUES (1, 0) ON DUPLICATE KEY UPDATE id = 1',
   ],
+  [
+    'ALTER TABLE millrace_node ADD COLUMN node_id VARBINARY(2000)',
+    'ALTER TABLE millrace_node ADD COLUMN status VARBINARY(64)',
+    `ALTER TABLE millrace_node ADD COLUMN health ${TEXT}`,
+  ],
 ]
 
 /** For each version from 1: the oldest one that a program may know and still work on a store of it. */
-export const OLDEST: readonly number[] = [1]
+export const OLDEST: readonly number[] = [1, 1]
 
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =

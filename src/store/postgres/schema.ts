@@ -224,10 +224,14 @@ CREATE TABLE millrace_node (
   PRIMARY KEY (id)
 );
 `,
+  `
+ALTER TABLE millrace_node ADD COLUMN node_id text COLLATE "C", ADD COLUMN status text COLLATE "C",
+  ADD COLUMN health text COLLATE "C";
+`,
 ]
 
 /** For each version from 1: the oldest one that a program may know and still work on a store of it. */
-export const OLDEST: readonly number[] = [1]
+export const OLDEST: readonly number[] = [1, 1]
 
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =

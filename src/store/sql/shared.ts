@@ -1,6 +1,7 @@
 /** What processes share beside jobs: small values with compare-and-set, and who is alive. */
 import type { NodeRow } from '../contract/store.ts'
-import { int, listOrNull, text } from './rows.ts'
+import { healthText, NODE_COLUMNS, nodeOf } from './node-row.ts'
+import { int, text } from './rows.ts'
 import { type RowsStatement, rowsJson, type Session, type Transaction } from './session.ts'
 
 const GET = 'SELECT value, version FROM millrace_state WHERE state_key = $1'
@@ -28,13 +29,14 @@ const BEAT: RowsStatement = {
     running: 'int',
     started_at: 'int',
     seen_at: 'int',
+    node_id: 'text',
+    status: 'text',
+    health: 'text',
   },
   key: ['id'],
-  onTaken: ['names', 'queues', 'concurrency', 'running', 'seen_at'],
+  onTaken: ['names', 'queues', 'concurrency', 'running', 'seen_at', 'node_id', 'status', 'health'],
 }
-const NODES =
-  'SELECT id, host, pid, version, names, queues, concurrency, running, started_at, seen_at FROM millrace_node ' +
-  'WHERE seen_at >= $1 ORDER BY id'
+const NODES = `SELECT ${NODE_COLUMNS} FROM millrace_node WHERE seen_at >= $1 ORDER BY id`
 const REMOVE = 'DELETE FROM millrace_node WHERE id = $1'
 const FORGET = 'DELETE FROM millrace_node WHERE seen_at < $1'
 
@@ -77,12 +79,13 @@ export async function listState(
 
 /** See `ClusterFacet.beat`. */
 export async function beat(tx: Transaction, node: Omit<NodeRow, 'seenAt' | 'startedAt'>): Promise<void> {
-  const { id, host, pid, version, concurrency, running } = node
+  const { id, host, pid, version, concurrency, running, status } = node
   const queues = node.queues === null ? null : JSON.stringify(node.queues)
   const names = JSON.stringify(node.names)
   const at = { started_at: tx.now, seen_at: tx.now }
+  const more = { node_id: node.node, status, health: healthText(node) }
   await Promise.all([
-    tx.query(BEAT, [rowsJson([{ id, host, pid, version, names, queues, concurrency, running, ...at }])]),
+    tx.query(BEAT, [rowsJson([{ id, host, pid, version, names, queues, concurrency, running, ...at, ...more }])]),
     tx.query(FORGET, [tx.now - FORGET_AFTER_MS]),
   ])
 }
@@ -90,18 +93,7 @@ export async function beat(tx: Transaction, node: Omit<NodeRow, 'seenAt' | 'star
 /** The workers seen since an instant. */
 export async function nodes(s: Session, since: number): Promise<readonly NodeRow[]> {
   const { rows } = await s.query(NODES, [since])
-  return rows.map((row) => ({
-    id: text(row[0]),
-    host: text(row[1]),
-    pid: int(row[2]),
-    version: text(row[3]),
-    names: listOrNull(row[4]) ?? [],
-    queues: row[5] === null ? null : (listOrNull(row[5]) ?? []),
-    concurrency: int(row[6]),
-    running: int(row[7]),
-    startedAt: int(row[8]),
-    seenAt: int(row[9]),
-  }))
+  return rows.map(nodeOf)
 }
 
 /** See `ClusterFacet.remove`. */

@@ -169,10 +169,15 @@ CREATE TABLE millrace_node (
   seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+ALTER TABLE millrace_node ADD COLUMN node_id TEXT;
+ALTER TABLE millrace_node ADD COLUMN status TEXT;
+ALTER TABLE millrace_node ADD COLUMN health TEXT;
+`,
 ]
 
 /** For each version from 1: the oldest one that a program may know and still work on a store of it. */
-export const OLDEST: readonly number[] = [1]
+export const OLDEST: readonly number[] = [1, 1]
 
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =

@@ -1,6 +1,7 @@
 /** What processes share beside jobs: small values with compare-and-set, and who is alive. */
 import type { NodeRow } from '../contract/store.ts'
-import { int, listOrNull, text } from '../sql/rows.ts'
+import { healthText, NODE_COLUMNS, nodeOf } from '../sql/node-row.ts'
+import { int, text } from '../sql/rows.ts'
 import type { Connection } from './connection.ts'
 
 const GET = 'SELECT value, version FROM millrace_state WHERE key = ?'
@@ -8,12 +9,10 @@ const CREATE = 'INSERT INTO millrace_state (key, value, version) VALUES (?, ?, 1
 const SWAP = 'UPDATE millrace_state SET value = ?2, version = version + 1 WHERE key = ?1 AND version = ?3'
 const LIST = 'SELECT key, value, version FROM millrace_state WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3 + 0'
 const BEAT =
-  'INSERT INTO millrace_node (id, host, pid, version, names, queues, concurrency, running, started_at, seen_at) ' +
-  'VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (id) DO UPDATE SET names = ?5, queues = ?6, ' +
-  'concurrency = ?7, running = ?8, seen_at = ?9'
-const NODES =
-  'SELECT id, host, pid, version, names, queues, concurrency, running, started_at, seen_at FROM millrace_node ' +
-  'WHERE seen_at >= ? ORDER BY id'
+  `INSERT INTO millrace_node (${NODE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12) ` +
+  'ON CONFLICT (id) DO UPDATE SET names = ?5, queues = ?6, concurrency = ?7, running = ?8, seen_at = ?9, node_id = ?10, ' +
+  'status = ?11, health = ?12'
+const NODES = `SELECT ${NODE_COLUMNS} FROM millrace_node WHERE seen_at >= ? ORDER BY id`
 const REMOVE = 'DELETE FROM millrace_node WHERE id = ?'
 const FORGET = 'DELETE FROM millrace_node WHERE seen_at < ?'
 
@@ -59,25 +58,16 @@ export function beat(c: Connection, node: Omit<NodeRow, 'seenAt' | 'startedAt'>)
     node.concurrency,
     node.running,
     now,
+    node.node,
+    node.status,
+    healthText(node),
   )
   c.sql(FORGET).run(now - FORGET_AFTER_MS)
 }
 
 /** See `ClusterFacet.nodes`. */
 export function nodes(c: Connection, withinMs: number): readonly NodeRow[] {
-  const rows = c.all(NODES, c.now() - withinMs)
-  return rows.map((row) => ({
-    id: text(row[0]),
-    host: text(row[1]),
-    pid: int(row[2]),
-    version: text(row[3]),
-    names: listOrNull(row[4]) ?? [],
-    queues: row[5] === null ? null : (listOrNull(row[5]) ?? []),
-    concurrency: int(row[6]),
-    running: int(row[7]),
-    startedAt: int(row[8]),
-    seenAt: int(row[9]),
-  }))
+  return c.all(NODES, c.now() - withinMs).map(nodeOf)
 }
 
 /** See `ClusterFacet.remove`. */
