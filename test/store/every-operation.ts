@@ -132,6 +132,8 @@ export async function callEverything(store: Store, within: Within): Promise<void
   })
   await cluster.nodes(1_000)
   await cluster.remove('n')
+  await cluster.post({ to: 'n', verb: 'pause', by: 'me', ttlMs: 60_000 })
+  await cluster.take('n')
   await copyToItself(store.copy)
 }
 

@@ -84,6 +84,7 @@ async function askAbout(store: Store, text: string): Promise<void> {
   expect(await state.put(text, text, 7)).toBeNull()
   expect(await state.list(`no${text}`, 10)).toEqual([])
   await cluster.remove(text)
+  expect(await cluster.take(text)).toEqual([])
 }
 
 /** A digest of each table's rows, and of the schema. */
@@ -124,6 +125,7 @@ async function storeWithJobs(): Promise<Store> {
   await store.queues.pause('paused', 'me', 'why')
   await store.state.put('key', 'value', null)
   const node = { id: 'n', host: 'h', pid: 1, version: '1', names: ['job'], queues: null, concurrency: 1, running: 0 }
+  await store.cluster.post({ to: 'n', verb: 'pause', by: 'me', ttlMs: 600_000 })
   await store.cluster.beat({ ...node, node: 'a', status: 'paused', health: null })
   return store
 }

@@ -16,7 +16,11 @@ const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LON
 const ROWS = LONG ? 1_000_000 : 20_000
 /** A page, or what belongs to the jobs of a batch, may be sorted. */
 const MAX_SORTED = 1_000
-const GROWING = ['job', 'ready', 'archive', 'done', 'bytes', 'attempt', 'log', 'edge', 'unique', 'state']
+const GROWING = ['job', 'ready', 'archive', 'done', 'bytes', 'attempt', 'log', 'edge', 'unique', 'state', 'message']
+/** A message to as many as there are jobs. */
+const MESSAGES =
+  'INSERT INTO millrace_message (recipient, verb, posted_by, posted_at, expires_at) ' +
+  "SELECT id, 'pause', 'me', 0, 4000000000000 FROM millrace_job"
 
 await describeOn('mysql', (server) => {
   test(
@@ -29,6 +33,7 @@ await describeOn('mysql', (server) => {
       await store.migrate()
       await grow(store, ROWS)
       const client = await mysqlClient(url)
+      await client.query(MESSAGES)
       await client.query(`ANALYZE TABLE ${GROWING.map((table) => `millrace_${table}`).join(', ')}`)
       // Its types have the class only as a type.
       const { prototype } = Reflect.get(mysql, 'Connection') as { readonly prototype: object }

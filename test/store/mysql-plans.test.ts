@@ -17,6 +17,7 @@ import { WAITING_STATEMENTS } from '../../src/store/mysql/waiting.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sql/control.ts'
 import { DUE_STATEMENTS } from '../../src/store/sql/due.ts'
 import { LEASE_STATEMENTS } from '../../src/store/sql/lease.ts'
+import { MAILBOX_STATEMENTS } from '../../src/store/sql/mailbox.ts'
 import { QUEUE_STATEMENTS } from '../../src/store/sql/queues.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
 import { describeOn } from '../support/servers.ts'
@@ -61,6 +62,7 @@ await describeOn('mysql', (server) => {
       ...QUEUE_STATEMENTS,
       ...DUE_STATEMENTS,
       ...CONTROL_STATEMENTS,
+      ...MAILBOX_STATEMENTS,
       ...LEASE_STATEMENTS,
       ...EXTEND_STATEMENTS,
       WAIT: numbered(WAITING_STATEMENTS.WAIT),
@@ -102,7 +104,7 @@ function paramsOf(sql: string): (string | number | string[])[] {
     const n = i + 1
     if (new RegExp(`(LIST\\(\\$${n} |blocked_on IN LIST\\(\\$${n} )`).test(sql)) return ['q0', 'b']
     if (new RegExp(`JSON_TABLE\\(\\$${n},`).test(sql)) return IDS
-    return new RegExp(`(queue|name|worker_id) = \\$${n}|QUEUE\\(\\$${n}\\)`).test(sql) ? 'q0' : 5
+    return new RegExp(`(queue|name|worker_id|recipient) = \\$${n}|QUEUE\\(\\$${n}\\)`).test(sql) ? 'q0' : 5
   })
 }
 

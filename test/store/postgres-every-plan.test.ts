@@ -15,7 +15,19 @@ import { type Sent, statementsOf } from './server-plans.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const ROWS = LONG ? 1_000_000 : 20_000
-const GROWING = new Set(['job', 'lease', 'archive', 'done', 'bytes', 'attempt', 'log', 'edge', 'unique', 'state'])
+const GROWING = new Set([
+  'job',
+  'lease',
+  'archive',
+  'done',
+  'bytes',
+  'attempt',
+  'log',
+  'edge',
+  'unique',
+  'state',
+  'message',
+])
 /** These hold few entries: of jobs that are asked to stop. */
 const FEW = new Set(['job_cancelling'])
 /** A page, or what belongs to the jobs of a batch, may be sorted. */
@@ -103,6 +115,9 @@ async function fill({ store, client, schema }: PostgresStore): Promise<void> {
   await client.query(
     `INSERT INTO ${schema}.done (first_id, last_id, done_at) SELECT $2 || i, $2 || i, 4000000000000 + i FROM generate_series(1, $1) AS i`,
     [ROWS, newId()],
+  )
+  await client.query(
+    `INSERT INTO ${schema}.message (recipient, verb, posted_by, posted_at, expires_at) SELECT id, 'pause', 'me', 0, 4000000000000 FROM ${schema}.job`,
   )
   for (const table of GROWING) await client.query(`VACUUM ANALYZE ${schema}.${pg.escapeIdentifier(table)}`)
 }

@@ -18,6 +18,7 @@ import { numbered } from '../../src/store/postgres/named.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sql/control.ts'
 import { DUE_STATEMENTS } from '../../src/store/sql/due.ts'
+import { MAILBOX_STATEMENTS } from '../../src/store/sql/mailbox.ts'
 import { QUEUE_STATEMENTS } from '../../src/store/sql/queues.ts'
 import { describeOn } from '../support/servers.ts'
 
@@ -68,6 +69,7 @@ await describeOn('postgres', (server) => {
       ...QUEUE_STATEMENTS,
       ...DUE_STATEMENTS,
       ...CONTROL_STATEMENTS,
+      ...MAILBOX_STATEMENTS,
       ...RECLAIM_STATEMENTS,
       ...EXTEND_STATEMENTS,
     }

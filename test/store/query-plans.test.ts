@@ -10,6 +10,7 @@ import { CONTROL_STATEMENTS } from '../../src/store/sqlite/control.ts'
 import { DUE_STATEMENTS } from '../../src/store/sqlite/due.ts'
 import { SETTLE_STATEMENTS } from '../../src/store/sqlite/exchange.ts'
 import { LEASE_STATEMENTS } from '../../src/store/sqlite/lease.ts'
+import { MAILBOX_STATEMENTS } from '../../src/store/sqlite/mailbox.ts'
 import { QUEUE_STATEMENTS } from '../../src/store/sqlite/queues.ts'
 import { connectionOf, createSqliteStore } from '../../src/store/sqlite/store.ts'
 import { tempStorePath } from '../support/temp-store.ts'
@@ -41,6 +42,7 @@ test(`no statement scans or sorts a growing table of ${ROWS} rows`, async () => 
     ...DUE_STATEMENTS,
     ...CONTROL_STATEMENTS,
     ...LEASE_STATEMENTS,
+    ...MAILBOX_STATEMENTS,
   }
   const faults = Object.entries(statements).flatMap(([name, sql]) =>
     connection.db

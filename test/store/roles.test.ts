@@ -46,6 +46,7 @@ function cases(server: TestServer): void {
     ])
     await condition(async () => Number(await worker.jobs.nextDue()) < (await worker.time()))
     await worker.queues.pause('q', 'ana', 'because')
+    await worker.cluster.post({ to: 'w', verb: 'pause', by: 'ana', ttlMs: 600_000 })
     const viewer = await opened(roles.viewer)
     const { jobs, queues, state, cluster } = viewer
 
@@ -59,7 +60,8 @@ function cases(server: TestServer): void {
       [],
       [],
     ])
-    expect([await state.list('', 1), await cluster.nodes(1), await viewer.migrate()]).toEqual([[], [], []])
+    const nothing = [await state.list('', 1), await cluster.nodes(1), await cluster.take('n'), await viewer.migrate()]
+    expect(nothing).toEqual([[], [], [], []])
     expect(await viewer.plan()).toEqual([])
     const ids = [waiting.id]
     const settle = [{ ...lease, runMs: 1, to: 'completed', result: null }] as const
@@ -87,6 +89,8 @@ function cases(server: TestServer): void {
       () => state.put('k', 'v', null),
       () => cluster.beat(node),
       () => cluster.remove('n'),
+      () => cluster.post({ to: 'n', verb: 'stop', by: 'eve', ttlMs: 60_000 }),
+      () => cluster.take('w'),
     ]
     for (const write of writes) {
       const error = await write().then(

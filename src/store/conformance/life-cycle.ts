@@ -2,7 +2,14 @@
 import { access } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { describe, expect } from 'vitest'
+import type { Store } from '../contract/index.ts'
 import { type Case, newJob } from './fixture.ts'
+
+/** What others hear of. */
+const NEWS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
+  inserted: ({ jobs }) => jobs.insert([newJob()]),
+  'posted a message': ({ cluster }) => cluster.post({ to: 'w', verb: 'pause', by: 'a', ttlMs: 60_000 }),
+}
 
 /** The cases of opening, closing and migrating. */
 export function lifeCycleCases(test: Case): void {
@@ -124,27 +131,29 @@ export function lifeCycleCases(test: Case): void {
       expect(await again.jobs.get(id)).toEqual(before)
     })
 
-    test('wakes a listener after another connection inserted', async (f) => {
-      if (!f.store.capabilities.push) return
-      const other = await f.connect()
-      await f.add()
-      let wake: () => void = () => undefined
-      const woken = new Promise<void>((resolve) => {
-        wake = resolve
-      })
-      const stop = f.store.wake.subscribe(() => wake())
+    for (const [what, write] of Object.entries(NEWS)) {
+      test(`wakes a listener after another connection ${what}`, async (f) => {
+        if (!f.store.capabilities.push) return
+        const other = await f.connect()
+        await f.add()
+        let wake: () => void = () => undefined
+        const woken = new Promise<void>((resolve) => {
+          wake = resolve
+        })
+        const stop = f.store.wake.subscribe(() => wake())
 
-      // A hint may be lost, so writes go on until one arrives; the case's time limit is the deadline.
-      let isAwake = false
-      void woken.then(() => {
-        isAwake = true
+        // A hint may be lost, so writes go on until one arrives; the case's time limit is the deadline.
+        let isAwake = false
+        void woken.then(() => {
+          isAwake = true
+        })
+        while (!isAwake) {
+          await write(other)
+          await new Promise((resolve) => setTimeout(resolve, 5))
+        }
+        stop()
       })
-      while (!isAwake) {
-        await other.jobs.insert([newJob()])
-        await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-      stop()
-    })
+    }
 
     test('wakes nobody who went away', async (f) => {
       let calls = 0

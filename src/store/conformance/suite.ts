@@ -24,6 +24,7 @@ import { insertCases } from './insert.ts'
 import { leaseCases } from './lease.ts'
 import { lifeCycleCases } from './life-cycle.ts'
 import { listCases } from './list.ts'
+import { mailboxCases } from './mailbox.ts'
 import { matrixCases } from './matrix.ts'
 import { modelCases } from './model.ts'
 import { moreCases } from './more.ts'
@@ -71,6 +72,7 @@ export function describeStore(name: string, open: OpenStore, options: SuiteOptio
     resealCases(test)
     stateCases(test)
     clusterCases(test)
+    mailboxCases(test)
     copyCases(test)
     hostileCases(test)
     errorCases(test)

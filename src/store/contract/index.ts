@@ -58,6 +58,14 @@ export type {
   RetryResult,
   UpdateResult,
 } from './jobs.ts'
+export {
+  MESSAGE_VERBS,
+  MESSAGES_AT_ONCE,
+  type Message,
+  type MessageVerb,
+  type NewMessage,
+  readVerb,
+} from './mailbox.ts'
 export type { EdgePolicy, InsertResult, NewEdge, NewJob, NewUnique } from './new-job.ts'
 export type {
   Capabilities,

@@ -165,8 +165,8 @@ export interface JobsFacet {
   remove(ids: readonly string[]): Promise<readonly RemoveResult[]>
 
   /**
-   * Deletes finished jobs beyond their retention, ids that were remembered for 2 minutes and keys beyond their window, oldest
-   * first, at most `limit` of each, of ids twenty times as many. Ids that a store remembers together go together, and count as
+   * Deletes finished jobs beyond their retention, ids that were remembered for 2 minutes, keys beyond their window and messages
+   * whose time is over, oldest first, at most `limit` of each, of ids twenty times as many. Ids that a store remembers together go together, and count as
    * one. Returns how many jobs and ids.
    */
   prune(retention: Retention, limit: number): Promise<number>

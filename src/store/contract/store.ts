@@ -11,6 +11,7 @@ import type { JobState } from '../../core/job/state.ts'
 import type { CopyFacet } from './copy.ts'
 import type { Diagnosis, DiagnosisLimits } from './diagnosis.ts'
 import type { JobsFacet } from './jobs.ts'
+import type { Message, NewMessage } from './mailbox.ts'
 
 /** What a driver can do beyond the laws. A skipped test names one of these. */
 export interface Capabilities {
@@ -115,7 +116,7 @@ export interface NodeRow {
   readonly health: WorkerHealth | null
 }
 
-/** The workers that are alive. */
+/** The workers that are alive, and what they are told. */
 export interface ClusterFacet {
   /**
    * Writes the worker's row with the store's time. A row of a version that knew neither reads with `node` and `health` null and
@@ -125,11 +126,21 @@ export interface ClusterFacet {
   /** Nodes seen within `withinMs`. */
   nodes(withinMs: number): Promise<readonly NodeRow[]>
   remove(id: string): Promise<void>
+  /**
+   * Leaves a message for a worker or a node until it is taken or its time is over, and calls whoever subscribed to `wake`, as a
+   * cancel does. Whether it lives, and what became of it, its row says.
+   */
+  post(message: NewMessage): Promise<void>
+  /**
+   * Takes out the messages for one worker or node: oldest first, at most 100, each given once, whoever takes at a time. Those whose
+   * time is over are never given; `jobs.prune` deletes them. Where there is none, which is one look, nothing is written.
+   */
+  take(to: string): Promise<readonly Message[]>
 }
 
 /** Hints of what other connections did. */
 export interface WakeFacet {
-  /** Calls `onWake` soon after another connection may have made jobs claimable, asked for a cancellation, or finished jobs. Returns the way out. */
+  /** Calls `onWake` soon after another connection may have made jobs claimable, asked for a cancellation, finished jobs, or posted a message. Returns the way out. */
   subscribe(onWake: () => void): () => void
 }
 

@@ -132,6 +132,9 @@ export function prune(tables: Tables, retention: Retention, limit: number, now: 
     const isLive = holder !== undefined && !isEnded(holder.state)
     if (hold.until !== null && hold.until <= now && !isLive) tables.keys.delete(name)
   }
+  const over = tables.messages.filter((message) => message.expiresAt <= now)
+  const dropped = over.sort((a, b) => a.expiresAt - b.expiresAt).slice(0, limit)
+  tables.messages = tables.messages.filter((message) => !dropped.includes(message))
   return old.length + forgotten
 }
 

@@ -1,4 +1,5 @@
 /** What workers share beside jobs: small values with compare-and-set, and who is alive. */
+import { MESSAGES_AT_ONCE, type Message, type NewMessage } from '../contract/index.ts'
 import type { ClusterFacet, NodeRow, StateFacet } from '../contract/store.ts'
 import { byText } from './sorted-set.ts'
 import type { Tables } from './tables.ts'
@@ -27,7 +28,10 @@ export function stateFacet(tables: Tables, run: <T>(work: (now: number) => T) =>
 }
 
 /** The cluster facet; each call goes through `run`. */
-export function clusterFacet(tables: Tables, run: <T>(work: (now: number) => T) => Promise<T>): ClusterFacet {
+export function clusterFacet(
+  tables: Tables,
+  run: <T>(work: (now: number) => T, wakes?: boolean) => Promise<T>,
+): ClusterFacet {
   return {
     beat: (node) => run((now) => beat(tables, node, now)),
     nodes: (withinMs) =>
@@ -38,7 +42,21 @@ export function clusterFacet(tables: Tables, run: <T>(work: (now: number) => T) 
       run(() => {
         tables.nodes.delete(id)
       }),
+    post: (message) => run((now) => post(tables, message, now), true),
+    take: (to) => run((now) => take(tables, to, now)),
   }
+}
+
+function post(tables: Tables, { to, verb, by, ttlMs }: NewMessage, now: number): void {
+  const message = { to, verb, by, postedAt: now, expiresAt: Math.floor(now + ttlMs) }
+  tables.messages = [...tables.messages, message]
+}
+
+function take(tables: Tables, to: string, now: number): readonly Message[] {
+  const mine = tables.messages.filter((message) => message.to === to && message.expiresAt > now)
+  const taken = mine.slice(0, MESSAGES_AT_ONCE)
+  tables.messages = tables.messages.filter((message) => !taken.includes(message))
+  return taken
 }
 
 function beat(tables: Tables, node: Omit<NodeRow, 'seenAt' | 'startedAt'>, now: number): void {

@@ -4,7 +4,7 @@
  * A job is changed only inside `change`, which takes it out of every order before and puts it back after, so no order can
  * show a job where it no longer belongs.
  */
-import type { EdgePolicy, NodeRow } from '../contract/index.ts'
+import type { EdgePolicy, Message, NodeRow } from '../contract/index.ts'
 import { isEnded, type Job } from './job.ts'
 import { byText, SortedSet } from './sorted-set.ts'
 
@@ -49,6 +49,8 @@ export class Tables {
   readonly paused = new Map<string, Pause>()
   readonly values = new Map<string, { readonly value: string; readonly version: number }>()
   readonly nodes = new Map<string, NodeRow>()
+  /** Messages that nobody has taken, oldest first. */
+  messages: readonly Message[] = []
   /** Counts claims over all queues, so that each begins with another one. */
   turn = 0
 

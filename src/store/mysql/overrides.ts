@@ -7,6 +7,7 @@ import { COUNTED_TO } from '../../core/job/limits.ts'
 import { CONTROL_STATEMENTS } from '../sql/control.ts'
 import { DUE_STATEMENTS } from '../sql/due.ts'
 import { LEASE_STATEMENTS } from '../sql/lease.ts'
+import { MAILBOX_STATEMENTS } from '../sql/mailbox.ts'
 import { QUEUE_STATEMENTS } from '../sql/queues.ts'
 
 // allow sql: conditions of this file
@@ -69,6 +70,17 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
       'WHERE queue = $1',
       'FORCE INDEX (archive_finished) WHERE queue_key = QUEUE($1)',
     ),
+  ],
+  [
+    MAILBOX_STATEMENTS.NEXT_MESSAGES,
+    MAILBOX_STATEMENTS.NEXT_MESSAGES.replace(
+      'millrace_message WHERE',
+      'millrace_message FORCE INDEX (message_to) WHERE',
+    ),
+  ],
+  [
+    MAILBOX_STATEMENTS.FORGET_MESSAGES,
+    'DELETE FROM millrace_message WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2',
   ],
   [CONTROL_STATEMENTS.FORGET_IDS, 'DELETE FROM millrace_done WHERE done_at <= $1 ORDER BY done_at LIMIT $2'],
   [

@@ -205,10 +205,23 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'ALTER TABLE millrace_node ADD COLUMN status VARBINARY(64)',
     `ALTER TABLE millrace_node ADD COLUMN health ${TEXT}`,
   ],
+  [
+    `CREATE TABLE IF NOT EXISTS millrace_message (
+  seq BIGINT NOT NULL AUTO_INCREMENT,
+  posted_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  recipient VARBINARY(2000) NOT NULL,
+  verb VARBINARY(64) NOT NULL,
+  posted_by ${TEXT} NOT NULL,
+  PRIMARY KEY (seq),
+  KEY message_to (recipient, seq),
+  KEY message_expiry (expires_at)
+) ${OPTIONS}`,
+  ],
 ]
 
 /** For each version from 1: the oldest one that a program may know and still work on a store of it. */
-export const OLDEST: readonly number[] = [1, 1]
+export const OLDEST: readonly number[] = [1, 1, 1]
 
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =

@@ -228,10 +228,23 @@ CREATE TABLE millrace_node (
 ALTER TABLE millrace_node ADD COLUMN node_id text COLLATE "C", ADD COLUMN status text COLLATE "C",
   ADD COLUMN health text COLLATE "C";
 `,
+  `
+CREATE TABLE millrace_message (
+  seq bigint GENERATED ALWAYS AS IDENTITY,
+  posted_at bigint NOT NULL,
+  expires_at bigint NOT NULL,
+  recipient text COLLATE "C" NOT NULL,
+  verb text COLLATE "C" NOT NULL,
+  posted_by text COLLATE "C" NOT NULL,
+  PRIMARY KEY (seq)
+);
+CREATE INDEX message_to ON millrace_message (recipient, seq);
+CREATE INDEX message_expiry ON millrace_message (expires_at);
+`,
 ]
 
 /** For each version from 1: the oldest one that a program may know and still work on a store of it. */
-export const OLDEST: readonly number[] = [1, 1]
+export const OLDEST: readonly number[] = [1, 1, 1]
 
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =

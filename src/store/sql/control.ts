@@ -5,6 +5,7 @@ import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult }
 import { finish } from './finish.ts'
 import { isFinalState, Ledger } from './ledger.ts'
 import { textOrNull, waitUntil } from './live-job.ts'
+import { forgetMessages } from './mailbox.ts'
 import { type Columns, int, STATE, text } from './rows.ts'
 import type { Transaction } from './session.ts'
 import { DROP_ALL_OF, writeLedger } from './write.ts'
@@ -203,6 +204,7 @@ export async function prune(tx: Transaction, retention: Retention, limit: number
   if (ids.length > 0) await Promise.all(DROP_ALL_OF.map((sql) => tx.query(sql, [ids])))
   const keys = (await tx.query(OLD_KEYS, [tx.now, limit])).rows.map((row) => text(row[0]))
   if (keys.length > 0) await tx.query(DROP_KEYS, [keys])
+  await forgetMessages(tx, limit)
   const forgotten = await tx.query(FORGET_IDS, [Math.floor(tx.now - ID_MEMORY_MS), IDS_TO_A_JOB * limit])
   return ids.length + forgotten.changes
 }

@@ -6,6 +6,7 @@ import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
 import { expire, nextDue, promote, unblock } from './due.ts'
 import { hasLeases, reclaim, recover, report, start } from './lease.ts'
+import { post, take } from './mailbox.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
 import { reseal } from './reseal.ts'
@@ -139,5 +140,10 @@ export function clusterFacet(db: Database): ClusterFacet {
       return db.read((s) => nodes(s, since))
     },
     remove: (id) => db.transact((tx) => removeNode(tx, id)),
+    async post(message) {
+      await db.transact((tx) => post(tx, message))
+      db.hint()
+    },
+    take: (to) => take(db, to),
   }
 }

@@ -6,6 +6,7 @@ import { recordAttempt } from './attempts.ts'
 import type { Connection } from './connection.ts'
 import { finishLive, requestCancel } from './finish.ts'
 import { liveHolder, stateById, TAKE_KEY } from './insert.ts'
+import { forgetMessages } from './mailbox.ts'
 import { jobById } from './read.ts'
 
 const REVIVE =
@@ -124,6 +125,7 @@ export function prune(c: Connection, retention: Retention, limit: number): numbe
     }
   }
   c.sql(PRUNE_KEYS).run(now, limit)
+  forgetMessages(c, now, limit)
   return pruned + Number(c.sql(FORGET_IDS).run(now - ID_MEMORY_MS, IDS_TO_A_JOB * limit).changes)
 }
 

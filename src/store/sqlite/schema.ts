@@ -174,10 +174,22 @@ ALTER TABLE millrace_node ADD COLUMN node_id TEXT;
 ALTER TABLE millrace_node ADD COLUMN status TEXT;
 ALTER TABLE millrace_node ADD COLUMN health TEXT;
 `,
+  `
+CREATE TABLE millrace_message (
+  seq INTEGER PRIMARY KEY,
+  recipient TEXT NOT NULL,
+  verb TEXT NOT NULL,
+  posted_by TEXT NOT NULL,
+  posted_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX millrace_message_to ON millrace_message (recipient, seq);
+CREATE INDEX millrace_message_expiry ON millrace_message (expires_at);
+`,
 ]
 
 /** For each version from 1: the oldest one that a program may know and still work on a store of it. */
-export const OLDEST: readonly number[] = [1, 1]
+export const OLDEST: readonly number[] = [1, 1, 1]
 
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =

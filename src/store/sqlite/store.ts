@@ -27,6 +27,7 @@ import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock 
 import { completeInside, exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
 import { extend, holdsAny, reclaim, recover, report, start } from './lease.ts'
+import { hasMessages, post, take } from './mailbox.ts'
 import { migrate, plan, planFrom, STEPS, schemaVersion } from './migrate.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats, resumeQueue } from './queues.ts'
 import { countJobs, edgesOf, finishedJobs, jobById, listJobs, logLines } from './read.ts'
@@ -214,5 +215,7 @@ function clusterFacet(c: Connection): ClusterFacet {
     beat: (node) => c.write(() => beat(c, node)),
     nodes: async (withinMs) => c.read(() => nodes(c, withinMs)),
     remove: (id) => c.write(() => removeNode(c, id)),
+    post: (message) => c.write(() => post(c, message)),
+    take: async (to) => (c.read(() => hasMessages(c, to)) ? c.write(() => take(c, to)) : []),
   }
 }
