@@ -57,6 +57,8 @@ export async function callEverything(store: Store, within: Within): Promise<void
     [{ to: 'completed', result: large }, 1],
     [{ to: 'retrying', delayMs: 0, error: large }, 2],
     [{ to: 'failed', reason: 'exhausted', error: null }, 2],
+    [{ to: 'retrying', delayMs: 0, error: large, crashed: true }, 1],
+    [{ to: 'failed', reason: 'quarantined', error: large, crashed: true }, 1],
     [{ to: 'scheduled', delayMs: 1 }, 1],
     [{ to: 'pending' }, 1],
     [{ to: 'blocked', reason: 'key', on: 'k1' }, 1],

@@ -7,6 +7,8 @@ const OUTCOMES: readonly Outcome[] = [
   { to: 'completed', result: bytes('r') },
   { to: 'completed', result: new Uint8Array(10_000) },
   { to: 'retrying', delayMs: 1_000, error: bytes('e') },
+  { to: 'retrying', delayMs: 1_000, error: bytes('e'), crashed: true },
+  { to: 'failed', reason: 'quarantined', error: bytes('e'), crashed: true },
   { to: 'failed', reason: 'exhausted', error: bytes('e') },
   { to: 'cancelled', reason: 'requested', error: null },
   { to: 'scheduled', delayMs: 1_000 },
@@ -68,7 +70,7 @@ export function fenceCases(test: Case): void {
 
     for (const outcome of OUTCOMES) {
       for (const parts of [{}, { unique: 'k' }]) {
-        const kind = `${'result' in outcome && outcome.result?.byteLength === 10_000 ? 'large ' : ''}${outcome.to}`
+        const kind = `${'result' in outcome && outcome.result?.byteLength === 10_000 ? 'large ' : ''}${outcome.to}${'crashed' in outcome ? ', crashed' : ''}`
         const road = 'unique' in parts ? 'with a key' : 'plain'
         test(`settles nothing for another worker with the right epoch: ${kind}, ${road}`, async (f) => {
           const held = await f.running(parts)

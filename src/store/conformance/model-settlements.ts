@@ -18,6 +18,9 @@ const SETTLEMENTS = [
   (delayMs: number, error: Uint8Array) => ({ to: 'retrying', delayMs, error }) as const,
   (_: number, error: Uint8Array) => ({ to: 'failed', reason: 'exhausted', error }) as const,
   () => ({ to: 'failed', reason: 'discarded', error: null }) as const,
+  (delayMs: number, error: Uint8Array) => ({ to: 'retrying', delayMs, error, crashed: true }) as const,
+  (delayMs: number, error: Uint8Array) =>
+    ({ to: 'failed', reason: 'quarantined', error: delayMs > 5 ? error : null, crashed: true }) as const,
   (_: number, error: Uint8Array) => ({ to: 'cancelled', reason: 'requested', error }) as const,
   (delayMs: number) => ({ to: 'scheduled', delayMs }) as const,
   () => ({ to: 'pending' }) as const,

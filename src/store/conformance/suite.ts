@@ -12,6 +12,7 @@ import { claimCases } from './claim.ts'
 import { clusterCases } from './cluster.ts'
 import { controlCases } from './control.ts'
 import { copyCases } from './copy.ts'
+import { crashedCases } from './crashed.ts'
 import { dependencyCases } from './dependencies.ts'
 import { errorCases } from './errors.ts'
 import { expireCases } from './expire.ts'
@@ -56,6 +57,7 @@ export function describeStore(name: string, open: OpenStore, options: SuiteOptio
     moreCases(test)
     strangerCases(test)
     settleCases(test)
+    crashedCases(test)
     forgetCases(test)
     leaseCases(test)
     recoverCases(test)

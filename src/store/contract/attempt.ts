@@ -14,6 +14,9 @@ export interface Lease {
  * `scheduled`, `pending` and `blocked` into `cancelled`, reason `requested`; it never undoes a `completed` or `failed`.
  * `runMs` is how long the handler ran by the worker's monotonic clock; 0 when it did not start.
  *
+ * `crashed`: what ran the attempt died under it, and its worker did not. That counts in `crashes` and not as an attempt, also when
+ * a cancel turns it into an end. Its record has the number of the attempt that follows, as that of a lost one.
+ *
  * `forget`: of a completed job nothing is kept, not even its result, but its id for 2 minutes: until then an insert of that id is
  * `existing`, and a child of it goes on as after any completed parent. That is for a job of which the store has only its row: its
  * first claim, no dependents, no unique key, no log lines, neither payload nor result above 2 KiB. Any other is archived,
@@ -21,13 +24,26 @@ export interface Lease {
  */
 export type Settlement = Lease & { readonly runMs: number } & (
     | { readonly to: 'completed'; readonly result: Uint8Array | null; readonly forget?: boolean }
-    | { readonly to: 'retrying'; readonly delayMs: number; readonly error: Uint8Array | null }
-    | { readonly to: 'failed'; readonly reason: Reason; readonly error: Uint8Array | null }
+    | {
+        readonly to: 'retrying'
+        readonly delayMs: number
+        readonly error: Uint8Array | null
+        readonly crashed?: true
+      }
+    | { readonly to: 'failed'; readonly reason: Reason; readonly error: Uint8Array | null; readonly crashed?: true }
     | { readonly to: 'cancelled'; readonly reason: Reason; readonly error: Uint8Array | null }
     | { readonly to: 'scheduled'; readonly delayMs: number }
     | { readonly to: 'pending' }
     | { readonly to: 'blocked'; readonly reason: 'key'; readonly on: string }
   )
+
+/** How an attempt ends when what ran it died under it. */
+export type CrashedSettlement = Extract<Settlement, { readonly to: 'retrying' | 'failed' }> & { readonly crashed: true }
+
+/** Whether what ran the attempt died under it. */
+export function isCrashed(settlement: Settlement): settlement is CrashedSettlement {
+  return 'crashed' in settlement && settlement.crashed === true
+}
 
 /** How an attempt ends well. */
 export type Completion = Extract<Settlement, { readonly to: 'completed' }>

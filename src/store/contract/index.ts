@@ -7,20 +7,22 @@ export type {
   TextField,
 } from '../../core/filter/job-filter.ts'
 export { readHealth, readStatus, type WorkerHealth, type WorkerStatus } from '../../core/health.ts'
-export type {
-  ClaimedJob,
-  ClaimRequest,
-  Completion,
-  ExchangeRequest,
-  ExchangeResult,
-  ExtendResult,
-  HeldResult,
-  JobReport,
-  Lease,
-  QueueShare,
-  ReportResult,
-  Settlement,
-  SettleResult,
+export {
+  type ClaimedJob,
+  type ClaimRequest,
+  type Completion,
+  type CrashedSettlement,
+  type ExchangeRequest,
+  type ExchangeResult,
+  type ExtendResult,
+  type HeldResult,
+  isCrashed,
+  type JobReport,
+  type Lease,
+  type QueueShare,
+  type ReportResult,
+  type Settlement,
+  type SettleResult,
 } from './attempt.ts'
 export type {
   CopiedJob,

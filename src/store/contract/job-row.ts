@@ -15,6 +15,7 @@ export interface LogLine {
 
 /** One attempt that ended, oldest first in a job's list. The last 25 are kept. */
 export interface AttemptRecord {
+  /** One that did not count (lost, crashed, given back) has the number of the next; its epoch is its own. */
   readonly attempt: number
   readonly epoch: number
   readonly workerId: string
@@ -133,7 +134,10 @@ export interface EdgeRow {
   readonly policy: EdgePolicy
 }
 
-/** One sealed field of a job and its bytes. `history:N` is the error of attempt N, `log:N` the log line with seq N. */
+/**
+ * One sealed field of a job and its bytes. `history:N` is the error of attempt N, its own `epoch` telling it from another of that
+ * number; `log:N` the log line with seq N.
+ */
 export interface SealedBytes {
   readonly field: 'payload' | 'result' | 'error' | 'progress' | `history:${number}` | `log:${number}`
   readonly epoch: number

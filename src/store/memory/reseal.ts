@@ -43,7 +43,7 @@ function sealedFields(job: Job): readonly SealedBytes[] {
   return fields
 }
 
-function writeBack(job: Job, { field, bytes }: SealedBytes): void {
+function writeBack(job: Job, { field, epoch, bytes }: SealedBytes): void {
   const number = Number(field.split(':')[1])
   if (field === 'payload') job.payload = bytes
   else if (field === 'result') job.result = bytes
@@ -52,9 +52,6 @@ function writeBack(job: Job, { field, bytes }: SealedBytes): void {
   else if (field.startsWith('log:'))
     job.logs = job.logs.map((line) => (line.seq === number ? { ...line, message: bytes } : line))
   else {
-    // A lost lease may carry the same number as the attempt after it, but never an error.
-    job.history = job.history.map((past) =>
-      past.attempt === number && past.error !== null ? { ...past, error: bytes } : past,
-    )
+    job.history = job.history.map((past) => (past.epoch === epoch ? { ...past, error: bytes } : past))
   }
 }

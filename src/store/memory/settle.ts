@@ -1,13 +1,14 @@
 /** Writes about running attempts, each fenced by `(id, epoch, worker)`. */
 import { INLINE_BYTES } from '../../core/batch.ts'
-import type {
-  Completion,
-  HeldResult,
-  JobReport,
-  Lease,
-  ReportResult,
-  Settlement,
-  SettleResult,
+import {
+  type Completion,
+  type HeldResult,
+  isCrashed,
+  type JobReport,
+  type Lease,
+  type ReportResult,
+  type Settlement,
+  type SettleResult,
 } from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { dropLease, type Job, recordAttempt } from './job.ts'
@@ -42,11 +43,14 @@ export function settle(tables: Tables, workerId: string, s: Settlement, now: num
     outcome: to,
     error,
   })
+  if (isCrashed(s)) job.crashes++
   if (to === 'completed' || to === 'failed' || to === 'cancelled') {
     const reason = to === s.to ? ('reason' in s ? s.reason : null) : 'requested'
     const result = s.to === 'completed' ? s.result : null
     // An attempt that was given back does not count, also when a cancel turned it into an end.
-    const counts = s.to === 'completed' || s.to === 'failed' || s.to === 'cancelled' || s.to === 'retrying'
+    const isEnd = s.to === 'completed' || s.to === 'failed' || s.to === 'cancelled' || s.to === 'retrying'
+    const counts = isEnd && !isCrashed(s)
+    if (isCrashed(s)) job.error = s.error ?? job.error
     const how = { state: to, reason }
     finish(tables, job, counts ? { ...how, last: { workerId, result, error } } : how, now)
     return to === s.to ? 'settled' : 'cancelled'
@@ -114,7 +118,7 @@ function wait(job: Job, s: Settlement, now: number): void {
   switch (s.to) {
     case 'retrying':
       job.state = 'retrying'
-      job.attempts++
+      if (!isCrashed(s)) job.attempts++
       job.runAt = Math.floor(now + s.delayMs)
       job.error = s.error
       return

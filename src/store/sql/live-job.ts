@@ -18,6 +18,8 @@ export interface Ending {
 export interface LastAttempt {
   /** Null: the attempt has a row of its own already. */
   readonly startedAt: number | null
+  /** It crashed: it is no attempt. */
+  readonly isUncounted?: true
   readonly result: Uint8Array | null
   readonly error: Uint8Array | null
 }

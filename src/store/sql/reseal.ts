@@ -11,7 +11,7 @@ const PAGE =
   'ORDER BY id LIMIT $3) UNION ALL (SELECT id, name, epoch, 1, payload, result, error, progress_note ' +
   'FROM millrace_archive WHERE id > $2 ORDER BY id LIMIT $3) ORDER BY id LIMIT $3'
 const ATTEMPT_ERRORS =
-  'SELECT job_id, attempt, error FROM millrace_attempt WHERE job_id IN LIST($1 text) AND error IS NOT NULL'
+  'SELECT job_id, attempt, error, epoch FROM millrace_attempt WHERE job_id IN LIST($1 text) AND error IS NOT NULL'
 const LOG_MESSAGES = 'SELECT job_id, seq, message FROM millrace_log WHERE job_id IN LIST($1 text)'
 const SAME = [
   'SELECT 1 FROM millrace_job WHERE id = $1 AND epoch = $2 AND state <> 3 FOR UPDATE',
@@ -29,8 +29,7 @@ const SET_ARCHIVED = {
   progress: 'UPDATE millrace_archive SET progress_note = $1 WHERE id = $2',
 } as const
 const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = $1 AND field = $2'
-// A lost lease may carry the same number as the attempt after it, but never an error.
-const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = $1 WHERE job_id = $2 AND attempt = $3 AND error IS NOT NULL'
+const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = $1 WHERE job_id = $2 AND epoch = $3'
 const SET_LOG = 'UPDATE millrace_log SET message = $1 WHERE job_id = $2 AND seq = $3'
 
 interface Page {
@@ -67,14 +66,14 @@ async function readPage(s: Session, cursor: string | null, limit: number): Promi
     const id = text(row[0])
     const epoch = int(row[2])
     const fields: SealedBytes[] = []
-    const add = (field: SealedBytes['field'], data: unknown) => {
-      if (data instanceof Uint8Array) fields.push({ field, epoch, bytes: data })
+    const add = (field: SealedBytes['field'], data: unknown, writtenIn = epoch) => {
+      if (data instanceof Uint8Array) fields.push({ field, epoch: writtenIn, bytes: data })
     }
     add('payload', row[4] ?? bytes(id, BYTES_FIELD.payload))
     add('result', row[5] ?? bytes(id, BYTES_FIELD.result))
     add('error', row[6] ?? bytes(id, BYTES_FIELD.error))
     add('progress', row[7])
-    for (const one of errors.rows) if (one[0] === id) add(`history:${int(one[1])}`, one[2])
+    for (const one of errors.rows) if (one[0] === id) add(`history:${int(one[1])}`, one[2], int(one[3]))
     for (const one of messages.rows) if (one[0] === id) add(`log:${int(one[1])}`, one[2])
     return { id, name: text(row[1]), epoch, isArchived: int(row[3]) === 1, fields }
   })
@@ -84,9 +83,9 @@ async function readPage(s: Session, cursor: string | null, limit: number): Promi
 async function writeBack(tx: Transaction, row: Page['rows'][number], fields: readonly SealedBytes[]): Promise<boolean> {
   const same = await tx.query(SAME[row.isArchived ? 1 : 0], [row.id, row.epoch])
   if (same.rows.length === 0) return false
-  for (const { field, bytes } of fields) {
+  for (const { field, epoch, bytes } of fields) {
     const [kind, number] = field.split(':')
-    if (kind === 'history') await tx.query(SET_ATTEMPT, [bytes, row.id, Number(number)])
+    if (kind === 'history') await tx.query(SET_ATTEMPT, [bytes, row.id, epoch])
     else if (kind === 'log') await tx.query(SET_LOG, [bytes, row.id, Number(number)])
     else if (kind === 'payload' || kind === 'result' || kind === 'error' || kind === 'progress') {
       // A live job keeps its error in its row, however large: it is overwritten there by the next attempt.

@@ -1,5 +1,12 @@
 /** Settling on the slow road: whatever does not complete plainly. */
-import type { Completion, JobReport, Settlement, SettleResult } from '../contract/index.ts'
+import {
+  type Completion,
+  type CrashedSettlement,
+  isCrashed,
+  type JobReport,
+  type Settlement,
+  type SettleResult,
+} from '../contract/index.ts'
 import { finish } from './finish.ts'
 import { report } from './lease.ts'
 import { Ledger } from './ledger.ts'
@@ -50,6 +57,7 @@ function settleOne(ledger: Ledger, workerId: string, s: Settlement): SettleResul
   if (job === undefined || job.state !== STATE.processing || job.epoch !== s.epoch || job.workerId !== workerId) {
     return 'lost'
   }
+  if (isCrashed(s)) return settleCrashed(ledger, job, s)
   const startedAt = Math.floor(ledger.now - s.runMs)
   const record = (outcome: 'retrying' | 'cancelled' | 'scheduled' | 'pending' | 'blocked', error: Uint8Array | null) =>
     ledger.record(s.id, {
@@ -76,11 +84,8 @@ function settleOne(ledger: Ledger, workerId: string, s: Settlement): SettleResul
         return 'cancelled'
       }
       record('retrying', s.error)
-      ledger.errors.push({ id: s.id, error: s.error })
-      dropLease(job)
-      job.state = STATE.retrying
       job.attempts++
-      job.runAt = Math.floor(ledger.now + s.delayMs)
+      waitAfterError(ledger, job, s)
       return 'settled'
     case 'scheduled':
     case 'pending':
@@ -95,6 +100,36 @@ function settleOne(ledger: Ledger, workerId: string, s: Settlement): SettleResul
     default:
       return s satisfies never
   }
+}
+
+/** Counts a crash, not an attempt; its record is a row of its own. */
+function settleCrashed(ledger: Ledger, job: LiveJob, s: CrashedSettlement): SettleResult {
+  const outcome = s.to === 'retrying' && job.cancelling ? 'cancelled' : s.to
+  ledger.record(s.id, {
+    attempt: job.attempts + 1,
+    epoch: s.epoch,
+    workerId: job.workerId ?? '',
+    startedAt: Math.floor(ledger.now - s.runMs),
+    endedAt: ledger.now,
+    outcome,
+    error: s.error,
+  })
+  job.crashes++
+  if (outcome === 'retrying' && s.to === 'retrying') {
+    waitAfterError(ledger, job, s)
+    return 'settled'
+  }
+  const last = { startedAt: null, isUncounted: true, result: null, error: s.error } as const
+  if (s.to === 'failed') finish(ledger, job, { state: 'failed', reason: s.reason, last })
+  else finish(ledger, job, { state: 'cancelled', reason: 'requested', last })
+  return s.to === 'failed' ? 'settled' : 'cancelled'
+}
+
+function waitAfterError(ledger: Ledger, job: LiveJob, s: Extract<Settlement, { readonly to: 'retrying' }>): void {
+  ledger.errors.push({ id: s.id, error: s.error })
+  dropLease(job)
+  job.state = STATE.retrying
+  job.runAt = Math.floor(ledger.now + s.delayMs)
 }
 
 type GivenBack = Extract<Settlement, { readonly to: 'scheduled' | 'pending' | 'blocked' }>

@@ -141,7 +141,7 @@ function endedRow(ledger: Ledger, job: LiveJob): Readonly<Record<string, SqlValu
     id: job.id,
     state: STATE[state],
     reason,
-    counted: last === undefined ? 0 : 1,
+    counted: last === undefined || last.isUncounted === true ? 0 : 1,
     started_at: last?.startedAt ?? null,
     finished_at: ledger.now,
     result: inline(BYTES_FIELD.result, last?.result),

@@ -6,14 +6,16 @@
  * into JavaScript first: 5.2 µs; both by one json_each: 2.9 µs, but then a stale lease costs a second pass.) Everything
  * else takes the slow road through `finishLive`.
  */
-import type {
-  Completion,
-  ExchangeRequest,
-  ExchangeResult,
-  JobReport,
-  Lease,
-  Settlement,
-  SettleResult,
+import {
+  type Completion,
+  type CrashedSettlement,
+  type ExchangeRequest,
+  type ExchangeResult,
+  isCrashed,
+  type JobReport,
+  type Lease,
+  type Settlement,
+  type SettleResult,
 } from '../contract/index.ts'
 import { INLINE_BYTES, int, STATE, text } from '../sql/rows.ts'
 import { recordAttempt } from './attempts.ts'
@@ -22,6 +24,7 @@ import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
 import { DELETE_JOB, finishLive } from './finish.ts'
 import { report } from './lease.ts'
+import { changeOrSetAside } from './unreadable.ts'
 
 const COMPLETE_PLAIN =
   'INSERT INTO millrace_archive (id, name, version, queue, priority, state, reason, created_at, run_at, attempts, ' +
@@ -39,6 +42,7 @@ const HELD = 'SELECT epoch, cancelling, attempts, worker_id FROM millrace_job WH
 const BACK_TO_WAIT =
   'UPDATE millrace_job SET state = ?2, reason = ?3, blocked_on = ?4, run_at = ?5, attempts = attempts + ?6, error = ?7, ' +
   'worker_id = NULL, claimed_at = NULL, lease_until = NULL, started_at = NULL WHERE id = ?1'
+const COUNT_CRASH = 'UPDATE millrace_job SET crashes = crashes + 1 WHERE id = ?'
 const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = ? AND state = 3'
 
 /** The statements whose plans the tests assert. */
@@ -127,6 +131,7 @@ function settleHeld(
   workerId: string,
   now: number,
 ): SettleResult {
+  if (isCrashed(s)) return settleCrashed(c, s, isCancelling, attempts, workerId, now)
   const startedAt = Math.floor(now - s.runMs)
   switch (s.to) {
     case 'completed':
@@ -166,6 +171,27 @@ function settleHeld(
       else giveBack(c, s, now)
       return isCancelling ? 'cancelled' : 'settled'
   }
+}
+
+/** Counts a crash, not an attempt; its record is a row of its own. */
+function settleCrashed(
+  c: Connection,
+  s: CrashedSettlement,
+  isCancelling: boolean,
+  attempts: number,
+  workerId: string,
+  now: number,
+): SettleResult {
+  const outcome = s.to === 'retrying' && isCancelling ? 'cancelled' : s.to
+  const startedAt = Math.floor(now - s.runMs)
+  recordAttempt(c, s, { attempt: attempts + 1, workerId, startedAt, endedAt: now, outcome, error: s.error })
+  // A damaged row has ended by that, as unreadable.
+  if (changeOrSetAside(c, s.id, now, () => c.sql(COUNT_CRASH).run(s.id)) === undefined) return 'settled'
+  const last = { startedAt: null, isUncounted: true, result: null, error: s.error } as const
+  if (s.to === 'failed') finishLive(c, s.id, 'failed', s.reason, now, last)
+  else if (isCancelling) finishLive(c, s.id, 'cancelled', 'requested', now, last)
+  else c.sql(BACK_TO_WAIT).run(s.id, STATE.retrying, null, null, Math.floor(now + s.delayMs), 0, s.error)
+  return outcome === 'cancelled' ? 'cancelled' : 'settled'
 }
 
 type GivenBack = Extract<Settlement, { readonly to: 'scheduled' | 'pending' | 'blocked' }>

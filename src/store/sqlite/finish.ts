@@ -18,6 +18,8 @@ export type FinalState = 'completed' | 'failed' | 'cancelled'
 export interface LastAttempt {
   /** Null: the attempt has a row of its own already. */
   readonly startedAt: number | null
+  /** It crashed: it is no attempt. */
+  readonly isUncounted?: true
   readonly result: Uint8Array | null
   readonly error: Uint8Array | null
 }
@@ -70,7 +72,8 @@ export function finishLive(
     const row = c.get(BONDS, job.id)
     if (row === undefined) continue
     const [dependents, scope, key, waitingOn, hasError] = row
-    if (int(hasError) === 1 && job.last?.error === null && job.state !== 'completed') {
+    const isQuiet = job.last?.error === null && job.last.startedAt !== null
+    if (int(hasError) === 1 && isQuiet && job.last !== undefined && job.state !== 'completed') {
       recordQuietEnd(c, job.id, job.state, row, job.last.startedAt, now)
       archive(c, job.id, job.state, job.reason, now, { ...job.last, startedAt: null })
     } else archive(c, job.id, job.state, job.reason, now, job.last)
@@ -148,7 +151,7 @@ function archive(
 ): void {
   const result = inlineOrStore(c, id, BYTES_FIELD.result, last?.result ?? null)
   const error = inlineOrStore(c, id, BYTES_FIELD.error, last?.error ?? null)
-  const counted = last === undefined ? 0 : 1
+  const counted = last === undefined || last.isUncounted === true ? 0 : 1
   // A large error stands beside the row: what an earlier attempt left in it goes all the same.
   const hasError = last === undefined || last.error === null ? 0 : 1
   const write = () =>

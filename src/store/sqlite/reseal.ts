@@ -9,7 +9,7 @@ const PAGE =
   'SELECT id, name, epoch, 0, payload, NULL, error, progress_note, state FROM millrace_job WHERE id > ?1 AND state <> 3 ' +
   'UNION ALL SELECT id, name, epoch, 1, payload, result, error, progress_note, state FROM millrace_archive WHERE id > ?1 ' +
   'ORDER BY id LIMIT ?2 + 0'
-const ATTEMPT_ERRORS = 'SELECT attempt, error FROM millrace_attempt WHERE job_id = ? AND error IS NOT NULL'
+const ATTEMPT_ERRORS = 'SELECT attempt, error, epoch FROM millrace_attempt WHERE job_id = ? AND error IS NOT NULL'
 const LOG_MESSAGES = 'SELECT seq, message, attempt FROM millrace_log WHERE job_id = ?'
 const SAME =
   'SELECT 1 FROM millrace_job WHERE id = ?1 AND epoch = ?2 AND state <> 3 UNION ALL SELECT 1 FROM millrace_archive WHERE id = ?1 AND epoch = ?2'
@@ -25,8 +25,7 @@ const SET_ARCHIVED = {
   progress: 'UPDATE millrace_archive SET progress_note = ?2 WHERE id = ?1',
 } as const
 const DROP_BYTES = 'DELETE FROM millrace_bytes WHERE job_id = ? AND field = ?'
-// A lost lease may carry the same number as the attempt after it, but never an error.
-const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = ?3 WHERE job_id = ?1 AND attempt = ?2 AND error IS NOT NULL'
+const SET_ATTEMPT = 'UPDATE millrace_attempt SET error = ?3 WHERE job_id = ?1 AND epoch = ?2'
 const SET_LOG = 'UPDATE millrace_log SET message = ?3 WHERE job_id = ?1 AND seq = ?2'
 
 interface Page {
@@ -55,14 +54,14 @@ function readPage(c: Connection, cursor: string | null, limit: number): Page {
     const id = text(row[0])
     const epoch = int(row[2])
     const fields: SealedBytes[] = []
-    const add = (field: SealedBytes['field'], bytes: unknown) => {
-      if (bytes instanceof Uint8Array) fields.push({ field, epoch, bytes })
+    const add = (field: SealedBytes['field'], bytes: unknown, writtenIn = epoch) => {
+      if (bytes instanceof Uint8Array) fields.push({ field, epoch: writtenIn, bytes })
     }
     add('payload', row[4] ?? bytesOf(c, id, BYTES_FIELD.payload))
     add('result', row[5] ?? bytesOf(c, id, BYTES_FIELD.result))
     add('error', row[6] ?? bytesOf(c, id, BYTES_FIELD.error))
     add('progress', row[7])
-    for (const attempt of c.all(ATTEMPT_ERRORS, id)) add(`history:${int(attempt[0])}`, attempt[1])
+    for (const attempt of c.all(ATTEMPT_ERRORS, id)) add(`history:${int(attempt[0])}`, attempt[1], int(attempt[2]))
     for (const line of c.all(LOG_MESSAGES, id)) add(`log:${int(line[0])}`, line[1])
     return { id, name: text(row[1]), epoch, isArchived: int(row[3]) === 1, fields }
   })
@@ -71,9 +70,9 @@ function readPage(c: Connection, cursor: string | null, limit: number): Page {
 
 function writeBack(c: Connection, row: Page['rows'][number], fields: readonly SealedBytes[]): boolean {
   if (c.get(SAME, row.id, row.epoch) === undefined) return false
-  for (const { field, bytes } of fields) {
+  for (const { field, epoch, bytes } of fields) {
     const [kind, number] = field.split(':')
-    if (kind === 'history') c.sql(SET_ATTEMPT).run(row.id, Number(number), bytes)
+    if (kind === 'history') c.sql(SET_ATTEMPT).run(row.id, epoch, bytes)
     else if (kind === 'log') c.sql(SET_LOG).run(row.id, Number(number), bytes)
     else if (kind === 'payload' || kind === 'result' || kind === 'error' || kind === 'progress') {
       // A live job keeps its error in its row, however large: it is overwritten there by the next attempt.
