@@ -125,7 +125,8 @@ async function runningUnderOthers(store: Store, codec: Codec): Promise<number> {
       ...(cursor !== undefined && { cursor }),
     })
     for (const row of page.rows) {
-      const sealed = [row.payload, row.error, row.progressNote, ...row.history.map(({ error }) => error)]
+      const checkpoint = await store.jobs.checkpoint(row.id)
+      const sealed = [row.payload, row.error, row.progressNote, checkpoint, ...row.history.map(({ error }) => error)]
       if (sealed.some((bytes) => bytes !== null && codec.needsRekey(bytes))) count++
     }
     cursor = page.next

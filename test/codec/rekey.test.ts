@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
+import { createCodec } from '../../src/codec/codec.ts'
 import { createKeyRing, Discard, defineJob, type Millrace } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import { tempStorePath } from '../support/temp-store.ts'
@@ -102,6 +103,28 @@ describe('C9 rekeying', () => {
 
     expect(await mill.rekey()).toMatchObject({ rewritten: 8, isComplete: true })
     expect(kidsIn(path)).toEqual(['k2'])
+  })
+
+  test('seals what an attempt left for the next one, once it does not run', async () => {
+    const { old, both, fresh } = ring()
+    const path = tempStorePath()
+    const before = await openMill({ store: `sqlite:${path}`, codec: { keys: old() } })
+    const { id } = await before.enqueue(waits, SECRET)
+    const claim = { workerId: 'w', queues: 'all', names: ['waits'], limit: 1, leaseMs: 60_000 } as const
+    const { jobs } = before.store
+    await jobs.exchange({ workerId: 'w', settle: [], claim })
+    const lease = { id, epoch: 1 }
+    const place = { jobId: id, jobName: 'waits', field: 'checkpoint' } as const
+    await jobs.saveCheckpoint('w', lease, await createCodec({ keys: old() }).encode(place, SECRET))
+    const mill = await openMill({ store: `sqlite:${path}`, codec: { keys: both() } })
+    expect(await mill.rekey()).toMatchObject({ running: 1, isComplete: false })
+    await jobs.exchange({ workerId: 'w', settle: [{ ...lease, runMs: 1, to: 'pending' }] })
+
+    expect(await mill.rekey()).toMatchObject({ rewritten: 1, running: 0, isComplete: true })
+
+    expect(kidsIn(path)).toEqual(['k2'])
+    const kept = (await mill.store.jobs.checkpoint(id)) ?? new Uint8Array(0)
+    expect(await createCodec({ keys: fresh() }).decode(place, kept)).toBe(SECRET)
   })
 
   test('goes on where it was stopped', async () => {

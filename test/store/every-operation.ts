@@ -70,6 +70,7 @@ export async function callEverything(store: Store, within: Within): Promise<void
       const { claimed } = await jobs.exchange({ workerId: 'w', settle: [], claim })
       const leases = claimed.map(({ id, epoch }) => ({ id, epoch }))
       for (const lease of leases) await jobs.start('w', lease)
+      for (const lease of leases) await jobs.saveCheckpoint('w', lease, large)
       await jobs.extend('w', leases, LEASE_MS)
       await jobs.extendWaiting('w', leases, LEASE_MS)
       const logs = [{ seq: 1, level: 'info' as const, message: large }]
@@ -97,6 +98,7 @@ export async function callEverything(store: Store, within: Within): Promise<void
   await jobs.retry([parent, keyed])
   await jobs.update([parent], { priority: 1, queue: 'mine', runAt: 1 })
   await jobs.get(parent)
+  await jobs.checkpoint(parent)
   await jobs.finished([keyed])
   for (const filter of [{}, { states: ['failed'] as const }, { names: ['job'], queues: ['mine'], tag: 't' }]) {
     for (const oldestFirst of [true, false]) await jobs.list({ filter, limit: 10, oldestFirst })

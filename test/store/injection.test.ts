@@ -72,6 +72,8 @@ async function askAbout(store: Store, text: string): Promise<void> {
   expect(await jobs.extendWaiting(text, [lease], LEASE_MS)).toEqual(['lost'])
   expect(await jobs.start(text, lease)).toBe('lost')
   expect(await jobs.report(text, [{ ...lease, progress: 1 }])).toEqual(['lost'])
+  expect(await jobs.saveCheckpoint(text, lease, Buffer.from(text))).toBe('lost')
+  expect(await jobs.checkpoint(text)).toBeNull()
   expect(await jobs.recover(text, [lease], 10)).toEqual([])
   expect(await jobs.unblock([text], 10)).toBe(0)
   const claim = { workerId: text, queues: [{ queue: text, max: 9 }], names: [text, 'job'], limit: 9, leaseMs: LEASE_MS }

@@ -51,6 +51,7 @@ function cases(server: TestServer): void {
     const { jobs, queues, state, cluster } = viewer
 
     expect((await jobs.get(held.id))?.state).toBe('processing')
+    expect(await jobs.checkpoint(held.id)).toBeNull()
     expect((await jobs.list({ filter: {}, limit: 10 })).rows).toHaveLength(5)
     expect((await jobs.count({ queues: ['q'] }, 10)).count).toBe(3)
     expect((await queues.list()).map(({ name }) => name)).toEqual(['late', 'q', 'ready'])
@@ -75,6 +76,7 @@ function cases(server: TestServer): void {
       () => jobs.extendWaiting('w', [lease], LEASE_MS),
       () => jobs.start('w', lease),
       () => jobs.report('w', [{ ...lease, progress: 0.5 }]),
+      () => jobs.saveCheckpoint('w', lease, Buffer.from('c')),
       () => jobs.promote(1),
       () => jobs.expire(1),
       () => jobs.recover('w', [], 1),
@@ -130,6 +132,7 @@ function withheldCases(server: TestServer): void {
     expect(await viewer.logs(done.id)).toEqual([])
     const rows = await viewer.store.jobs.finished([done.id])
     expect(rows).toMatchObject([{ id: done.id, isWithheld: true, payload: new Uint8Array(0), result: null }])
+    await expect(viewer.store.jobs.checkpoint(done.id)).rejects.toMatchObject({ code: 'STORE_READ_ONLY' })
     await expect(viewer.result(done.id, { timeout: '20s' })).rejects.toMatchObject({ code: 'STORE_READ_ONLY' })
     expect(await worker.get(done.id)).toMatchObject({ isWithheld: false, input: 'secret', result: 'secret' })
   })

@@ -2,7 +2,7 @@
 import { describe, expect } from 'vitest'
 import type { AttemptRecord, CopyPart, CopyParts, Store } from '../contract/index.ts'
 import { createMemoryStore } from '../memory/store.ts'
-import { bytes, type Case, type Fixture, LEASE_MS, newJob, nth } from './fixture.ts'
+import { bytes, type Case, type Fixture, LEASE_MS, newJob, nth, textOf } from './fixture.ts'
 
 const PARTS: readonly CopyPart[] = ['live', 'archive', 'edges', 'keys', 'logs', 'queues', 'values']
 const LARGE = 3 * 1024 * 1024
@@ -20,6 +20,7 @@ export function copyCases(test: Case): void {
           expect(await memory.jobs.get(id)).toEqual(await f.jobs.get(id))
           expect(await memory.jobs.logs(id, 0, 100)).toEqual(await f.jobs.logs(id, 0, 100))
           expect(await memory.jobs.edges(id)).toEqual(await f.jobs.edges(id))
+          expect(await memory.jobs.checkpoint(id)).toEqual(await f.jobs.checkpoint(id))
         }
         expect(await memory.queues.list()).toEqual(await f.store.queues.list())
       })
@@ -33,7 +34,10 @@ export function copyCases(test: Case): void {
         await copyAll(memory, f.store)
 
         expect(await contents(f.store)).toEqual(await contents(memory))
-        for (const id of ids) expect(await f.jobs.get(id)).toEqual(await memory.jobs.get(id))
+        for (const id of ids) {
+          expect(await f.jobs.get(id)).toEqual(await memory.jobs.get(id))
+          expect(await f.jobs.checkpoint(id)).toEqual(await memory.jobs.checkpoint(id))
+        }
         expect(await f.jobs.list({ filter: {}, limit: 100 })).toEqual(
           await memory.jobs.list({ filter: {}, limit: 100 }),
         )
@@ -61,6 +65,22 @@ export function copyCases(test: Case): void {
         expect(await f.jobs.promote(10)).toBe(1)
         f.clock.advance(LEASE_MS)
         expect((await f.jobs.reclaim(10)).map(({ id }) => id)).toEqual([child.id])
+      })
+    })
+
+    test('a running job with a checkpoint leaves neither behind when nothing of it is to be kept', async (f) => {
+      await withMemory(f, async (memory) => {
+        const running = await claimFrom(memory, { priority: 1 })
+        await memory.jobs.saveCheckpoint('w1', running, bytes('half way'))
+        await copyAll(memory, f.store)
+
+        const lease = leaseOf(running)
+        expect(await f.settle(lease, { to: 'completed', result: null, forget: true })).toBe('settled')
+
+        expect(textOf(await f.jobs.checkpoint(running.id))).toBe('half way')
+        f.clock.advance(300_000)
+        expect(await f.jobs.prune({ completedMs: 0, failedMs: 0, cancelledMs: 0 }, 10)).toBe(1)
+        expect(await f.jobs.checkpoint(running.id)).toBeNull()
       })
     })
 
@@ -131,6 +151,7 @@ async function fill(f: Fixture, store: Store = f.store): Promise<readonly string
       ],
     },
   ])
+  for (const i of [0, 1, 3]) await jobs.saveCheckpoint('w1', nth(held, i), bytes(`point ${i}`.repeat(i * 300 + 1)))
   await jobs.exchange({
     workerId: 'w1',
     settle: [

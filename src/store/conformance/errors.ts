@@ -18,6 +18,8 @@ export function errorCases(test: Case): void {
         () => jobs.extendWaiting('w1', [lease], 1),
         () => jobs.start('w1', lease),
         () => jobs.report('w1', [lease]),
+        () => jobs.saveCheckpoint('w1', lease, new Uint8Array(1)),
+        () => jobs.checkpoint('x'),
         () => jobs.promote(1),
         () => jobs.expire(1),
         () => jobs.nextDue(),

@@ -137,6 +137,10 @@ export function commandsOf(fc: FastCheck): readonly Arbitrary<AsyncCommand<Pool,
         return (store) => store.jobs.report(lease.workerId, [{ ...fence(lease), ...news }])
       },
     ),
+    step('checkpoint', fc.record({ ref, size: fc.constantFrom(0, 10, 3_000) }), (x, pool) => {
+      const lease = pool.lease(x.ref)
+      return (store) => store.jobs.saveCheckpoint(lease.workerId, fence(lease), bytes('c'.repeat(x.size)))
+    }),
     step('promote', fc.constantFrom(0, 1_000, 60_000), (ms, _pool, clock) => {
       clock.advance(ms)
       return (store) => store.jobs.promote(ALL)

@@ -67,6 +67,7 @@ async function everything(store: Store, pool: Pool): Promise<unknown> {
   return {
     rows,
     byId: await Promise.all(pool.ids.map((id) => store.jobs.get(id))),
+    checkpoints: await Promise.all(ids.map((id) => store.jobs.checkpoint(id))),
     edges: await Promise.all(ids.map((id) => store.jobs.edges(id))),
     logs: await Promise.all(ids.map((id) => store.jobs.logs(id, -1, 1_000))),
     queues: await store.queues.list(),

@@ -8,6 +8,7 @@
  */
 import { describe, it } from 'vitest'
 import { changeWhereCases } from './change-where.ts'
+import { checkpointCases } from './checkpoint.ts'
 import { claimCases } from './claim.ts'
 import { clusterCases } from './cluster.ts'
 import { controlCases } from './control.ts'
@@ -62,6 +63,7 @@ export function describeStore(name: string, open: OpenStore, options: SuiteOptio
     leaseCases(test)
     recoverCases(test)
     fenceCases(test)
+    checkpointCases(test)
     matrixCases(test)
     dependencyCases(test)
     controlCases(test)

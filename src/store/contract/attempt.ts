@@ -19,8 +19,8 @@ export interface Lease {
  *
  * `forget`: of a completed job nothing is kept, not even its result, but its id for 2 minutes: until then an insert of that id is
  * `existing`, and a child of it goes on as after any completed parent. That is for a job of which the store has only its row: its
- * first claim, no dependents, no unique key, no log lines, neither payload nor result above 2 KiB. Any other is archived,
- * and pruned; one that travels beside any other may be, too.
+ * first claim, no dependents, no unique key, no log lines, no checkpoint, neither payload nor result above 2 KiB. Any other is
+ * archived, and pruned; one that travels beside any other may be, too.
  */
 export type Settlement = Lease & { readonly runMs: number } & (
     | { readonly to: 'completed'; readonly result: Uint8Array | null; readonly forget?: boolean }

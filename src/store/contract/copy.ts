@@ -14,6 +14,7 @@ export interface CopiedJob extends JobRow {
   readonly startedAt: number | null
   /** What a `blocked` job with reason `key` waits for. */
   readonly blockedOn: string | null
+  readonly checkpoint: Uint8Array | null
 }
 
 /** A unique key in force or not yet pruned. `until` null: held while the job lives. */
@@ -44,7 +45,7 @@ export interface CopiedValue {
   readonly version: number
 }
 
-/** What a store consists of, in the order in which it is copied. Who is alive is not copied. */
+/** What a store consists of, in the order in which it is copied. Who is alive is not copied, nor what they are told. */
 export interface CopyParts {
   readonly live: CopiedJob
   readonly archive: CopiedJob

@@ -139,7 +139,7 @@ export interface EdgeRow {
  * number; `log:N` the log line with seq N.
  */
 export interface SealedBytes {
-  readonly field: 'payload' | 'result' | 'error' | 'progress' | `history:${number}` | `log:${number}`
+  readonly field: 'payload' | 'result' | 'error' | 'progress' | 'checkpoint' | `history:${number}` | `log:${number}`
   readonly epoch: number
   readonly bytes: Uint8Array
 }

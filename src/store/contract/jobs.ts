@@ -123,6 +123,15 @@ export interface JobsFacet {
   /** Writes progress and log lines of running attempts. At most 1,000 log lines a job are kept, the newest. */
   report(workerId: string, reports: readonly JobReport[]): Promise<readonly ReportResult[]>
 
+  /**
+   * Writes what the next attempt shall find, in place of what was written before. It stands as long as its job, also while
+   * that is kept after its end, and goes with it. Opaque bytes, sealed by the caller and bound to id and name, not to the epoch.
+   */
+  saveCheckpoint(workerId: string, lease: Lease, bytes: Uint8Array): Promise<ReportResult>
+
+  /** The checkpoint of a job that lives or is kept, or null. Rejects `STORE_READ_ONLY` where payloads are withheld. */
+  checkpoint(id: string): Promise<Uint8Array | null>
+
   /** Moves due `scheduled` and `retrying` jobs to `pending`, soonest first. Returns how many. */
   promote(limit: number): Promise<number>
 

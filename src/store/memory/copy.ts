@@ -79,8 +79,8 @@ function jobsOf(tables: Tables, ended: boolean): readonly CopiedJob[] {
   return [...tables.byId]
     .filter((job) => isEnded(job.state) === ended)
     .map((job) => {
-      const { uniqueScope, startedAt, blockedOn } = job
-      return { ...toRow(job), uniqueScope, startedAt, blockedOn }
+      const { uniqueScope, startedAt, blockedOn, checkpoint } = job
+      return { ...toRow(job), uniqueScope, startedAt, blockedOn, checkpoint }
     })
 }
 

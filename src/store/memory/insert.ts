@@ -117,6 +117,7 @@ function newRow(job: NewJob, now: number): Job {
     uniqueScope: job.unique?.scope ?? null,
     startedAt: null,
     blockedOn: null,
+    checkpoint: null,
     logs: [],
   }
 }

@@ -13,6 +13,8 @@ export interface Job extends Omit<Changeable<JobRow>, 'history'> {
   startedAt: number | null
   /** What a `blocked` job with reason `key` waits for. */
   blockedOn: string | null
+  /** What an attempt left for the next one. */
+  checkpoint: Uint8Array | null
   /** By `seq`, ascending. */
   logs: LogLine[]
 }
@@ -22,7 +24,7 @@ const KEPT_ATTEMPTS = 25
 
 /** The job as others see it: a copy that later changes leave alone. */
 export function toRow(job: Job): JobRow {
-  const { uniqueScope: _s, startedAt: _a, blockedOn: _b, logs: _l, ...row } = job
+  const { uniqueScope: _s, startedAt: _a, blockedOn: _b, checkpoint: _c, logs: _l, ...row } = job
   return { ...row, history: [...job.history] }
 }
 

@@ -38,6 +38,7 @@ function sealedFields(job: Job): readonly SealedBytes[] {
   add('result', job.result)
   add('error', job.error)
   add('progress', job.progressNote)
+  add('checkpoint', job.checkpoint)
   for (const past of job.history) add(`history:${past.attempt}`, past.error, past.epoch)
   for (const line of job.logs) add(`log:${line.seq}`, line.message)
   return fields
@@ -49,6 +50,7 @@ function writeBack(job: Job, { field, epoch, bytes }: SealedBytes): void {
   else if (field === 'result') job.result = bytes
   else if (field === 'error') job.error = bytes
   else if (field === 'progress') job.progressNote = bytes
+  else if (field === 'checkpoint') job.checkpoint = bytes
   else if (field.startsWith('log:'))
     job.logs = job.logs.map((line) => (line.seq === number ? { ...line, message: bytes } : line))
   else {

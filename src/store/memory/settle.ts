@@ -62,7 +62,8 @@ export function settle(tables: Tables, workerId: string, s: Settlement, now: num
 /** Tells whether there is nothing of the job in the store but its row. */
 function isAlone(job: Job, { result }: Completion): boolean {
   const isSmall = job.payload.byteLength <= INLINE_BYTES && (result === null || result.byteLength <= INLINE_BYTES)
-  return isSmall && job.epoch === 1 && job.dependents === 0 && job.uniqueKey === null && job.logs.length === 0
+  const hasBonds = job.dependents > 0 || job.uniqueKey !== null
+  return isSmall && job.epoch === 1 && !hasBonds && job.checkpoint === null && job.logs.length === 0
 }
 
 /** Moves the end of a lease. */
@@ -95,6 +96,14 @@ export function report(tables: Tables, workerId: string, news: JobReport, now: n
   }
   job.logs.sort((a, b) => a.seq - b.seq)
   job.logs.splice(0, Math.max(0, job.logs.length - KEPT_LINES))
+  return 'written'
+}
+
+/** Keeps what the next attempt shall find. */
+export function saveCheckpoint(tables: Tables, workerId: string, lease: Lease, bytes: Uint8Array): ReportResult {
+  const job = heldJob(tables, workerId, lease)
+  if (job === null) return 'lost'
+  job.checkpoint = bytes.slice()
   return 'written'
 }
 

@@ -17,7 +17,7 @@ import { insertJob } from './insert.ts'
 import { clearQueue, listQueues, pauseQueue, queueStats } from './queues.ts'
 import { count, edges, finished, get, list, logs } from './read.ts'
 import { reseal } from './reseal.ts'
-import { cancellingOf, extend, report, settle, start } from './settle.ts'
+import { cancellingOf, extend, report, saveCheckpoint, settle, start } from './settle.ts'
 import { clusterFacet, stateFacet } from './shared.ts'
 import { Tables } from './tables.ts'
 
@@ -157,6 +157,8 @@ function jobsFacet(tables: Tables, run: Run): JobsFacet {
     extendWaiting: extendAll,
     start: (workerId, lease) => run((now) => start(tables, workerId, lease, now)),
     report: (workerId, reports) => run((now) => reports.map((news) => report(tables, workerId, news, now))),
+    saveCheckpoint: (workerId, lease, bytes) => run(() => saveCheckpoint(tables, workerId, lease, bytes)),
+    checkpoint: (id) => run(() => tables.jobs.get(id)?.checkpoint ?? null),
     promote: (limit) => run((now) => promote(tables, limit, now), true),
     expire: (limit) => run((now) => expire(tables, limit, now), true),
     nextDue: () => run(() => nextDue(tables)),

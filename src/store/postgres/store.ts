@@ -113,6 +113,10 @@ class PostgresStore implements Store {
         exchange.moved([lease])
         return jobs.start(workerId, lease)
       },
+      saveCheckpoint(workerId, lease, bytes) {
+        exchange.moved([lease])
+        return jobs.saveCheckpoint(workerId, lease, bytes)
+      },
       report(workerId, reports) {
         exchange.moved(reports)
         return jobs.report(workerId, reports)

@@ -10,6 +10,7 @@ import {
   LIVE_COLUMNS,
   STATE,
   tagsText,
+  text,
   textOrNull,
   toJobRow,
 } from './rows.ts'
@@ -88,6 +89,7 @@ export function copiedJob(
     startedAt: intOrNull(row[31]),
     uniqueScope: textOrNull(row[32]),
     blockedOn: textOrNull(row[33]),
+    checkpoint: bytes(text(row[0]), BYTES_FIELD.checkpoint),
   }
 }
 
@@ -104,11 +106,15 @@ export function rowsOf(job: CopiedJob): {
 } {
   const { finishedAt } = job
   const bytes: { job_id: string; field: number; data: Uint8Array }[] = []
+  // Where there is a checkpoint, the payload of a running job stands beside it: see checkpoint.ts.
+  const hasBoth = job.checkpoint !== null && job.state === 'processing'
+  const isBeside = (field: keyof typeof BYTES_FIELD) => field === 'checkpoint' || (field === 'payload' && hasBoth)
   const placed = (field: keyof typeof BYTES_FIELD, data: Uint8Array | null) => {
-    if (data === null || data.byteLength <= INLINE_BYTES) return data
+    if (data === null || (data.byteLength <= INLINE_BYTES && !isBeside(field))) return data
     bytes.push({ job_id: job.id, field: BYTES_FIELD[field], data })
     return null
   }
+  placed('checkpoint', job.checkpoint)
   const shared = {
     id: job.id,
     name: job.name,

@@ -209,7 +209,7 @@ async function readJobs(
   }
   const rows = found.slice(0, fitting([...sizes.values()]))
   const ids = rows.map((row) => text(row[0]))
-  const [bytes, past] = await Promise.all([bytesOfAll(session, ids), attemptsOf(session, ids)])
+  const [bytes, past] = await Promise.all([bytesOfAll(session, ids, true), attemptsOf(session, ids)])
   return {
     items: rows.map((row) => copiedJob(row, bytes, (id) => past.get(id) ?? [])),
     next: rows.length < found.length || found.length === limit ? (ids.at(-1) ?? null) : null,

@@ -13,6 +13,7 @@ import type { Search } from './query/search.ts'
 import type { QueryWords } from './query/words.ts'
 import {
   ARCHIVE_COLUMNS,
+  BYTES_FIELD,
   type Columns,
   int,
   LIVE_COLUMNS,
@@ -37,7 +38,8 @@ const BY_ID = {
 const ATTEMPTS =
   'SELECT job_id, attempt, epoch, worker_id, started_at, ended_at, outcome, error FROM millrace_attempt ' +
   'WHERE job_id IN LIST($1 text) ORDER BY job_id, epoch'
-const BYTES = 'SELECT job_id, field, data FROM millrace_bytes WHERE job_id IN LIST($1 text)'
+// A row shows the first three; a checkpoint is the fourth.
+const BYTES = 'SELECT job_id, field, data FROM millrace_bytes WHERE job_id IN LIST($1 text) AND field <= $2'
 const LOGS =
   'SELECT attempt, seq, at, level, message FROM millrace_log WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3'
 const EDGES =
@@ -119,13 +121,14 @@ export async function edgesOf(session: Session, id: string): Promise<readonly Ed
   }))
 }
 
-/** Large values of jobs, by id and field. */
+/** Large values of jobs, by id and field; `withCheckpoints`: what their attempts left as well. */
 export async function bytesOfAll(
   session: Session,
   ids: readonly string[],
+  withCheckpoints = false,
 ): Promise<(id: string, field: number) => Uint8Array | null> {
   if (ids.length === 0) return () => null
-  const { rows } = await session.query(BYTES, [ids])
+  const { rows } = await session.query(BYTES, [ids, withCheckpoints ? BYTES_FIELD.checkpoint : BYTES_FIELD.error])
   const found = new Map(rows.map((row) => [`${text(row[0])} ${int(row[1])}`, row[2]]))
   return (id, field) => {
     const data = found.get(`${id} ${field}`)

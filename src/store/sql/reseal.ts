@@ -58,7 +58,7 @@ async function readPage(s: Session, cursor: string | null, limit: number): Promi
   const ids = found.map((row) => text(row[0]))
   if (ids.length === 0) return { rows: [], next: null }
   const [bytes, errors, messages] = await Promise.all([
-    bytesOfAll(s, ids),
+    bytesOfAll(s, ids, true),
     s.query(ATTEMPT_ERRORS, [ids]),
     s.query(LOG_MESSAGES, [ids]),
   ])
@@ -73,6 +73,7 @@ async function readPage(s: Session, cursor: string | null, limit: number): Promi
     add('result', row[5] ?? bytes(id, BYTES_FIELD.result))
     add('error', row[6] ?? bytes(id, BYTES_FIELD.error))
     add('progress', row[7])
+    add('checkpoint', bytes(id, BYTES_FIELD.checkpoint))
     for (const one of errors.rows) if (one[0] === id) add(`history:${int(one[1])}`, one[2], int(one[3]))
     for (const one of messages.rows) if (one[0] === id) add(`log:${int(one[1])}`, one[2])
     return { id, name: text(row[1]), epoch, isArchived: int(row[3]) === 1, fields }
@@ -86,13 +87,13 @@ async function writeBack(tx: Transaction, row: Page['rows'][number], fields: rea
   for (const { field, epoch, bytes } of fields) {
     const [kind, number] = field.split(':')
     if (kind === 'history') await tx.query(SET_ATTEMPT, [bytes, row.id, epoch])
+    else if (kind === 'checkpoint') await tx.query(INSERT_BYTES, [rowsJson([besideOf(row.id, kind, bytes)])])
     else if (kind === 'log') await tx.query(SET_LOG, [bytes, row.id, Number(number)])
     else if (kind === 'payload' || kind === 'result' || kind === 'error' || kind === 'progress') {
       // A live job keeps its error in its row, however large: it is overwritten there by the next attempt.
       const isOwn = kind === 'progress' || (kind === 'error' && !row.isArchived)
       const isInline = isOwn || bytes.byteLength <= INLINE_BYTES
-      if (!isInline)
-        await tx.query(INSERT_BYTES, [rowsJson([{ job_id: row.id, field: BYTES_FIELD[kind], data: bytes }])])
+      if (!isInline) await tx.query(INSERT_BYTES, [rowsJson([besideOf(row.id, kind, bytes)])])
       else if (kind !== 'progress') await tx.query(DROP_BYTES, [row.id, BYTES_FIELD[kind]])
       const inline = isInline ? bytes : null
       if (row.isArchived) await tx.query(SET_ARCHIVED[kind], [inline, row.id])
@@ -100,4 +101,8 @@ async function writeBack(tx: Transaction, row: Page['rows'][number], fields: rea
     }
   }
   return true
+}
+
+function besideOf(id: string, kind: keyof typeof BYTES_FIELD, data: Uint8Array) {
+  return { job_id: id, field: BYTES_FIELD[kind], data }
 }

@@ -6,7 +6,7 @@ import type { AttemptRecord, JobRow } from '../contract/index.ts'
 export { INLINE_BYTES } from '../../core/batch.ts'
 
 /** Which large value of a job a row of the bytes table holds. */
-export const BYTES_FIELD = { payload: 1, result: 2, error: 3 } as const
+export const BYTES_FIELD = { payload: 1, result: 2, error: 3, checkpoint: 4 } as const
 
 /** The integer that is stored for a state. */
 export const STATE = {

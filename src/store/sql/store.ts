@@ -2,6 +2,7 @@
 import { StoreError } from '../../core/errors.ts'
 import type { ExchangeRequest, ExchangeResult, JobsFacet } from '../contract/index.ts'
 import type { ClusterFacet, QueuesFacet, StateFacet } from '../contract/store.ts'
+import { readCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
 import { expire, nextDue, promote, unblock } from './due.ts'
@@ -47,6 +48,8 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
       leases.length === 0 ? db.read(async () => []) : hot.extendWaiting(workerId, leases, leaseMs, waitMs),
     start: (workerId, lease) => db.transact((tx) => start(tx, workerId, lease), true),
     report: (workerId, reports) => db.transact((tx) => report(tx, workerId, reports), true),
+    saveCheckpoint: (workerId, lease, bytes) => db.transact((tx) => saveCheckpoint(tx, workerId, lease, bytes), true),
+    checkpoint: (id) => db.read((s) => readCheckpoint(s, id)),
     promote: (limit) =>
       told(
         db.transact((tx) => promote(tx, limit)),

@@ -119,48 +119,31 @@ describe('other rows', () => {
     await everyCall(store)
   })
 
-  test.each([...UNREADABLE, ...ODD])('a running one with %s stops no recovery of the jobs beside it', async (set) => {
-    const clock = new ManualClock()
-    const path = tempStorePath()
-    let store = await openAt(path, clock)
-    const jobs = [newJob({ priority: 100 }), newJob()]
-    await store.jobs.insert(jobs)
-    const { claimed } = await store.jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest() })
-    await store.close()
-    damage(path, set, [jobs[0]?.id ?? ''])
-    store = await openAt(path, clock)
+  test.each([...UNREADABLE, ...ODD])(
+    'a running one with %s stops no heartbeat, outcome, recovery or reclaim',
+    async (set) => {
+      const other = await damagedRunning(set)
+      const recovered = await other.store.jobs.recover('w1', other.claimed, 100)
+      expect(recovered.map(({ id }) => id)).toContain(other.claimed[2]?.id)
+      expect(await claimAll(other.store)).toContain(other.claimed[2]?.id)
+      const { store, clock, claimed } = await damagedRunning(set)
 
-    expect((await store.jobs.recover('w1', claimed, 100)).map(({ id }) => id)).toContain(jobs[1]?.id)
-
-    expect(await claimAll(store)).toContain(jobs[1]?.id)
-    await everyCall(store)
-  })
-
-  test.each([...UNREADABLE, ...ODD])('a running one with %s stops no heartbeat, settlement or reclaim', async (set) => {
-    const clock = new ManualClock()
-    const path = tempStorePath()
-    let store = await openAt(path, clock)
-    const jobs = [newJob({ priority: 100 }), newJob(), newJob()]
-    await store.jobs.insert(jobs)
-    const { claimed } = await store.jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest() })
-    await store.close()
-    damage(path, set, [jobs[0]?.id ?? ''])
-    store = await openAt(path, clock)
-
-    const held = await store.jobs.extend('w1', claimed, 30_000)
-    expect(held.slice(1)).toEqual(['held', 'held'])
-    await store.jobs.report(
-      'w1',
-      claimed.map(({ id, epoch }) => ({ id, epoch, progress: 0.5 })),
-    )
-    await store.jobs.start('w1', claimed[0] ?? { id: '', epoch: 0 })
-    const settle = claimed.slice(0, 2).map((lease) => settlement(lease, { to: 'completed', result: null }))
-    expect((await store.jobs.exchange({ workerId: 'w1', settle })).settled[1]).toBe('settled')
-    clock.advance(HOUR_MS)
-    expect((await store.jobs.reclaim(100)).map(({ id }) => id)).toContain(claimed[2]?.id)
-    expect(await claimAll(store)).toContain(claimed[2]?.id)
-    await everyCall(store)
-  })
+      const held = await store.jobs.extend('w1', claimed, 30_000)
+      expect(held.slice(1)).toEqual(['held', 'held'])
+      await store.jobs.report(
+        'w1',
+        claimed.map(({ id, epoch }) => ({ id, epoch, progress: 0.5 })),
+      )
+      await store.jobs.start('w1', claimed[0] ?? { id: '', epoch: 0 })
+      for (const lease of claimed.slice(0, 2)) await store.jobs.saveCheckpoint('w1', lease, Buffer.from('c'))
+      const settle = claimed.slice(0, 2).map((lease) => settlement(lease, { to: 'completed', result: null }))
+      expect((await store.jobs.exchange({ workerId: 'w1', settle })).settled[1]).toBe('settled')
+      clock.advance(HOUR_MS)
+      expect((await store.jobs.reclaim(100)).map(({ id }) => id)).toContain(claimed[2]?.id)
+      expect(await claimAll(store)).toContain(claimed[2]?.id)
+      await everyCall(store)
+    },
+  )
 
   test.each(['finished_at = 9223372036854775807', 'state = 99', "started_at = 'x'", "tags = '{'", 'attempts = NULL'])(
     'an archived one with %s stops no list',
@@ -237,6 +220,17 @@ async function damaged(
     bad.map(({ id }) => id),
   )
   return { store: await openAt(path, clock), clock, bad: bad[0]?.id ?? '', ids: good.map(({ id }) => id) }
+}
+
+async function damagedRunning(set: string) {
+  const [clock, path] = [new ManualClock(), tempStorePath()]
+  const before = await openAt(path, clock)
+  const jobs = [newJob({ priority: 100 }), newJob(), newJob()]
+  await before.jobs.insert(jobs)
+  const { claimed } = await before.jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest() })
+  await before.close()
+  damage(path, set, [jobs[0]?.id ?? ''])
+  return { store: await openAt(path, clock), clock, claimed }
 }
 
 async function openAt(path: string, clock: ManualClock): Promise<Store> {

@@ -66,7 +66,7 @@ export function report(c: Connection, workerId: string, reports: readonly JobRep
 }
 
 /** A damaged row takes no change: nobody holds it any more, and it is set aside when its lease has ended. */
-function orLost<T>(write: () => T): T | undefined {
+export function orLost<T>(write: () => T): T | undefined {
   try {
     return write()
   } catch (error) {

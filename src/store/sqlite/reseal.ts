@@ -61,6 +61,7 @@ function readPage(c: Connection, cursor: string | null, limit: number): Page {
     add('result', row[5] ?? bytesOf(c, id, BYTES_FIELD.result))
     add('error', row[6] ?? bytesOf(c, id, BYTES_FIELD.error))
     add('progress', row[7])
+    add('checkpoint', bytesOf(c, id, BYTES_FIELD.checkpoint))
     for (const attempt of c.all(ATTEMPT_ERRORS, id)) add(`history:${int(attempt[0])}`, attempt[1], int(attempt[2]))
     for (const line of c.all(LOG_MESSAGES, id)) add(`log:${int(line[0])}`, line[1])
     return { id, name: text(row[1]), epoch, isArchived: int(row[3]) === 1, fields }
@@ -73,6 +74,7 @@ function writeBack(c: Connection, row: Page['rows'][number], fields: readonly Se
   for (const { field, epoch, bytes } of fields) {
     const [kind, number] = field.split(':')
     if (kind === 'history') c.sql(SET_ATTEMPT).run(row.id, epoch, bytes)
+    else if (kind === 'checkpoint') c.sql(INSERT_BYTES).run(row.id, BYTES_FIELD.checkpoint, bytes)
     else if (kind === 'log') c.sql(SET_LOG).run(row.id, Number(number), bytes)
     else if (kind === 'payload' || kind === 'result' || kind === 'error' || kind === 'progress') {
       // A live job keeps its error in its row, however large: it is overwritten there by the next attempt.

@@ -18,6 +18,7 @@ import type {
 } from '../contract/store.ts'
 import { clockOffset, limitsOf } from '../sql/diagnose.ts'
 import { type Migration, refuseNewer } from '../sql/migrations.ts'
+import { readCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import { Connection } from './connection.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
@@ -169,6 +170,8 @@ function jobsFacet(c: Connection): JobsFacet {
     extendWaiting: extendAll,
     start: (workerId, lease) => c.write(() => start(c, workerId, lease)),
     report: (workerId, reports) => c.write(() => report(c, workerId, reports)),
+    saveCheckpoint: (workerId, lease, bytes) => c.write(() => saveCheckpoint(c, workerId, lease, bytes)),
+    checkpoint: async (id) => c.read(() => readCheckpoint(c, id)),
     promote: async (limit) => (c.read(() => hasDue(c)) ? c.write(() => promote(c, limit)) : 0),
     expire: async (limit) => (c.read(() => hasExpired(c)) ? c.write(() => expire(c, limit)) : 0),
     nextDue: async () => c.read(() => nextDue(c)),
