@@ -23,7 +23,7 @@ const LEASE_MS = 3_600_000
 await describeOnEvery(races)
 
 // On the servers test/store/migrations.test.ts does the like.
-test('24 processes migrate a new file at once: one does the work, all find the tables', async () => {
+test('24 processes migrate a new file at once: each step is taken once, all find the tables', async () => {
   const url = tempStoreUrl()
   const racers = await Promise.all(Array.from({ length: 24 }, () => startRacer(url, 'migrate', {})))
 
@@ -33,8 +33,8 @@ test('24 processes migrate a new file at once: one does the work, all find the t
   const latest = saw[0]?.version ?? 0
   expect(latest).toBeGreaterThan(0)
   expect(saw.map(({ version }) => version)).toEqual(saw.map(() => latest))
-  const workers = saw.filter(({ applied }) => applied.length > 0)
-  expect(workers.map(({ applied }) => applied)).toEqual([Array.from({ length: latest }, (_, i) => i + 1)])
+  const applied = saw.flatMap((each) => each.applied).toSorted((a, b) => a - b)
+  expect(applied).toEqual(Array.from({ length: latest }, (_, i) => i + 1))
   expect(await invariantFaults(url)).toEqual([])
 }, 120_000)
 
