@@ -7,13 +7,16 @@ import { rolldown } from 'rolldown'
 import manifest from '../package.json' with { type: 'json' }
 import { projectRoot } from './report.ts'
 
-/** What every process loads: one file, since the chunks that sharing alone makes are many and tiny. */
-const CORE = /[/\\]src[/\\](core|base|codec|job|client|worker|maintenance|runtime)[/\\]/
+/** What every process loads: one file, since the chunks that sharing alone makes are many and tiny. Programs run when they are loaded. */
+const CORE = /[/\\]src[/\\](core|base|codec|job|client|worker|maintenance|runtime)[/\\](?!worker-main)/
+
+/** What supervisors start: see `programFile`. */
+const PROGRAMS = ['runtime/worker-main']
 
 /** Writes every entry of `exports` and the command into the folder, each under its own path, and beside them what they share. */
 export async function bundle(into: string): Promise<void> {
   const files = Object.values(manifest.exports).flatMap((entry) => (typeof entry === 'string' ? [] : [entry.default]))
-  const names = [...files.map((file) => file.replace(/^\.\/dist\/|\.js$/g, '')), 'cli/main']
+  const names = [...files.map((file) => file.replace(/^\.\/dist\/|\.js$/g, '')), 'cli/main', ...PROGRAMS]
   const build = await rolldown({
     cwd: projectRoot,
     input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),

@@ -4,6 +4,7 @@
  * everything else that an idle worker holds above a bare Node (Node 24.21, PSS).
  */
 type Crypto = typeof import('node:crypto')
+type PerfHooks = typeof import('node:perf_hooks')
 type Util = typeof import('node:util')
 type Zlib = typeof import('node:zlib')
 
@@ -21,6 +22,11 @@ export function nodeCrypto(): Crypto {
 export function nodeUtil(): Util {
   util ??= process.getBuiltinModule('node:util')
   return util
+}
+
+/** `node:perf_hooks`. */
+export function nodePerfHooks(): PerfHooks {
+  return process.getBuiltinModule('node:perf_hooks')
 }
 
 /** How `console.log` and `inspect` ask an object to describe itself: `inspect.custom` of `node:util`. */

@@ -15,6 +15,17 @@ export interface LoopOptions {
   readonly retryMs?: number
 }
 
+/** A loop that is late, and by how much. */
+export type LateLoop = readonly [loop: string, lateMs: number]
+
+/** Those of the loops, by their names, that are later than is allowed. */
+export function lateLoops(
+  loops: Readonly<Record<string, Pick<Loop, 'lateMs'>>>,
+  allowedMs: number,
+): readonly LateLoop[] {
+  return Object.entries(loops).flatMap(([name, { lateMs }]) => (lateMs > allowedMs ? [[name, Math.round(lateMs)]] : []))
+}
+
 const MAX_RETRY_MS = 30_000
 
 /** A duty that runs until it is stopped. */
@@ -26,6 +37,8 @@ export class Loop implements Service {
   #failures = 0
   #cancelSleep: (() => void) | undefined
   #round: Promise<void> = Promise.resolve()
+  /** Monotonic ms at which the round under way began, or the next one is due. */
+  #since = 0
 
   constructor(options: LoopOptions) {
     this.#options = options
@@ -44,6 +57,11 @@ export class Loop implements Service {
     else this.#sleep(withinMs)
   }
 
+  /** How long the round under way has lasted, or the next one is overdue; 0 while it rests as it should. */
+  get lateMs(): number {
+    return this.#isStopped ? 0 : Math.max(0, this.#options.clock.monotonic() - this.#since)
+  }
+
   /** Ends after the round under way. */
   async stop(): Promise<void> {
     this.#isStopped = true
@@ -54,6 +72,7 @@ export class Loop implements Service {
 
   #sleep(ms: number): void {
     this.#cancelSleep?.()
+    this.#since = this.#options.clock.monotonic() + ms
     this.#cancelSleep = this.#options.clock.after(ms, () => {
       this.#round = this.#run()
     })
@@ -62,6 +81,7 @@ export class Loop implements Service {
   async #run(): Promise<void> {
     this.#isRunning = true
     this.#again = false
+    this.#since = this.#options.clock.monotonic()
     let ms: number
     try {
       ms = await this.#options.step()

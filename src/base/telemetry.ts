@@ -37,8 +37,33 @@ export interface Events {
   'worker.started': { readonly workerId: string; readonly names: readonly string[]; readonly concurrency: number }
   'worker.draining': { readonly workerId: string; readonly running: number }
   'worker.stopped': { readonly workerId: string; readonly jobsDone: number }
+  /** A process of a supervised worker; `seat` counts a node's places from 1 on. */
+  'process.started': ProcessFact
+  'process.ready': ProcessFact & { readonly afterMs: number }
+  'process.ended': ProcessFact & {
+    readonly code: number | null
+    readonly signal: string | null
+    /** How, in words. */
+    readonly how: string
+    readonly livedMs: number
+  }
+  /** Its starts have failed one after the other, or a start of a successor did. */
+  'process.failing': ProcessFact & { readonly starts: number; readonly cause: string; readonly nextMs: number | null }
+  /** Nothing was heard of it for a while: its leases are kept for it. */
+  'process.stalled': ProcessFact & { readonly silentMs: number }
+  /** It is heard again. */
+  'process.heard': ProcessFact & { readonly silentMs: number }
+  'process.replacing': ProcessFact & { readonly why: string }
   'store.failed': { readonly operation: string; readonly error: unknown }
   'store.recovered': { readonly operation: string; readonly afterMs: number }
+}
+
+/** Which process of which node. */
+export interface ProcessFact {
+  readonly node: string
+  readonly seat: number
+  readonly workerId: string
+  readonly pid: number
 }
 
 /** The name of an event. */

@@ -15,6 +15,7 @@ export async function runInline(context: Context, handler: BoundHandler, data: u
   const given: unknown = jsonOf(data)
   const input = await validate(definition.input, given, 'PAYLOAD_INVALID', definition.name)
   const timeout = AbortSignal.timeout(definition.timeoutMs)
+  let kept: unknown
   const job: JobContext = {
     id: '00000000-0000-7000-8000-000000000000',
     name: definition.name,
@@ -32,6 +33,11 @@ export async function runInline(context: Context, handler: BoundHandler, data: u
         hint: 'Let your transaction be rolled back; with a worker its completion commits with it.',
       })
     },
+    // One attempt, kept nowhere: what it leaves is there for as long as it runs.
+    checkpoint: async (value) => {
+      kept = value
+    },
+    restore: async () => kept,
     snooze: (delay) => {
       throw new Snooze(delay)
     },

@@ -17,6 +17,13 @@ const KNOWN: Readonly<Record<EventName, true>> = {
   'worker.started': true,
   'worker.draining': true,
   'worker.stopped': true,
+  'process.started': true,
+  'process.ready': true,
+  'process.ended': true,
+  'process.failing': true,
+  'process.stalled': true,
+  'process.heard': true,
+  'process.replacing': true,
   'store.failed': true,
   'store.recovered': true,
 }

@@ -22,6 +22,14 @@ export interface JobContext<Result = unknown> {
   /** Adds a line to the job's log. The newest 1,000 of a job are kept. */
   log(message: string, level?: LogLevel): void
   /**
+   * Keeps a value for the next attempt, in place of the one before. Resolves when it is in the store, sealed when keys are set; it
+   * goes with the job. For long work: what a crash, a timeout or a restart has interrupted goes on from there. Rejects with
+   * `LEASE_LOST` when the job is another attempt's by now, and when the value is no JSON or larger than a payload may be.
+   */
+  checkpoint(value: unknown): Promise<void>
+  /** The value that this job's last checkpoint kept, whichever attempt wrote it; undefined when there is none. */
+  restore(): Promise<unknown>
+  /**
    * Completes this attempt inside your own open transaction on the store's database: what you wrote and the completion commit
    * together, or neither does. `tx` is what `enqueue` takes. Resolves when it is written; it is final at your commit, and what
    * the handler returns or throws after that changes nothing. Rolled back, the attempt is settled by how the handler ends.

@@ -39,7 +39,8 @@ const UNBLOCK_EVERY_MS = 30_000
 /** The background duties of one worker. */
 export class Maintenance implements Service {
   readonly #options: MaintenanceOptions
-  readonly #loops: readonly Loop[]
+  /** The duties, by their names. */
+  readonly loops: Readonly<Record<'promote' | 'reclaim' | 'prune' | 'unblock', Loop>>
   readonly #promoter: Loop
   readonly #unblocker: Loop
   #unsubscribe: (() => void) | undefined
@@ -51,17 +52,17 @@ export class Maintenance implements Service {
     this.#options = options
     this.#promoter = this.#loop('promote', () => this.#promote())
     this.#unblocker = this.#loop('unblock', () => this.#unblock())
-    this.#loops = [
-      this.#promoter,
-      this.#loop('reclaim', () => this.#reclaim()),
-      this.#loop('prune', () => this.#prune()),
-      this.#unblocker,
-    ]
+    this.loops = {
+      promote: this.#promoter,
+      reclaim: this.#loop('reclaim', () => this.#reclaim()),
+      prune: this.#loop('prune', () => this.#prune()),
+      unblock: this.#unblocker,
+    }
   }
 
   start(): void {
     const { random } = this.#options
-    for (const loop of this.#loops) loop.start(loop === this.#promoter ? 0 : random() * 1000)
+    for (const loop of Object.values(this.loops)) loop.start(loop === this.#promoter ? 0 : random() * 1000)
     this.#unsubscribe = this.#options.store.wake.subscribe(() => this.#heard())
   }
 
@@ -77,7 +78,7 @@ export class Maintenance implements Service {
 
   async stop(): Promise<void> {
     this.#unsubscribe?.()
-    await Promise.all(this.#loops.map((loop) => loop.stop()))
+    await Promise.all(Object.values(this.loops).map((loop) => loop.stop()))
   }
 
   /** Something changed somewhere: what is due is looked for within the shorter of the two times. */

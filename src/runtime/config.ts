@@ -9,7 +9,7 @@ import type { CodecOptions } from '../codec/codec.ts'
 import { ConfigError } from '../core/errors.ts'
 import { checkOptions } from '../core/options.ts'
 import type { WorkerOptions } from '../worker/options.ts'
-import type { OpenOptions } from './millrace.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** What `millrace.config.ts` may say. */
 export interface MillraceConfig {

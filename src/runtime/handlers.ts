@@ -1,5 +1,6 @@
 /** Loading handlers by glob: every export of the files that is a bound handler, or a definition with `run`. */
 import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../core/errors.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import { type BoundHandler, bind } from '../job/handle.ts'
@@ -31,6 +32,23 @@ export async function loadHandlers(
     fields: { patterns, folder, files: paths },
     hint: 'A handler file says: export default handle(definition, async (input, job) => { … })',
   })
+}
+
+/** The handlers that the modules with these URLs export. Throws `HANDLER_MISSING` for a module that exports none. */
+export async function handlersIn(urls: readonly string[]): Promise<readonly BoundHandler[]> {
+  const handlers: BoundHandler[] = []
+  for (const url of urls) {
+    const path = fileURLToPath(url)
+    const found = Object.values(await importModule(path)).filter(isRunnable)
+    if (found.length === 0) {
+      throw new ConfigError('HANDLER_MISSING', `${path} exports no handler`, {
+        fields: { path },
+        hint: 'Export handlers from it: export const resize = handle(definition, async (input, job) => { … })',
+      })
+    }
+    handlers.push(...found.map((each) => bind(each)))
+  }
+  return handlers
 }
 
 function isRunnable(value: unknown): value is BoundHandler | JobDefinition<never, unknown, unknown> {

@@ -1,11 +1,10 @@
 /** The composition root: opens a store and gives the one object an app works with. */
 import { type Clock, systemClock } from '../base/clock.ts'
-import { newWorkerId } from '../base/id.ts'
 import { Telemetry } from '../base/telemetry.ts'
 import { Client } from '../client/client.ts'
-import { type CodecOptions, createCodec } from '../codec/codec.ts'
+import { createCodec } from '../codec/codec.ts'
 import type { KeyRing } from '../codec/key-ring.ts'
-import { type Duration, parseDuration } from '../core/duration.ts'
+import { parseDuration } from '../core/duration.ts'
 import { StoreError } from '../core/errors.ts'
 import { checkOptions } from '../core/options.ts'
 import type { JobDefinition } from '../job/define-job.ts'
@@ -13,25 +12,15 @@ import type { BoundHandler } from '../job/handle.ts'
 import { Registry } from '../job/registry.ts'
 import type { Retention, Store } from '../store/contract/index.ts'
 import { type WorkerOptions, workerSettings } from '../worker/options.ts'
+import type { NodeHandle } from './node-handle.ts'
+import type { OpenOptions } from './open-options.ts'
 import type { RekeyOptions, RekeyReport } from './rekey.ts'
 import { createStore, storeUrl } from './store-url.ts'
-import { WorkerHandle } from './worker-handle.ts'
+import type { SuperviseOptions } from './supervise.ts'
+import { type Supervision, WorkerHandle } from './worker-handle.ts'
 
-/** How a Millrace is opened. */
-export interface OpenOptions {
-  /** A store's URL, or a store of your own. Default: `MILLRACE_STORE`, else `sqlite:./millrace.db`. */
-  readonly store?: string | Store
-  /** Keys and compression of payloads, results, errors, progress and logs. */
-  readonly codec?: CodecOptions
-  /** How long finished jobs are kept: default 7 d completed, 30 d failed, 1 d cancelled. */
-  readonly retention?: { readonly completed?: Duration; readonly failed?: Duration; readonly cancelled?: Duration }
-  /** Brings the schema up to date on opening, default true. With false, a store of an older schema is refused. */
-  readonly migrate?: boolean
-  /** Relative paths in the store's URL count from here, default the working directory. */
-  readonly base?: string
-  /** The time of everything here, of a store that is named by URL too. Default the machine's. */
-  readonly clock?: Clock
-}
+/** Starts a worker for a supervisor: what `work` does, with what only processes of a node have. */
+export const START_WORKER = Symbol('millrace.startWorker')
 
 const OPTIONS = ['store', 'codec', 'retention', 'migrate', 'base', 'clock']
 const DAY_MS = 86_400_000
@@ -87,11 +76,25 @@ export class Millrace extends Client {
     return mill
   }
 
+  /**
+   * Starts worker processes that import the handlers themselves, and watches over them from this process, which runs no handler: one
+   * that crashes, hangs or leaks is replaced, and its jobs run again at once. Installs no signal handler; `done` says how it ended.
+   */
+  static async supervise(options: SuperviseOptions): Promise<NodeHandle> {
+    // Loaded by the few who call it.
+    const { supervise } = await import('./supervise.ts')
+    return supervise(options)
+  }
+
   /** Starts a worker in this process. It never exits the process and installs no signal handler; `done` says how it ended. */
   work(handlers: Handlers, options: WorkerOptions = {}): WorkerHandle {
+    return this[START_WORKER](handlers, options)
+  }
+
+  /** The same for a process that a supervisor has started. */
+  [START_WORKER](handlers: Handlers, options: WorkerOptions, supervision?: Supervision): WorkerHandle {
     const settings = workerSettings(options, this.store.capabilities)
     const worker = new WorkerHandle({
-      id: newWorkerId(),
       store: this.store,
       codec: this.codec,
       clock: this.#clock,
@@ -101,6 +104,7 @@ export class Millrace extends Client {
       random: Math.random,
       retention: this.#retention,
       keyIds: this.#keyIds,
+      ...(supervision !== undefined && { supervision }),
     })
     const wake = () => worker.wake()
     this.#workers.add(worker)

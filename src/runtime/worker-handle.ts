@@ -1,15 +1,44 @@
 /** A worker of this process with its heartbeat and background duties, and its way out. */
 import { hostname } from 'node:os'
-import { Loop } from '../base/loop.ts'
+import { newWorkerId } from '../base/id.ts'
+import { type LateLoop, Loop, lateLoops } from '../base/loop.ts'
 import { Maintenance } from '../maintenance/maintenance.ts'
-import type { Retention } from '../store/contract/index.ts'
+import type { Message, Retention } from '../store/contract/index.ts'
+import { Mailbox } from '../worker/mailbox.ts'
+import type { RunningList } from '../worker/process/running-list.ts'
+import { pssOf, Vitals } from '../worker/vitals.ts'
 import { Worker, type WorkerParts } from '../worker/worker.ts'
 import { VERSION } from './version.ts'
 
 /** What a worker of this process is made of. */
-export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal' | 'onLateClaim' | 'forgets'> {
+export interface WorkerHandleParts
+  extends Omit<WorkerParts, 'id' | 'onFatal' | 'onLateClaim' | 'forgets' | 'runningList'> {
   readonly retention: Retention
   readonly keyIds: () => readonly string[]
+  /** Absent: no supervisor has started this process. */
+  readonly supervision?: Supervision
+}
+
+/** What a supervisor gives a worker of its own. */
+export interface Supervision {
+  readonly workerId: string
+  /** The supervisor's own id. */
+  readonly node: string
+  readonly runningList: RunningList
+  /** Somebody far away wants this worker to stop, or another in its place. */
+  readonly onAsked: (verb: 'stop' | 'restart', why: string) => void
+}
+
+/** How a worker is, for whoever watches over it. */
+export interface WorkerView {
+  readonly running: number
+  readonly jobsDone: number
+  readonly isPaused: boolean
+  readonly isStopping: boolean
+  /** How long ago a call to the store has last succeeded. */
+  readonly storeAnsweredMs: number
+  /** Loops that should have done their round long ago, with how late they are. */
+  readonly late: readonly LateLoop[]
 }
 
 /** After the soft stop: how long aborted handlers may take to heed their signal. */
@@ -17,17 +46,23 @@ const HARD_STOP_MS = 5_000
 /** After a second, hurried stop: the same, just long enough for a handler that heeds it to settle. */
 const HURRIED_STOP_MS = 100
 const MAX_RECLAIM_MS = 5_000
+/** A loop that is so late, and later than a lease is long, is told of. */
+const LATE_MS = 10_000
 
 /** A worker at work in this process: what it does, and the way to stop it. */
 export class WorkerHandle {
   readonly id: string
   /** Resolves when the worker has stopped; rejects when the store was out of reach for three leases, or closed under it. */
   readonly done: Promise<void>
+  /** What somebody far away has asked for, when that is why the worker stops. */
+  askedTo: 'stop' | 'restart' | undefined
   readonly #parts: WorkerHandleParts
   readonly #worker: Worker
   readonly #maintenance: Maintenance
   readonly #heart: Loop
   readonly #beats: Loop
+  readonly #mailbox: Mailbox
+  #vitals: Vitals | undefined
   #finish: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
   #stopping: Promise<void> | undefined
   readonly #hurry = Promise.withResolvers<void>()
@@ -37,7 +72,7 @@ export class WorkerHandle {
 
   constructor(parts: WorkerHandleParts) {
     const { clock, telemetry, store, settings, random } = parts
-    this.id = parts.id
+    this.id = parts.supervision?.workerId ?? newWorkerId()
     this.#parts = parts
     this.done = new Promise((resolve, reject) => {
       this.#finish = { resolve, reject }
@@ -46,6 +81,8 @@ export class WorkerHandle {
     this.done.catch(() => {})
     this.#worker = new Worker({
       ...parts,
+      id: this.id,
+      ...(parts.supervision !== undefined && { runningList: parts.supervision.runningList }),
       forgets: parts.retention.completedMs === 0,
       onFatal: (error) => this.#fatal(error),
       onLateClaim: () => this.#heart.wake(),
@@ -64,6 +101,9 @@ export class WorkerHandle {
     const onError = (error: unknown) => telemetry.emit('store.failed', { operation: 'beat', error })
     this.#heart = new Loop({ clock, onError, step: () => this.#worker.heartbeat() })
     this.#beats = new Loop({ clock, onError, step: async () => this.#report() })
+    const onMailError = (error: unknown) => telemetry.emit('store.failed', { operation: 'mailbox', error })
+    const onMessage = (message: Message) => this.#asked(message)
+    this.#mailbox = new Mailbox({ store: () => store, clock, to: this.id, onMessage, onError: onMailError })
   }
 
   /** Jobs that run now. */
@@ -76,6 +116,30 @@ export class WorkerHandle {
     return this.#worker.jobsDone
   }
 
+  /** How it is now. */
+  get view(): WorkerView {
+    const { running, jobsDone, storeAnsweredMs, isClaiming } = this.#worker
+    const isStopping = this.#stopping !== undefined
+    return {
+      running,
+      jobsDone,
+      storeAnsweredMs,
+      isPaused: !isClaiming && !isStopping,
+      isStopping,
+      late: this.#late,
+    }
+  }
+
+  get #late(): readonly LateLoop[] {
+    const loops = {
+      heartbeat: this.#heart,
+      report: this.#beats,
+      mailbox: this.#mailbox.loop,
+      ...this.#maintenance.loops,
+    }
+    return lateLoops(loops, Math.max(LATE_MS, this.#parts.settings.leaseMs))
+  }
+
   start(): void {
     const { settings, telemetry, registry } = this.#parts
     // Its own timers do not hold the process; a worker at work does.
@@ -84,6 +148,7 @@ export class WorkerHandle {
     this.#maintenance.start()
     this.#heart.start(settings.heartbeatMs)
     this.#beats.start()
+    this.#mailbox.start()
     telemetry.emit('worker.started', { workerId: this.id, names: registry.names, concurrency: settings.concurrency })
     if (settings.drain || settings.maxJobs !== Number.POSITIVE_INFINITY) void this.#stopWhenDone()
   }
@@ -108,10 +173,12 @@ export class WorkerHandle {
   /** Claims nothing more until `resume`; what runs goes on. */
   pause(): void {
     this.#worker.pause()
+    this.#beats.wake()
   }
 
   resume(): void {
     this.#worker.resume()
+    this.#beats.wake()
   }
 
   /**
@@ -124,7 +191,10 @@ export class WorkerHandle {
       this.#worker.abortAll()
       if (this.#stopping !== undefined) this.#hurry.resolve()
     }
-    this.#stopping ??= this.#stop(options.now === true ? 0 : this.#parts.settings.stopWithinMs)
+    if (this.#stopping === undefined) {
+      this.#stopping = this.#stop(options.now === true ? 0 : this.#parts.settings.stopWithinMs)
+      this.#beats.wake()
+    }
     return this.#stopping
   }
 
@@ -162,17 +232,51 @@ export class WorkerHandle {
     // A store that does not answer must not keep a worker from ending.
     const inTime = (work: Promise<unknown>) =>
       Promise.race([work, new Promise<void>((resolve) => this.#parts.clock.after(HARD_STOP_MS, resolve))])
-    await inTime(Promise.all([this.#worker.stop(), this.#maintenance.stop(), this.#heart.stop(), this.#beats.stop()]))
+    await inTime(
+      Promise.all([
+        this.#worker.stop(),
+        this.#maintenance.stop(),
+        this.#heart.stop(),
+        this.#beats.stop(),
+        this.#mailbox.stop(),
+      ]),
+    )
     const removal = this.#parts.store.cluster.remove(this.id).catch(() => {
       // A store that is away forgets this worker by its silence.
     })
     await inTime(removal)
     clearInterval(this.#keepAlive)
+    this.#vitals?.stop()
     this.#parts.telemetry.emit('worker.stopped', { workerId: this.id, jobsDone: this.#worker.jobsDone })
   }
 
+  /** Somebody far away has asked for something. */
+  #asked({ verb, by }: Message): void {
+    const { supervision } = this.#parts
+    switch (verb) {
+      case 'pause':
+        this.pause()
+        break
+      case 'resume':
+        this.resume()
+        break
+      case 'stop':
+      case 'restart':
+        if (supervision !== undefined) supervision.onAsked(verb, `${by} asked for it`)
+        else {
+          this.askedTo ??= verb
+          void this.stop()
+        }
+        break
+      default:
+        verb satisfies never
+    }
+  }
+
   async #report(): Promise<number> {
-    const { store, registry, settings } = this.#parts
+    const { store, registry, settings, supervision, clock } = this.#parts
+    this.#vitals ??= new Vitals(clock)
+    const health = this.#vitals.read(this.#worker, await pssOf('self'))
     await store.cluster.beat({
       id: this.id,
       host: hostname(),
@@ -182,9 +286,9 @@ export class WorkerHandle {
       queues: settings.queues === 'all' ? null : [...settings.queues.keys()],
       concurrency: settings.concurrency,
       running: this.#worker.running,
-      node: null,
+      node: supervision?.node ?? null,
       status: this.#stopping !== undefined ? 'draining' : this.#worker.isClaiming ? 'running' : 'paused',
-      health: null,
+      health,
     })
     return settings.heartbeatMs
   }

@@ -10,11 +10,13 @@ import type { Clock } from '../base/clock.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Registry } from '../job/registry.ts'
 import type { ClaimedJob, Store } from '../store/contract/index.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import { Completer } from './completer.ts'
 import { type Ended, type Executor, RELEASED, type Steps } from './executor.ts'
 import { type Fetched, type Fetcher, needsStartRecord } from './fetcher.ts'
 import { Leases } from './leases.ts'
 import type { WorkerSettings } from './options.ts'
+import type { RunningList } from './process/running-list.ts'
 import type { Reporter } from './reporter.ts'
 import { type Outlet, RunningJob } from './running-job.ts'
 import { settlementOf } from './settlement.ts'
@@ -39,14 +41,19 @@ export interface AttemptsParts {
   readonly random: () => number
   readonly executor: Executor
   readonly reporter: Reporter
+  readonly checkpoints: Checkpoints
   readonly slots: Slots
   readonly fetcher: Fetcher
   readonly settler: Settler
+  /** Where a supervisor reads what has begun here. */
+  readonly runningList?: RunningList
   /** A slot is free, or an outcome waits. */
   readonly onChange: () => void
   /** Jobs may have become claimable that no exchange of this worker released. */
   readonly onReleased: () => void
   readonly onStoreFailed: (operation: string, error: unknown) => void
+  /** Leases are to be extended at once. */
+  readonly onLateClaim: () => void
 }
 
 /** The attempts of one worker, from their claim to their outcome. */
@@ -88,6 +95,8 @@ export class Attempts {
       progress: (job, fraction, note) => reporter.progress(job, fraction, note),
       log: (job, message, level) => reporter.log(job, message, level),
       completeIn: (job, tx, result) => this.#completer.completeIn(job, tx, result),
+      checkpoint: (job, value) => parts.checkpoints.save(job, value),
+      restore: (job) => parts.checkpoints.restore(job),
     }
     this.leases = new Leases({
       workerId,
@@ -97,6 +106,8 @@ export class Attempts {
       leaseMs: settings.leaseMs,
       heartbeatMs: settings.heartbeatMs,
       graceMs: settings.graceMs,
+      isKept: parts.runningList !== undefined,
+      onStalled: parts.onLateClaim,
       onIgnored: (job) => this.giveUp(job),
       onLost: (job) => parts.telemetry.emit('lease.lost', { jobId: job.id, name: job.name, queue: job.queue }),
       onStoreFailed: (error) => parts.onStoreFailed('heartbeat', error),
@@ -171,18 +182,22 @@ export class Attempts {
    */
   #startMore(): void {
     if (this.#isStarting) return
-    const { slots, settler, fetcher } = this.#parts
+    const { slots, settler, fetcher, runningList } = this.#parts
     this.#isStarting = true
+    runningList?.beginTurn()
     while (slots.free > 0 && settler.unsettled + this.unsure < this.#maxUnsettled && this.#now < this.#turnEnd) {
       const fetched = fetcher.next()
       if (fetched === undefined) break
-      if (fetched.leaseEnd > this.#now) this.#start(fetched)
-      else {
+      if (fetched.leaseEnd > this.#now) {
+        runningList?.beforeStart(fetched, fetcher, slots.free)
+        this.#start(fetched)
+      } else {
         fetcher.claimed--
         this.#giveOneBack(fetched.job)
       }
     }
     this.#isStarting = false
+    runningList?.endTurn()
     if (this.#now >= this.#turnEnd && fetcher.waiting > 0) this.#parts.onChange()
   }
 
@@ -206,6 +221,7 @@ export class Attempts {
       telemetry.emit('job.claimed', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
     if (needsStartRecord(claimed)) void this.#startOnRecord(job)
     else this.#run(job)
+    this.#parts.runningList?.afterStart(job)
   }
 
   /** A job that was lost before is written down as started first: if it takes this process with it, that is on record. */
@@ -279,6 +295,7 @@ export class Attempts {
   #leave(job: RunningJob): void {
     job.isOver = true
     this.#parts.slots.give(job)
+    this.#parts.runningList?.ended(job)
     this.#startMore()
     this.#parts.onChange()
   }

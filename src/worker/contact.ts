@@ -36,6 +36,11 @@ export class Contact {
     return this.#failures > 0 && this.#leftMs <= 0
   }
 
+  /** How long ago a call has last succeeded. */
+  get sinceAnswerMs(): number {
+    return this.#clock.monotonic() - this.#lastSuccess
+  }
+
   /** How long until a store that has begun to fail counts as lost; none while it answers, and when it is lost already. */
   get untilLostMs(): number {
     return this.#failures > 0 && this.#leftMs > 0 ? this.#leftMs : Number.POSITIVE_INFINITY

@@ -109,6 +109,11 @@ export class Fetcher {
     return fetched
   }
 
+  /** The next `count` jobs to start, as far as there are so many. They stay where they are. */
+  peek(count: number): readonly Fetched[] {
+    return count <= 0 ? [] : this.#ready.slice(this.#head, this.#head + count)
+  }
+
   /** Whether a job waits whose lease ends before `before`. */
   hasOlder(before: number): boolean {
     const first = this.#ready[this.#head]

@@ -21,6 +21,10 @@ export interface LeaseOptions {
   readonly leaseMs: number
   readonly heartbeatMs: number
   readonly graceMs: number
+  /** A supervisor extends these leases while the event loop stands still. */
+  readonly isKept: boolean
+  /** It stood still, and the store has to be asked how the leases are. */
+  readonly onStalled: () => void
   /** A handler ignored its signal for the whole grace: its attempt ends without it. */
   readonly onIgnored: (job: RunningJob) => void
   readonly onLost: (job: RunningJob) => void
@@ -113,6 +117,7 @@ export class Leases {
 
   #check(): void {
     const now = this.#options.clock.monotonic()
+    this.#excuseStall(now, now - this.#armedFor)
     this.#armedFor = Number.POSITIVE_INFINITY
     let next = Number.POSITIVE_INFINITY
     for (const job of [...this.#options.slots.running]) {
@@ -120,6 +125,17 @@ export class Leases {
       if (at < next) next = at
     }
     if (next < this.#armedFor) this.#arm(next)
+  }
+
+  /**
+   * This look comes late: the event loop stood still, and the supervisor may have kept the leases meanwhile. They are trusted for the
+   * time of one heartbeat more, and the store is asked at once.
+   */
+  #excuseStall(now: number, lateMs: number): void {
+    const { isKept, heartbeatMs, slots, onStalled } = this.#options
+    if (!isKept || lateMs < heartbeatMs) return
+    for (const job of slots.running) if (job.leaseEnd <= now) job.leaseEnd = now + heartbeatMs
+    onStalled()
   }
 
   /** Acts on what is due for one job and returns when to look again. */

@@ -15,6 +15,8 @@ export interface Outlet {
   progress(job: RunningJob, fraction: number, note: string | undefined): void
   log(job: RunningJob, message: string, level: LogLevel): void
   completeIn(job: RunningJob, tx: unknown, result: unknown): Promise<void>
+  checkpoint(job: RunningJob, value: unknown): Promise<void>
+  restore(job: RunningJob): Promise<unknown>
 }
 
 /** One attempt at work: what its handler sees, and what stops it. */
@@ -42,8 +44,12 @@ export class RunningJob implements JobContext {
   completions = 0
   /** It has written to its log. */
   hasLogged = false
-  /** One is being written now. */
+  /** It has left something for the next attempt. */
+  hasCheckpoint = false
+  /** A completion is being written now. */
   isCompleting = false
+  /** Where it stands in the list of what runs here; -1: nowhere. See process/running-list.ts. */
+  place = -1
 
   constructor(
     claimed: ClaimedJob,
@@ -60,9 +66,9 @@ export class RunningJob implements JobContext {
     this.#isLarge = claimed.payload.byteLength > INLINE_BYTES
   }
 
-  /** There is nothing of it in the store but a row, as far as is known here: no earlier attempt, no log line, no large payload. */
+  /** There is nothing of it in the store but a row, as far as is known here: no earlier attempt, no log line, no checkpoint, no large payload. */
   get isOnlyARow(): boolean {
-    return this.claimed.epoch === 1 && !this.hasLogged && !this.#isLarge
+    return this.claimed.epoch === 1 && !this.hasLogged && !this.hasCheckpoint && !this.#isLarge
   }
 
   get id(): string {
@@ -123,6 +129,14 @@ export class RunningJob implements JobContext {
 
   completeIn(tx: unknown, result?: unknown): Promise<void> {
     return this.#outlet.completeIn(this, tx, result)
+  }
+
+  checkpoint(value: unknown): Promise<void> {
+    return this.#outlet.checkpoint(this, value)
+  }
+
+  restore(): Promise<unknown> {
+    return this.#outlet.restore(this)
   }
 
   snooze(delay: Duration): never {

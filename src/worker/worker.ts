@@ -13,12 +13,14 @@ import type { Codec } from '../codec/codec.ts'
 import type { Registry } from '../job/registry.ts'
 import type { Store } from '../store/contract/index.ts'
 import { Attempts } from './attempts.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { answeredWithin, Contact, unanswered } from './contact.ts'
 import { Exchanges } from './exchanges.ts'
 import { Executor } from './executor.ts'
 import { Fetcher } from './fetcher.ts'
 import { keepYoungSmall, RestCollector } from './memory.ts'
 import type { WorkerSettings } from './options.ts'
+import type { RunningList } from './process/running-list.ts'
 import { Reporter } from './reporter.ts'
 import { Settler } from './settler.ts'
 import { Slots } from './slots.ts'
@@ -36,6 +38,8 @@ export interface WorkerParts {
   readonly forgets: boolean
   /** In [0, 1): spreads back-off and polls. */
   readonly random: () => number
+  /** Where a supervisor reads what has begun here, and by which it keeps the leases while the event loop stands still. */
+  readonly runningList?: RunningList
   /** A failure that ends the worker: the store is closed, of another schema, or out of reach for too long. */
   readonly onFatal: (error: unknown) => void
   /** Leases are to be extended at once. */
@@ -76,6 +80,7 @@ export class Worker implements Service {
       workerId: parts.id,
       executor: new Executor(codec, settings.middleware),
       reporter: this.#reporter,
+      checkpoints: new Checkpoints(parts.id, store, codec),
       slots: this.#slots,
       fetcher: this.#fetcher,
       settler: this.#settler,
@@ -110,6 +115,11 @@ export class Worker implements Service {
 
   get running(): number {
     return this.#slots.running.size
+  }
+
+  /** How long ago a call to the store has last succeeded. */
+  get storeAnsweredMs(): number {
+    return this.#contact.sinceAnswerMs
   }
 
   get isClaiming(): boolean {

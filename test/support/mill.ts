@@ -1,6 +1,7 @@
 /** An opened Millrace on a fresh store, closed when the test has finished. */
 import { onTestFinished } from 'vitest'
-import { Millrace, type OpenOptions } from '../../src/runtime/millrace.ts'
+import { Millrace } from '../../src/runtime/millrace.ts'
+import type { OpenOptions } from '../../src/runtime/open-options.ts'
 import { tempStoreUrl } from './temp-store.ts'
 
 /** On SQLite unless `options.store` says otherwise. */

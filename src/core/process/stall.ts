@@ -1,0 +1,21 @@
+/** What a supervisor does about a worker that has not been heard from. Pure. */
+
+/** When a worker counts as stalled, and when it is given up. */
+export interface StallLimits {
+  /** Between two pulses of a worker that is well. */
+  readonly pulseMs: number
+  /** How long a worker may keep silent before it is killed. */
+  readonly stallLimitMs: number
+}
+
+/** `well`: nothing. `stalled`: its leases are kept for it. `lost`: it is killed and its jobs are recovered. */
+export type Stall = 'well' | 'stalled' | 'lost'
+
+/** So many pulses that did not come are no accident of a busy machine. */
+const MISSED = 2.5
+
+/** Tells how a worker is that was last heard from `silentMs` ago. */
+export function stallOf(silentMs: number, { pulseMs, stallLimitMs }: StallLimits): Stall {
+  if (silentMs >= stallLimitMs) return 'lost'
+  return silentMs > pulseMs * MISSED ? 'stalled' : 'well'
+}

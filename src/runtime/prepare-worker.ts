@@ -1,0 +1,29 @@
+/** How a worker process makes its plan into a Millrace with handlers. */
+import { loadConfig } from './config.ts'
+import { handlersIn, loadHandlers } from './handlers.ts'
+import { type Handlers, Millrace } from './millrace.ts'
+import type { WorkerPlan } from './worker-plan.ts'
+import type { Prepared } from './worker-program.ts'
+
+/** Opens the store of a plan, with `more` handlers beside those that it names. */
+export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Promise<Prepared> {
+  const { config, folder } =
+    plan.config === undefined ? { config: {}, folder: plan.base } : await loadConfig(plan.config, plan.base)
+  const fromGlobs = config.handlers === undefined ? [] : await loadHandlers(config.handlers, folder)
+  const fromEntries = await handlersIn(plan.entries)
+  const retention = plan.retention ?? config.retention
+  const mill = await Millrace.open({
+    store: plan.store,
+    base: plan.base,
+    ...(retention !== undefined && { retention }),
+    ...(config.encryption !== undefined && { codec: config.encryption }),
+  })
+  const { concurrency, queues } = config
+  const options = {
+    ...config.worker,
+    ...(concurrency !== undefined && { concurrency }),
+    ...(queues !== undefined && { queues }),
+    ...plan.options,
+  }
+  return { mill, handlers: [...fromGlobs, ...fromEntries, ...more], options }
+}

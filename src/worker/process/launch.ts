@@ -1,0 +1,48 @@
+/** Starting a worker process. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { RunningListFile } from './running-list.ts'
+
+/** The descriptor on which a worker process finds its list of what it has begun. */
+export const LIST_FD = 4
+
+/** What is started. */
+export interface Program {
+  /** The path of the module that a worker process runs. */
+  readonly file: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/**
+ * Starts the program in a process group of its own: what a handler starts is ended with it, and a Ctrl-C at the terminal reaches
+ * the supervisor only, which tells its workers. `--disable-sigusr1`: before any code of ours runs, that signal would open
+ * the inspector.
+ */
+export function launch(
+  program: Program,
+  name: string,
+): { readonly child: ChildProcess; readonly list: RunningListFile } {
+  const list = new RunningListFile(listFolder(), `millrace-${process.pid}-${name}`)
+  const child = spawn(process.execPath, [...inherited(), '--disable-sigusr1', program.file], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', list.fd],
+    detached: true,
+    env: { ...process.env, ...program.env },
+  })
+  return { child, list }
+}
+
+/** Node's own flags of this process, but for a debugger's: its port is taken. */
+function inherited(): readonly string[] {
+  return process.execArgv.filter((flag) => !/^--(inspect|disable-sigusr1)/.test(flag))
+}
+
+/** Where the lists are kept: in memory if the system has a place for that, since they are written before each job. */
+function listFolder(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK)
+    return '/dev/shm'
+  } catch {
+    return tmpdir()
+  }
+}

@@ -1,0 +1,66 @@
+/** What a supervisor and its workers say to each other, over the channel that Node opens between a process and its child. */
+import type { WorkerHealth } from '../../core/health.ts'
+import type { Growth } from '../../core/process/growth.ts'
+
+/** What a worker process is told. `start` comes first, and once. */
+export type ToWorker =
+  | {
+      readonly kind: 'start'
+      readonly node: string
+      readonly workerId: string
+      readonly isPaused: boolean
+      /** What it is to do, as the program that it runs understands it. */
+      readonly plan: unknown
+    }
+  | { readonly kind: 'stop'; readonly now: boolean }
+  | { readonly kind: 'pause' | 'resume' }
+  /** Garbage is collected, so that the next pulse tells what is really held. */
+  | { readonly kind: 'collect' }
+
+/** What a process needs without having done anything. */
+export interface IdleMemory {
+  readonly rssBytes: number
+  /** Null where the system does not tell. */
+  readonly pssBytes: number | null
+}
+
+/** How a worker is, once a second or more often. */
+export interface Pulse {
+  readonly kind: 'pulse'
+  readonly running: number
+  readonly jobsDone: number
+  readonly isPaused: boolean
+  readonly health: WorkerHealth
+  /** Loops that should have done their round long ago, with how late they are in milliseconds. */
+  readonly late: readonly (readonly [loop: string, lateMs: number])[]
+}
+
+/** What a worker process says. */
+export type FromWorker =
+  /** It claims. */
+  | {
+      readonly kind: 'ready'
+      readonly leaseMs: number
+      readonly pulseMs: number
+      /** How long a job that was told to stop may take for it. */
+      readonly graceMs: number
+      /** How long its jobs may finish when it stops. */
+      readonly stopWithinMs: number
+      /** Its memory before its first claim. */
+      readonly idle: IdleMemory
+    }
+  | Pulse
+  /** Its garbage is collected; these kinds of jobs the heap has grown with, the most first. */
+  | { readonly kind: 'collected'; readonly grew: readonly Growth[] }
+  /** It could not start, or has lost its store. `isFinal`: another try would fail as well. */
+  | {
+      readonly kind: 'failed'
+      readonly code: string
+      readonly message: string
+      readonly isFinal: boolean
+      readonly hint?: string
+    }
+  /** It should end, or be replaced. */
+  | { readonly kind: 'asked'; readonly verb: 'stop' | 'restart'; readonly why: string }
+  /** Nothing runs, nothing is held: it ends now. */
+  | { readonly kind: 'drained' }

@@ -1,0 +1,314 @@
+/**
+ * A node: keeps a number of worker processes at work, and runs no code of users itself.
+ *
+ * Each process sits on a seat. One that ends unasked is started anew, at once if it had worked, after a back-off if it could not
+ * start; what it held is taken back at once, and what it had begun counts as a crash of those jobs. One that is replaced (a rolling
+ * restart, too much memory, its age) has a successor that claims before it drains itself, one at a time over all seats, so that
+ * there is never a dip, and never more than one process too many.
+ */
+import type { ChildProcess } from 'node:child_process'
+import type { Clock } from '../../base/clock.ts'
+import { newWorkerId } from '../../base/id.ts'
+import type { ProcessFact, Telemetry } from '../../base/telemetry.ts'
+import { type ErrorCode, MillraceError } from '../../core/errors.ts'
+import { type RecycleLimits, spreadLimits } from '../../core/process/recycle.ts'
+import { countFailedStarts, restartDelayMs } from '../../core/process/restart.ts'
+import { endText } from './end-text.ts'
+import type { FromWorker } from './messages.ts'
+import type { Rescue } from './rescue.ts'
+import type { RunningListFile } from './running-list.ts'
+import { Watch } from './watch.ts'
+import { type ProcessEnd, WorkerProcess } from './worker-process.ts'
+
+/** What a node is made of. */
+export interface SupervisorParts {
+  readonly node: string
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+  /** In [0, 1): spreads back-off and limits. */
+  readonly random: () => number
+  readonly rescue: Rescue
+  readonly launch: (workerId: string) => { readonly child: ChildProcess; readonly list: RunningListFile }
+  /** What each worker is to do; see `ToWorker`. */
+  readonly plan: unknown
+  readonly processes: number
+  readonly stallLimitMs: number
+  readonly limits: RecycleLimits
+}
+
+/** A place of a node. */
+export interface Seat {
+  readonly number: number
+  /** Who works there; undefined between an end and the next start. */
+  current: WorkerProcess | undefined
+  /** Starts while `current` still works. */
+  successor: WorkerProcess | undefined
+  /** Starts that failed in a row. */
+  failedStarts: number
+  /** Left empty: somebody stopped its worker. */
+  isStopped: boolean
+  limits: RecycleLimits
+  cancelStart: (() => void) | undefined
+}
+
+/** How long a node that ends waits for the store to take back what killed workers held. */
+const RECOVER_WITHIN_MS = 2_000
+
+/** The supervisor of one node. */
+export class Supervisor {
+  /** Resolves when every process has ended after a stop; rejects when none could ever start for want of a usable configuration. */
+  readonly done: Promise<void>
+  readonly seats: readonly Seat[]
+  readonly #parts: SupervisorParts
+  readonly #done = Promise.withResolvers<void>()
+  readonly #processes = new Set<WorkerProcess>()
+  readonly #recoveries = new Set<Promise<void>>()
+  readonly watch: Watch
+  /** The replacement under way, and behind it those that wait. */
+  #replacements: Promise<unknown> = Promise.resolve()
+  /** By processes that have ended. */
+  #doneBefore = 0
+  #wasReady = false
+  #isPaused = false
+  #isStopping = false
+  #failure: unknown
+
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts
+    this.done = this.#done.promise
+    this.done.catch(() => {})
+    this.seats = Array.from({ length: parts.processes }, (_, i) => ({
+      number: i + 1,
+      current: undefined,
+      successor: undefined,
+      failedStarts: 0,
+      isStopped: false,
+      limits: parts.limits,
+      cancelStart: undefined,
+    }))
+    this.watch = new Watch({
+      ...parts,
+      processes: () => this.#processes,
+      limitsOf: (process) => this.#seatOf(process).limits,
+      onWornOut: (process, why) => void this.#replaceProcess(process, why),
+    })
+  }
+
+  /** Every process that has not ended, those on their way in or out included. */
+  get processes(): ReadonlySet<WorkerProcess> {
+    return this.#processes
+  }
+
+  /** Attempts that ended in its processes, as these last told. */
+  get jobsDone(): number {
+    return [...this.#processes].reduce((sum, { pulse }) => sum + (pulse?.jobsDone ?? 0), this.#doneBefore)
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  get isStopping(): boolean {
+    return this.#isStopping
+  }
+
+  start(): void {
+    for (const seat of this.seats) this.#start(seat)
+    this.watch.start()
+  }
+
+  /** No worker claims until `resume`. */
+  pause(): void {
+    this.#isPaused = true
+    for (const process of this.#processes) process.tell({ kind: 'pause' })
+  }
+
+  /** Workers claim again; seats that were stopped one by one stay empty. */
+  resume(): void {
+    this.#isPaused = false
+    for (const process of this.#processes) process.tell({ kind: 'resume' })
+  }
+
+  /**
+   * Replaces every worker in turn, its successor claiming before it drains. Resolves when all are replaced, or with false at the first
+   * successor that could not start: the others stay as they are.
+   */
+  async restart(why = 'restart'): Promise<boolean> {
+    for (const seat of this.seats) {
+      seat.isStopped = false
+      if (!(await this.#replace(seat, why))) return false
+    }
+    return true
+  }
+
+  /** The same for the worker with this id. False when there is none, or its successor could not start. */
+  async restartWorker(workerId: string, why = 'restart'): Promise<boolean> {
+    const seat = this.seats.find(({ current }) => current?.workerId === workerId)
+    return seat !== undefined && (await this.#replace(seat, why))
+  }
+
+  /** Drains the worker with this id and leaves its seat empty. When the last seat is, the node ends. */
+  stopWorker(workerId: string): void {
+    const seat = this.seats.find(({ current }) => current?.workerId === workerId)
+    if (seat === undefined) return
+    seat.isStopped = true
+    seat.current?.drain(false)
+  }
+
+  /** Drains every worker and ends; `now` aborts what runs. Whoever does not heed it is killed, and its jobs are recovered. */
+  stop(options: { readonly now?: boolean } = {}): Promise<void> {
+    this.#isStopping = true
+    this.watch.stop()
+    for (const seat of this.seats) seat.cancelStart?.()
+    for (const process of this.#processes) process.drain(options.now === true)
+    this.#endWhenEmpty()
+    return this.done.catch(() => undefined)
+  }
+
+  /** Ends every process where it stands. What they held is recovered. */
+  killAll(): void {
+    for (const process of this.#processes) process.kill('told to stop at once', { isExcused: true })
+  }
+
+  #start(seat: Seat): void {
+    seat.cancelStart = undefined
+    if (this.#isStopping || seat.isStopped) return
+    seat.current = this.#launch(seat)
+  }
+
+  #launch(seat: Seat): WorkerProcess {
+    const { clock, telemetry, launch, node, plan } = this.#parts
+    const workerId = newWorkerId()
+    seat.limits = spreadLimits(this.#parts.limits, this.#parts.random())
+    const process = new WorkerProcess({
+      ...launch(workerId),
+      workerId,
+      seat: seat.number,
+      clock,
+      onMessage: (from, message) => this.#heard(from, message),
+      onEnded: (from, end) => this.#ended(from, end),
+    })
+    this.#processes.add(process)
+    process.tell({ kind: 'start', node, workerId, isPaused: this.#isPaused, plan })
+    telemetry.emit('process.started', this.#fact(process))
+    return process
+  }
+
+  #heard(process: WorkerProcess, message: FromWorker): void {
+    const { telemetry, clock } = this.#parts
+    if (message.kind === 'ready') {
+      this.#wasReady = true
+      telemetry.emit('process.ready', { ...this.#fact(process), afterMs: clock.monotonic() - process.startedAt })
+      if (this.#isStopping) process.drain(false)
+    } else if (message.kind === 'asked') {
+      if (message.verb === 'stop') this.stopWorker(process.workerId)
+      else void this.#replaceProcess(process, message.why)
+    } else this.watch.heard(process, message)
+  }
+
+  #ended(process: WorkerProcess, end: ProcessEnd): void {
+    const { telemetry, rescue } = this.#parts
+    this.#processes.delete(process)
+    this.#doneBefore += process.pulse?.jobsDone ?? 0
+    const { code, signal, livedMs, isDrained } = end
+    const how = endText(end, process.killedFor)
+    telemetry.emit('process.ended', { ...this.#fact(process), code, signal, how, livedMs })
+    if (!isDrained && process.readiness !== undefined) {
+      const recovery = rescue.recover(process.workerId, process.isExcused ? [] : process.begun)
+      this.#recoveries.add(recovery)
+      void recovery.finally(() => this.#recoveries.delete(recovery))
+    }
+    process.forget()
+    const seat = this.#seatOf(process)
+    if (seat.successor === process) seat.successor = undefined
+    else if (seat.current === process) {
+      seat.current = undefined
+      if (seat.successor === undefined) this.#startAgain(seat, process, end, how)
+    }
+    this.#endWhenEmpty()
+  }
+
+  #startAgain(seat: Seat, process: WorkerProcess, end: ProcessEnd, cause: string): void {
+    const { clock, telemetry, random } = this.#parts
+    if (this.#isStopping || seat.isStopped) return
+    if (end.failure?.isFinal === true && !this.#wasReady) {
+      const { code, message, hint } = end.failure
+      // The worker's error, as it came: its code is one of ours.
+      this.#failure ??= new MillraceError(code as ErrorCode, message, hint === undefined ? {} : { hint })
+      void this.stop({ now: true })
+      return
+    }
+    const hasWorked = (process.pulse?.jobsDone ?? 0) > 0
+    seat.failedStarts = countFailedStarts(seat.failedStarts, { livedMs: end.livedMs, hasWorked })
+    const nextMs = restartDelayMs(seat.failedStarts, random())
+    if (seat.failedStarts > 0)
+      telemetry.emit('process.failing', { ...this.#fact(process), starts: seat.failedStarts, cause, nextMs })
+    seat.cancelStart = clock.after(nextMs, () => this.#start(seat))
+  }
+
+  async #replaceProcess(process: WorkerProcess, why: string): Promise<boolean> {
+    const seat = this.#seatOf(process)
+    return seat.current === process && (await this.#replace(seat, why, process))
+  }
+
+  /** In its turn: one replacement at a time. With `only`, nothing is done once that process has gone of itself. */
+  #replace(seat: Seat, why: string, only?: WorkerProcess): Promise<boolean> {
+    const turn = this.#replacements.then(() => this.#replaceNow(seat, why, only))
+    this.#replacements = turn
+    return turn
+  }
+
+  async #replaceNow(seat: Seat, why: string, only: WorkerProcess | undefined): Promise<boolean> {
+    const { telemetry } = this.#parts
+    const before = seat.current
+    if (this.#isStopping) return false
+    if (only !== undefined && before !== only) return true
+    if (before === undefined) {
+      // Between an end and the next start, or left empty: a start is all that it needs.
+      seat.cancelStart?.()
+      this.#start(seat)
+      return (await seat.current?.ready) ?? false
+    }
+    telemetry.emit('process.replacing', { ...this.#fact(before), why })
+    const next = this.#launch(seat)
+    seat.successor = next
+    const isReady = await next.ready
+    if (seat.successor === next) seat.successor = undefined
+    if (!isReady) {
+      const end = await next.ended
+      const cause = endText(end, next.killedFor)
+      telemetry.emit('process.failing', { ...this.#fact(next), starts: 1, cause, nextMs: null })
+      if (seat.current === undefined) this.#startAgain(seat, next, end, cause)
+      return false
+    }
+    seat.current = next
+    seat.failedStarts = 0
+    before.drain(false)
+    await before.ended
+    return true
+  }
+
+  #endWhenEmpty(): void {
+    const isDone = this.#isStopping || this.seats.every((seat) => seat.isStopped)
+    if (!isDone || this.#processes.size > 0) return
+    this.#isStopping = true
+    this.watch.stop()
+    // Where the store does not answer, leases end by themselves.
+    const late = new Promise<void>((resolve) => this.#parts.clock.after(RECOVER_WITHIN_MS, resolve))
+    void Promise.race([Promise.all(this.#recoveries), late]).then(() => {
+      this.#parts.rescue.stop()
+      if (this.#failure === undefined) this.#done.resolve()
+      else this.#done.reject(this.#failure)
+    })
+  }
+
+  #seatOf(process: WorkerProcess): Seat {
+    const seat = this.seats[process.seat - 1]
+    if (seat === undefined) throw new MillraceError('INTERNAL', `there is no seat ${process.seat}`)
+    return seat
+  }
+
+  #fact(process: WorkerProcess): ProcessFact {
+    return { node: this.#parts.node, seat: process.seat, workerId: process.workerId, pid: process.pid ?? 0 }
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The look that a supervisor keeps at its workers: those that are silent have their leases kept, and are killed when that lasts;
+ * those that have used up what they may are named for replacement.
+ */
+import { readFile } from 'node:fs/promises'
+import type { Clock } from '../../base/clock.ts'
+import { Loop } from '../../base/loop.ts'
+import type { ProcessFact, Telemetry } from '../../base/telemetry.ts'
+import type { Growth } from '../../core/process/growth.ts'
+import { isBeyondHardLimit, type RecycleLimits, recycleReason } from '../../core/process/recycle.ts'
+import { stallOf } from '../../core/process/stall.ts'
+import { formatSize } from '../../core/size.ts'
+import { pssOf } from '../vitals.ts'
+import type { FromWorker } from './messages.ts'
+import type { Rescue } from './rescue.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+/** What it is kept with. */
+export interface WatchParts {
+  readonly node: string
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+  readonly rescue: Rescue
+  readonly stallLimitMs: number
+  readonly processes: () => Iterable<WorkerProcess>
+  readonly limitsOf: (process: WorkerProcess) => RecycleLimits
+  /** It should have a successor. Told once. */
+  readonly onWornOut: (process: WorkerProcess, why: string) => void
+}
+
+/** The longest rest between two looks; leases shorter than three seconds make it shorter. */
+const LOOK_MS = 500
+/** How often the leases of a stalled worker are extended at least: it is also how a cancellation of what blocks it is heard of. */
+const KEEP_EVERY_MS = 2_000
+/** A worker that has not begun to work after this never will. */
+const START_WITHIN_MS = 60_000
+/** Garbage is collected before memory is held against a worker, but not over and over. */
+const COLLECT_EVERY_MS = 5_000
+/** A page of memory, on every system that has /proc. */
+const PAGE_BYTES = 4096
+const MOST_NAMES = 3
+
+/** Keeps looking until it is stopped. */
+export class Watch {
+  readonly #parts: WatchParts
+  readonly loop: Loop
+  readonly #wornOut = new WeakSet<WorkerProcess>()
+  #lookedAt: number
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts
+    this.#lookedAt = parts.clock.monotonic()
+    const onError = (error: unknown) => parts.telemetry.emit('store.failed', { operation: 'watch', error })
+    this.loop = new Loop({ clock: parts.clock, onError, step: () => this.#look() })
+  }
+
+  start(): void {
+    this.loop.start(LOOK_MS)
+  }
+
+  stop(): void {
+    void this.loop.stop()
+  }
+
+  /** A worker has said something. */
+  heard(process: WorkerProcess, message: FromWorker): void {
+    if (process.isStalled) {
+      process.isStalled = false
+      this.#parts.telemetry.emit('process.heard', { ...this.#fact(process), silentMs: this.#now - process.silentSince })
+    }
+    if (message.kind === 'collected') void this.#judgeMemory(process, message.grew)
+  }
+
+  async #look(): Promise<number> {
+    const now = this.#now
+    // A supervisor that stood still itself (a laptop's lid, a stopped group) has heard nobody, and that is nobody's fault.
+    const lateMs = now - this.#lookedAt - LOOK_MS
+    this.#lookedAt = now
+    let restMs = LOOK_MS
+    for (const process of this.#parts.processes()) {
+      if (lateMs > LOOK_MS) process.heardAt += lateMs
+      restMs = Math.min(restMs, process.readiness?.pulseMs ?? restMs)
+      if (process.state === 'starting') {
+        if (now - process.startedAt > START_WITHIN_MS) process.kill(`did not start within ${START_WITHIN_MS} ms`)
+      } else if (process.readiness !== undefined) {
+        this.#checkSilence(process, now)
+        if (process.state === 'working') this.#checkUse(process, now)
+      }
+    }
+    return restMs
+  }
+
+  #checkSilence(process: WorkerProcess, now: number): void {
+    const { readiness } = process
+    if (readiness === undefined) return
+    const { stallLimitMs, rescue, telemetry } = this.#parts
+    const silentMs = now - process.heardAt
+    const stall = stallOf(silentMs, { pulseMs: readiness.pulseMs, stallLimitMs })
+    if (stall === 'lost') process.kill(`its event loop was blocked for ${Math.round(silentMs)} ms`)
+    if (stall !== 'stalled') return
+    if (!process.isStalled) {
+      process.isStalled = true
+      process.silentSince = process.heardAt
+      telemetry.emit('process.stalled', { ...this.#fact(process), silentMs })
+    }
+    if (now - process.keptAt < Math.min(readiness.leaseMs / 3, KEEP_EVERY_MS)) return
+    process.keptAt = now
+    void rescue.keep(process.workerId, process.begun, readiness.leaseMs).then((isCancelling) => {
+      process.deafSince = isCancelling && process.isStalled ? (process.deafSince ?? now) : undefined
+      if (process.deafSince === undefined || this.#now - process.deafSince <= readiness.graceMs) return
+      process.kill('a job of it was cancelled, and its event loop is blocked', { isExcused: true })
+    })
+  }
+
+  #checkUse(process: WorkerProcess, now: number): void {
+    const limits = this.#parts.limitsOf(process)
+    const use = { grownBytes: null, jobsDone: process.pulse?.jobsDone ?? 0, ageMs: now - process.startedAt }
+    const reason = recycleReason(use, limits)
+    if (reason === 'jobs') this.#tellWornOut(process, `it has done ${use.jobsDone} jobs`)
+    if (reason === 'age') this.#tellWornOut(process, `it is ${Math.round(use.ageMs / 1000)} s old`)
+    if (reason === undefined && limits.memoryBytes !== Number.POSITIVE_INFINITY)
+      void this.#checkMemory(process, limits, now)
+  }
+
+  /** Resident memory first, which costs next to nothing: it grows wherever the proportional share does. */
+  async #checkMemory(process: WorkerProcess, limits: RecycleLimits, now: number): Promise<void> {
+    const idle = process.readiness?.idle
+    const rss = process.pid === undefined ? null : await rssOf(process.pid)
+    if (idle === undefined || rss === null || rss - idle.rssBytes <= limits.memoryBytes) return
+    const grownBytes = await grownOf(process)
+    if (isBeyondHardLimit(grownBytes, limits)) {
+      process.kill(`its memory grew by ${formatSize(grownBytes ?? 0)}`)
+    } else if (
+      recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) &&
+      now - process.collectAt > COLLECT_EVERY_MS
+    ) {
+      process.collectAt = now
+      process.tell({ kind: 'collect' })
+    }
+  }
+
+  /** Its garbage has been collected: what is left is held. */
+  async #judgeMemory(process: WorkerProcess, grew: readonly Growth[]): Promise<void> {
+    const limits = this.#parts.limitsOf(process)
+    const grownBytes = await grownOf(process)
+    if (recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) === undefined || grownBytes === null) return
+    this.#tellWornOut(process, `its memory grew by ${formatSize(grownBytes)}${grewText(grew)}`)
+  }
+
+  #tellWornOut(process: WorkerProcess, why: string): void {
+    if (this.#wornOut.has(process) || process.state !== 'working') return
+    this.#wornOut.add(process)
+    this.#parts.onWornOut(process, why)
+  }
+
+  get #now(): number {
+    return this.#parts.clock.monotonic()
+  }
+
+  #fact({ seat, workerId, pid = 0 }: WorkerProcess): ProcessFact {
+    return { node: this.#parts.node, seat, workerId, pid }
+  }
+}
+
+/** How much more memory it has than when it was idle: its proportional share, or resident memory where only that is known. */
+async function grownOf(process: WorkerProcess): Promise<number | null> {
+  const idle = process.readiness?.idle
+  if (idle === undefined || process.pid === undefined) return null
+  const pss = idle.pssBytes === null ? null : await pssOf(process.pid)
+  if (pss !== null && idle.pssBytes !== null) return pss - idle.pssBytes
+  const rss = (await rssOf(process.pid)) ?? process.pulse?.health.rssBytes ?? null
+  return rss === null ? null : rss - idle.rssBytes
+}
+
+/** Resident memory of a process in bytes; null where the system does not tell. */
+async function rssOf(pid: number): Promise<number | null> {
+  try {
+    const [, pages] = (await readFile(`/proc/${pid}/statm`, 'latin1')).split(' ')
+    return pages === undefined ? null : Number(pages) * PAGE_BYTES
+  } catch {
+    return null // Not Linux, or gone meanwhile.
+  }
+}
+
+/** The kinds of jobs that the heap grew with, as half a sentence. */
+function grewText(grew: readonly Growth[]): string {
+  if (grew.length === 0) return ''
+  return `; its heap with the jobs ${grew
+    .slice(0, MOST_NAMES)
+    .map(([name, bytes]) => `${name} ${formatSize(bytes)}`)
+    .join(', ')}`
+}

@@ -1,0 +1,163 @@
+/** One worker process as its supervisor sees it, from its start to its end. */
+import type { ChildProcess } from 'node:child_process'
+import type { Clock } from '../../base/clock.ts'
+import type { Lease } from '../../store/contract/index.ts'
+import { tellWorker } from './channel.ts'
+import type { FromWorker, Pulse, ToWorker } from './messages.ts'
+import type { RunningListFile } from './running-list.ts'
+
+/** How long aborted handlers may take after the soft stop: see worker-handle.ts. */
+const HARD_STOP_MS = 5_000
+/** Then a process that has not ended is killed. */
+const STOP_MARGIN_MS = 500
+
+/** How a process ended. */
+export interface ProcessEnd {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly livedMs: number
+  /** It held nothing any more: there is nothing to recover. */
+  readonly isDrained: boolean
+  /** What it said before, if it said anything: a configuration that cannot be used, a store out of reach. */
+  readonly failure: Extract<FromWorker, { readonly kind: 'failed' }> | undefined
+}
+
+/** What a worker process is made with. */
+export interface WorkerProcessParts {
+  readonly workerId: string
+  /** The place that it takes, from 1 on. */
+  readonly seat: number
+  readonly child: ChildProcess
+  readonly list: RunningListFile
+  readonly clock: Clock
+  readonly onMessage: (from: WorkerProcess, message: FromWorker) => void
+  readonly onEnded: (process: WorkerProcess, end: ProcessEnd) => void
+}
+
+/** One worker process. */
+export class WorkerProcess {
+  readonly workerId: string
+  readonly seat: number
+  readonly startedAt: number
+  /** `working` from its first claim on. */
+  state: 'starting' | 'working' | 'draining' | 'ended' = 'starting'
+  /** Monotonic ms of the last sign of life; moved on while this supervisor itself could not listen. */
+  heardAt: number
+  /** Monotonic ms of the last time that its leases were extended for it. */
+  keptAt = 0
+  pulse: Pulse | undefined
+  /** What it said when it began to work. */
+  readiness: Extract<FromWorker, { readonly kind: 'ready' }> | undefined
+  /** Told that it is stalled, and not heard since. */
+  isStalled = false
+  /** Monotonic ms of what was heard last before it stalled. */
+  silentSince = 0
+  /** Monotonic ms since when it is known that a job which blocks it was cancelled. */
+  deafSince: number | undefined
+  /** Killed since the node stops, not for anything that its jobs did. */
+  isExcused = false
+  /** Why it was killed by this supervisor. */
+  killedFor: string | undefined
+  /** Asked to collect its garbage at this monotonic instant. */
+  collectAt = Number.NEGATIVE_INFINITY
+  /** Resolves when it has ended. */
+  readonly ended: Promise<ProcessEnd>
+  /** Resolves with whether it has begun to work; false when it has ended before that. */
+  readonly ready: Promise<boolean>
+  readonly #child: ChildProcess
+  readonly #list: RunningListFile
+  readonly #clock: Clock
+
+  constructor(parts: WorkerProcessParts) {
+    const { workerId, seat, child, list, clock, onMessage, onEnded } = parts
+    this.workerId = workerId
+    this.seat = seat
+    this.#child = child
+    this.#list = list
+    this.#clock = clock
+    this.startedAt = clock.monotonic()
+    this.heardAt = this.startedAt
+    let isDrained = false
+    let failure: ProcessEnd['failure']
+    const ready = Promise.withResolvers<boolean>()
+    this.ready = ready.promise
+    child.on('message', (raw) => {
+      // Our own code at the other end: see channel.ts.
+      const message = raw as FromWorker
+      this.heardAt = clock.monotonic()
+      if (message.kind === 'drained') isDrained = true
+      if (message.kind === 'failed') failure = message
+      if (message.kind === 'pulse') this.pulse = message
+      if (message.kind === 'ready') {
+        this.readiness = message
+        if (this.state === 'starting') this.state = 'working'
+        ready.resolve(true)
+      }
+      onMessage(this, message)
+    })
+    this.ended = new Promise((resolve) => {
+      let isOver = false
+      const end = (code: number | null, signal: NodeJS.Signals | null) => {
+        if (isOver) return
+        isOver = true
+        this.state = 'ended'
+        const told = { code, signal, livedMs: clock.monotonic() - this.startedAt, isDrained, failure }
+        onEnded(this, told)
+        ready.resolve(false)
+        resolve(told)
+      }
+      // `exit`, not `close`: a grandchild may hold the pipes for ever.
+      child.once('exit', end)
+      child.once('error', (error) => {
+        failure ??= { kind: 'failed', code: 'INTERNAL', message: error.message, isFinal: false }
+        if (child.pid === undefined) end(null, null)
+      })
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** Attempts that it has begun: what runs, and some that are over. */
+  get begun(): readonly Lease[] {
+    return this.#list.read()
+  }
+
+  tell(message: ToWorker): boolean {
+    return tellWorker(this.#child, message)
+  }
+
+  /** Lets it finish what runs, or, `now`, abort it. Kills it when it has not ended in the time that it has for that. */
+  drain(now: boolean): void {
+    if (this.state === 'ended') return
+    this.state = 'draining'
+    this.tell({ kind: 'stop', now })
+    const orderlyMs = (this.readiness?.stopWithinMs ?? 0) + HARD_STOP_MS
+    const withinMs = (now ? 0 : orderlyMs) + STOP_MARGIN_MS
+    const cancel = this.#clock.after(withinMs, () =>
+      this.kill(`did not stop within ${withinMs} ms`, { isExcused: true }),
+    )
+    void this.ended.then(cancel)
+  }
+
+  /** Ends it and whatever it has started, at once. `isExcused`: its jobs did nothing wrong. */
+  kill(why: string, { isExcused = false } = {}): void {
+    if (this.state === 'ended' || this.killedFor !== undefined) return
+    this.killedFor = why
+    this.isExcused = isExcused
+    const { pid } = this.#child
+    if (pid === undefined) return
+    try {
+      // It leads a group of its own: see launch.ts.
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      this.#child.kill('SIGKILL')
+    }
+  }
+
+  /** The list of what it has begun is of no use any more. */
+  forget(): void {
+    this.#list.close()
+  }
+}
