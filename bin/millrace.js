@@ -78,8 +78,28 @@ function start(args) {
     )
 }
 
+/*
+ * As the first process of a container, what grandchildren leave behind is handed to us, and Node collects only its own children.
+ * Then a shell takes this place and starts us anew: it passes signals on, collects what has ended, and ends as we do. Where there is
+ * no shell, everything works but that collecting.
+ */
+const INIT =
+  'for s in TERM INT HUP USR1 USR2; do trap "kill -$s \\$c 2>/dev/null" $s; done; "$@" <&0 & c=$!; ' +
+  'while :; do wait $c; r=$?; kill -0 $c 2>/dev/null || exit $r; done'
+
+function becomeInit() {
+  if (process.pid !== 1 || typeof process.execve !== 'function') return
+  const { existsSync } = process.getBuiltinModule('node:fs')
+  if (!existsSync('/bin/sh')) return
+  const command = [process.execPath].concat(process.execArgv, process.argv.slice(1))
+  process.removeAllListeners('warning')
+  process.execve('/bin/sh', ['sh', '-c', INIT, 'millrace'].concat(command), process.env)
+}
+
+const works = ['work', 'queue:work', 'dev'].indexOf(firstWord(process.argv.slice(2))) >= 0
+if (works) becomeInit()
 hidePassword(process.argv.slice(2))
-if (['work', 'queue:work', 'dev'].indexOf(firstWord(process.argv.slice(2))) >= 0) noteSignals()
+if (works) noteSignals()
 const missing = missingVersion(process.versions.node)
 if (missing === undefined) {
   start(process.argv.slice(2))

@@ -11,7 +11,7 @@ import { projectRoot } from './report.ts'
 const CORE = /[/\\]src[/\\](core|base|codec|job|client|worker|maintenance|runtime)[/\\](?!worker-main)/
 
 /** What supervisors start: see `programFile`. */
-const PROGRAMS = ['runtime/worker-main']
+const PROGRAMS = ['cli/worker-main', 'runtime/worker-main']
 
 /** Writes every entry of `exports` and the command into the folder, each under its own path, and beside them what they share. */
 export async function bundle(into: string): Promise<void> {

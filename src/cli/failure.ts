@@ -13,6 +13,7 @@ export const EXIT = {
   notFound: 5,
   refused: 6,
   check: 7,
+  restart: 75,
   interrupted: 130,
   terminated: 143,
 } as const
@@ -30,6 +31,8 @@ export const EXIT_CODES = `  0    done
   5    not found
   6    refused: it needs a confirmation, or would harm what is there
   7    a check failed (doctor, migrate status)
+  75   a worker without a supervisor was asked to restart: whatever started it
+       should start it again
   130  stopped by Ctrl-C; an orderly stop of \`work\` is 0
   143  a second SIGTERM stopped \`work\` at once`
 
@@ -56,6 +59,7 @@ function exitCodeOf(error: unknown): ExitCode {
   switch (error.code) {
     case 'JOB_NOT_FOUND':
     case 'QUEUE_NOT_FOUND':
+    case 'WORKER_NOT_FOUND':
     case 'PARENT_NOT_FOUND':
       return EXIT.notFound
     case 'WAIT_TIMEOUT':

@@ -25,6 +25,7 @@ async function commands(word: string | undefined): Promise<readonly CommandSpec[
     import('./commands/migrate.ts'),
     import('./commands/rekey.ts'),
     import('./commands/store.ts'),
+    import('./commands/worker.ts'),
   ])
   return modules.flatMap((module) => module.COMMANDS)
 }

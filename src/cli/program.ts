@@ -38,6 +38,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   queue: 'look at queues, pause and clear them',
   dead: 'dead letters: jobs that failed for good',
   store: 'move a store',
+  worker: 'look at workers and steer them, wherever they run',
 }
 
 /** Runs the command line and gives its exit code. */

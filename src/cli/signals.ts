@@ -48,6 +48,17 @@ export function takeSignals(worker: WorkerHandle, tell: (line: string) => void):
       tell(isPaused ? 'Paused: claims nothing until the next SIGUSR2.' : 'Resumed.')
     } else stop(name)
   }
+  const release = takeEarlySignals(onSignal)
+  return {
+    get exitCode() {
+      return exitCode
+    },
+    release,
+  }
+}
+
+/** Calls `onSignal` for each signal that came since the bin's first line, and for each that comes from now on. Returns the way out. */
+export function takeEarlySignals(onSignal: (name: string) => void): () => void {
   const installed = NAMES.filter((name) => {
     try {
       process.on(name, onSignal)
@@ -59,13 +70,8 @@ export function takeSignals(worker: WorkerHandle, tell: (line: string) => void):
   const early = Reflect.get(globalThis, Symbol.for('millrace.signals')) as EarlySignals | undefined
   early?.release()
   for (const name of early ?? []) onSignal(name)
-  return {
-    get exitCode() {
-      return exitCode
-    },
-    release() {
-      for (const name of installed) process.removeListener(name, onSignal)
-    },
+  return () => {
+    for (const name of installed) process.removeListener(name, onSignal)
   }
 }
 

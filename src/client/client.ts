@@ -3,7 +3,6 @@ import type { Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
-import { ALIVE_WITHIN_MS } from '../core/alive.ts'
 import { MillraceError } from '../core/errors.ts'
 import { checkQueue } from '../core/job/limits.ts'
 import { type Priority, parsePriority } from '../core/job/priority.ts'
@@ -12,6 +11,7 @@ import type {
   CancelResult,
   InsertResult,
   JobChange,
+  MessageVerb,
   NewJob,
   NodeRow,
   RemoveResult,
@@ -59,6 +59,7 @@ import type { JobQuery } from './query.ts'
 import { Queues } from './queues.ts'
 import { ResultWaiter } from './waiter.ts'
 import { type Why, whyNotRunning } from './why.ts'
+import { type AskOptions, type AskResult, askWorker, liveWorkers } from './worker-control.ts'
 
 /** What a client works with. */
 export interface ClientOptions {
@@ -80,6 +81,7 @@ export class Client implements Service {
   readonly #coalescer: Coalescer
   readonly #waiter: ResultWaiter
   readonly #handles: HandleContext
+  readonly #clock: Clock
   #isClosed = false
 
   constructor(options: ClientOptions) {
@@ -87,6 +89,7 @@ export class Client implements Service {
     this.codec = options.codec
     this.telemetry = options.telemetry
     this.#wake = options.wake
+    this.#clock = options.clock
     this.queues = new Queues(options.store, options.telemetry)
     this.#waiter = new ResultWaiter(options.store, options.clock, options.telemetry)
     this.#handles = { waiter: this.#waiter, codec: options.codec }
@@ -238,7 +241,16 @@ export class Client implements Service {
 
   /** Workers that reported themselves within the last 30 seconds. */
   workers(): Promise<readonly NodeRow[]> {
-    return this.store.cluster.nodes(ALIVE_WITHIN_MS)
+    return liveWorkers(this.store)
+  }
+
+  /**
+   * Asks a worker, or every worker of a node, to `pause`, `resume`, `stop` or `restart`, wherever it runs, and waits until it has.
+   * What runs in a worker that stops is finished first. A worker without a supervisor that is asked to restart ends, so that whatever
+   * started it starts it again.
+   */
+  askWorker(id: string, verb: MessageVerb, options?: AskOptions): Promise<AskResult> {
+    return askWorker(this.store, this.#clock, id, verb, options)
   }
 
   /** Calls `listener` at every such event in this process until the returned function is called. Throws for an unknown event. */

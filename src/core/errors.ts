@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'JOB_CANCELLED'
   | 'PARENT_NOT_FOUND'
   | 'QUEUE_NOT_FOUND'
+  | 'WORKER_NOT_FOUND'
   | 'TIMEOUT'
   | 'WAIT_TIMEOUT'
   | 'STORE_URL'

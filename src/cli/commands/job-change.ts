@@ -3,6 +3,7 @@ import type { Outcomes } from '../../client/control.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { JobState } from '../../core/job/state.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
+import { whenStopped } from '../cancel-wait.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say, stateText } from '../output.ts'
@@ -27,10 +28,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     path: 'job cancel',
     aliases: ['job:cancel'],
     args: '[id...]',
-    summary: 'cancel waiting jobs; ask running ones to stop, wherever they run',
-    options: [WHERE, DRY_RUN],
+    summary: 'cancel waiting jobs; stop running ones, wherever they run',
+    options: [
+      WHERE,
+      DRY_RUN,
+      ['--timeout <duration>', 'how long to wait until running ones have stopped (default 20s; not with --where)'],
+      ['--no-wait', 'ask running ones to stop, and do not wait'],
+    ],
     examples: ["millrace job cancel --where 'queue:reports state:pending,scheduled'"],
-    run: (context, ids, options) => changeEither(context, ids, options, CANCEL),
+    run: (context, ids, options) => changeEither(context, ids, options, cancelBy(options)),
   },
   {
     path: 'job delete',
@@ -106,6 +112,8 @@ export const COMMANDS: readonly CommandSpec[] = [
 /** A change of some jobs, by ids or by filter. What cannot be undone is asked about for a single job too. */
 export interface Change extends WhereChange {
   readonly call: (mill: Millrace, ids: readonly string[]) => Promise<Outcomes<string>>
+  /** The outcome of what was waited for in vain: the command ends with 4. */
+  readonly late?: string
 }
 
 /** Puts ended jobs back. */
@@ -115,12 +123,21 @@ export const RETRY: Change = {
   callWhere: (mill, query, how) => mill.retryWhere(query, how),
   good: ['retried'],
 }
-const CANCEL: Change = {
-  verb: 'Cancel',
-  call: (mill, ids) => mill.cancel(ids),
-  callWhere: (mill, query, how) => mill.cancelWhere(query, how),
-  good: ['cancelled', 'cancelling'],
+/** Cancels, and waits for those that run unless told otherwise. */
+function cancelBy({ wait, timeout }: Readonly<Record<string, unknown>>): Change {
+  const isWaiting = wait !== false
+  return {
+    verb: 'Cancel',
+    call: async (mill, ids) => {
+      const outcomes = await mill.cancel(ids)
+      return isWaiting ? whenStopped(mill, outcomes, typeof timeout === 'string' ? timeout : undefined) : outcomes
+    },
+    callWhere: (mill, query, how) => mill.cancelWhere(query, how),
+    good: ['cancelled', 'cancelling'],
+    ...(isWaiting && { late: 'cancelling' }),
+  }
 }
+
 /** Deletes jobs for good. */
 export const DELETE: Change = {
   verb: 'Delete',
@@ -152,7 +169,7 @@ async function changeEither(
 export async function change(
   context: Context,
   ids: readonly string[],
-  { verb, call, good, isFinal }: Change,
+  { verb, call, good, isFinal, late }: Change,
   isDry = false,
 ): Promise<ExitCode> {
   const { output } = context
@@ -171,13 +188,15 @@ export async function change(
     })
   if (output.json) printJson({ data: outcomes })
   else await print(context, outcomes)
-  const done = outcomes.filter(({ outcome }) => good.includes(outcome)).length
+  const isGood = (outcome: string) => good.includes(outcome) && outcome !== late
+  const done = outcomes.filter(({ outcome }) => isGood(outcome)).length
   if (done < outcomes.length && outcomes.length > 1) say(output, `${done} of ${outcomes.length} done.`)
   for (const outcome of new Set(outcomes.map((each) => each.outcome))) {
-    if (!good.includes(outcome) && REASONS[outcome] !== undefined) say(output, `${outcome}: ${REASONS[outcome]}`)
+    if (!isGood(outcome) && REASONS[outcome] !== undefined) say(output, `${outcome}: ${REASONS[outcome]}`)
   }
   if (outcomes.every(({ outcome }) => outcome === 'missing')) return EXIT.notFound
-  return done === outcomes.length ? EXIT.ok : EXIT.failed
+  if (done === outcomes.length) return EXIT.ok
+  return outcomes.some(({ outcome }) => outcome === late) ? EXIT.timeout : EXIT.failed
 }
 
 /** What a change of some jobs by id would meet: each as it stands. */
@@ -206,6 +225,8 @@ async function tellStates(context: Context, ids: readonly string[]): Promise<Exi
 
 /** Why a job was left as it is, and what to do. */
 const REASONS: Readonly<Record<string, string>> = {
+  cancelling: 'it was asked to stop, and still runs. `millrace job show` tells on which worker.',
+  completed: 'it had ended before it heard of it.',
   missing: 'no job has that id; it may be beyond its retention, or in another store.',
   final: 'the job has ended. Put it back with: millrace job retry',
   processing: 'the job is running. Stop it first with: millrace job cancel',

@@ -1,16 +1,19 @@
 /** `millrace work`: runs jobs until it is told to stop. */
 import { MillraceError } from '../../core/errors.ts'
 import { bind } from '../../job/handle.ts'
+import { healthOfWorker } from '../../runtime/health.ts'
 import type { Handlers } from '../../runtime/millrace.ts'
+import type { NodeOptions } from '../../runtime/supervise.ts'
 import type { WorkerHandle } from '../../runtime/worker-handle.ts'
 import type { QueueOptions, WorkerOptions } from '../../worker/options.ts'
 import type { Context } from '../context.ts'
-import type { ExitCode } from '../failure.ts'
+import { EXIT, type ExitCode } from '../failure.ts'
 import { clean, say } from '../output.ts'
 import { load, ping } from '../probe.ts'
 import type { CommandSpec } from '../program.ts'
 import { endDespiteHandlers, takeSignals } from '../signals.ts'
 import { numberOf } from '../values.ts'
+import { aroundOptions, beginAround } from '../work-around.ts'
 import { logEvents } from '../work-log.ts'
 
 /** The commands of this file. */
@@ -24,12 +27,25 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['--concurrency <n>', 'jobs that run at a time (default 10)'],
       ['--queues <list>', 'queues with weights: a:10,b:5 (default every queue)'],
       ['--timeout <duration>', 'the longest an attempt may run here'],
-      ['--max-jobs <n>', 'stop after so many jobs'],
+      ['--processes <n>', 'worker processes under a supervisor (default none: this process works)'],
+      ['--max-memory <size>', 'replace a worker that grew by so much, such as 50mb'],
+      ['--max-age <duration>', 'replace a worker at this age'],
+      ['--max-jobs <n>', 'stop after so many jobs; with --processes: replace the worker'],
+      ['--stall-limit <duration>', 'kill a worker whose event loop is blocked for so long (default 1m)'],
       ['--once', 'run one job, or none when none waits, and stop'],
       ['--drain', 'stop when nothing is left to run'],
+      ['--watch', 'replace the workers when a file of the app changes'],
+      ['--health-port <port>', 'answer /livez, /readyz and /healthz there, for this machine'],
+      ['--health-host <address>', 'answer them on this address, such as 0.0.0.0'],
+      ['--pid-file <file>', 'write the process id there while it works'],
       ['--log <format>', 'pretty or json (default pretty on a terminal)'],
     ],
-    examples: ['millrace work', 'millrace work media --concurrency 4', 'millrace work --drain --log json'],
+    examples: [
+      'millrace work',
+      'millrace work --processes 4 --max-memory 200mb',
+      'millrace work media --concurrency 4',
+      'millrace work --drain --log json',
+    ],
     run: work,
   },
 ]
@@ -41,6 +57,13 @@ async function work(
 ): Promise<ExitCode> {
   const log = logFormat(options.log)
   const { config } = await context.config()
+  const node = nodeOptions(options)
+  if (node !== undefined) {
+    // A supervisor loads no handlers and no store but the one that it looks after; the rest is its workers'.
+    const { runNode } = await import('../node-command.ts')
+    const { maxJobs: _, drain: __, ...worker } = given({}, queues, options)
+    return runNode(context, { node, worker, log, around: aroundOptions(options), watch: options.watch === true })
+  }
   const workerOptions = { dedicated: true, ...config.worker, ...given(config, queues, options) }
   const handlers = await context.handlers()
   if (handlers.length === 0) {
@@ -55,12 +78,13 @@ async function work(
     // Every worker answers probes, so that `millrace test --no-worker` can tell whether one is at work.
     const worker = mill.work([...handlers, ping, load], workerOptions)
     const signals = takeSignals(worker, (line) => say(context.output, line))
+    const around = await beginAround(aroundOptions(options), () => healthOfWorker(worker))
     tellStart(context, mill.store.description, handlers, workerOptions)
-    await worker.done
+    await worker.done.finally(() => around.end())
     signals.release()
     tellEnd(context, worker)
     isWell = true
-    return signals.exitCode
+    return worker.askedTo === 'restart' ? EXIT.restart : signals.exitCode
   } finally {
     // Otherwise the store is closed or out of reach: calls that it owes an answer do not hold the process until their deadline,
     // and what became of the worker is told instead of them.
@@ -77,6 +101,37 @@ async function within(work: Promise<void>, ms: number): Promise<void> {
   const timer = setTimeout(late.resolve, ms)
   await Promise.race([work.catch(() => undefined), late.promise])
   clearTimeout(timer)
+}
+
+/** What was said about processes; undefined when nothing asks for a supervisor. */
+function nodeOptions(options: Readonly<Record<string, unknown>>): NodeOptions | undefined {
+  const { processes, maxMemory, maxAge, stallLimit, watch } = options
+  const supervised = {
+    '--watch': watch,
+    '--max-memory': maxMemory,
+    '--max-age': maxAge,
+    '--stall-limit': stallLimit,
+    '--processes': processes,
+  }
+  if (Object.values(supervised).every((value) => value === undefined)) return undefined
+  for (const [flag, value] of [
+    ['--once', options.once],
+    ['--drain', options.drain],
+  ] as const) {
+    if (value !== true) continue
+    const asked = Object.entries(supervised).find(([, given]) => given !== undefined)?.[0]
+    throw new MillraceError('USAGE', `${flag} is for one process, ${asked} for a supervisor with several`, {
+      hint: `Leave ${flag} out, or ${asked}.`,
+    })
+  }
+  const maxJobs = numberOf(options.maxJobs, '--max-jobs')
+  return {
+    processes: numberOf(processes, '--processes', 256) ?? 1,
+    ...(maxJobs !== undefined && { maxJobs }),
+    ...(typeof maxMemory === 'string' && { maxMemory }),
+    ...(typeof maxAge === 'string' && { maxAge }),
+    ...(typeof stallLimit === 'string' && { stallLimit }),
+  }
 }
 
 function given(

@@ -1,0 +1,212 @@
+/** `millrace worker list | show | pause | resume | stop | restart`: the live workers, and what they are asked from here. */
+import { hostname, userInfo } from 'node:os'
+import { MillraceError } from '../../core/errors.ts'
+import { formatSize } from '../../core/size.ts'
+import type { Millrace } from '../../runtime/millrace.ts'
+import type { NodeRow } from '../../store/contract/index.ts'
+import type { Context } from '../context.ts'
+import { EXIT, type ExitCode } from '../failure.ts'
+import { printJson, say, spanText, timeText } from '../output.ts'
+import type { CommandSpec } from '../program.ts'
+import { type Column, printRows } from '../table.ts'
+
+type Verb = 'pause' | 'resume' | 'stop' | 'restart'
+
+const ALL: readonly [string, string] = ['--all', 'every live worker']
+const TIMEOUT: readonly [string, string] = ['--timeout <duration>', 'how long to wait until it is done (default 30s)']
+
+/** The commands of this file. */
+export const COMMANDS: readonly CommandSpec[] = [
+  { path: 'worker list', aliases: ['worker:list'], summary: 'the live workers and how they are', run: list },
+  {
+    path: 'worker show',
+    aliases: ['worker:show'],
+    args: '<id>',
+    summary: 'one worker, or those of one node',
+    run: show,
+  },
+  verb('pause', 'claim nothing more; what runs goes on'),
+  verb('resume', 'claim again'),
+  verb('stop', 'finish what runs, and end'),
+  verb('restart', 'finish what runs and be replaced, the successor at work before'),
+]
+
+function verb(name: Verb, summary: string): CommandSpec {
+  return {
+    path: `worker ${name}`,
+    aliases: [`worker:${name}`],
+    args: '[id...]',
+    summary,
+    options: [ALL, TIMEOUT],
+    examples: [`millrace worker ${name} 5f1c`, `millrace worker ${name} --all`],
+    run: (context, ids, options) => ask(context, name, ids, options),
+  }
+}
+
+const COLUMNS: readonly Column[] = [
+  { head: 'worker', shrinkTo: 13 },
+  { head: 'node', shrinkTo: 13, drop: 5 },
+  { head: 'host', shrinkTo: 8, drop: 3 },
+  { head: 'pid', isNumber: true },
+  { head: 'status' },
+  { head: 'busy', isNumber: true },
+  { head: 'done', isNumber: true },
+  { head: 'cpu', isNumber: true, drop: 2 },
+  { head: 'memory', isNumber: true },
+  { head: 'loop p99', isNumber: true, drop: 1 },
+  { head: 'up', isNumber: true },
+  { head: 'version', drop: 4 },
+]
+
+async function list(context: Context): Promise<ExitCode> {
+  return context.withMill(async (mill) => {
+    const rows = byNode(await mill.workers())
+    if (context.output.json) printJson(rows)
+    else if (rows.length === 0) say(context.output, 'No worker is alive. Start one: npx millrace work')
+    else await printRows(context.output, COLUMNS, rows.map(cells))
+    return EXIT.ok
+  })
+}
+
+function cells(row: NodeRow): readonly string[] {
+  const { health } = row
+  return [
+    row.id,
+    row.node ?? '',
+    row.host,
+    String(row.pid),
+    row.status,
+    `${row.running}/${row.concurrency}`,
+    health === null ? '' : String(health.jobsDone),
+    health === null ? '' : `${Math.round(health.cpu * 100)} %`,
+    health === null ? '' : formatSize(health.pssBytes ?? health.rssBytes),
+    health === null ? '' : `${health.loopDelayP99Ms} ms`,
+    spanText(row.seenAt - row.startedAt),
+    row.version,
+  ]
+}
+
+async function show(context: Context, [id = '']: readonly string[]): Promise<ExitCode> {
+  return context.withMill(async (mill) => {
+    const rows = byNode(await mill.workers())
+    const found = rows.filter((row) => row.id === id || row.node === id)
+    const shown = found.length > 0 ? found : [one(rows, id)]
+    if (context.output.json) printJson(found.length > 1 ? shown : shown[0])
+    else
+      for (const row of shown)
+        for (const [label, value] of facts(context, row)) console.log(`${label.padEnd(16)}${value}`)
+    return EXIT.ok
+  })
+}
+
+function facts(context: Context, row: NodeRow): readonly (readonly [label: string, value: string])[] {
+  const { health } = row
+  return [
+    ['worker', row.id],
+    ['node', row.node ?? 'none: it has no supervisor'],
+    ['status', row.status],
+    ['host', `${row.host}, pid ${row.pid}`],
+    ['version', `${row.version}${health === null ? '' : `, Node ${health.node}`}`],
+    ['slots', `${row.running} of ${row.concurrency} busy`],
+    ['queues', row.queues === null ? 'all' : row.queues.join(', ')],
+    ['jobs', row.names.join(', ')],
+    ['started', timeText(context.output, new Date(row.startedAt))],
+    ['last seen', timeText(context.output, new Date(row.seenAt))],
+    ...(health === null
+      ? []
+      : ([
+          ['done', String(health.jobsDone)],
+          ['cpu', `${Math.round(health.cpu * 100)} % of a core`],
+          [
+            'memory',
+            `${formatSize(health.rssBytes)} resident${health.pssBytes === null ? '' : `, ${formatSize(health.pssBytes)} its share`}, ${formatSize(health.heapBytes)} heap`,
+          ],
+          ['event loop', `late by ${health.loopDelayP50Ms} ms (p50), ${health.loopDelayP99Ms} ms (p99)`],
+          ['store answered', `${spanText(health.storeAnsweredMs)} before it was last seen`],
+        ] as const)),
+  ]
+}
+
+async function ask(
+  context: Context,
+  verb: Verb,
+  ids: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+): Promise<ExitCode> {
+  if (ids.length === 0 && options.all !== true) {
+    throw new MillraceError('USAGE', `worker ${verb} needs an id, or --all`, { hint: 'See them: millrace worker list' })
+  }
+  return context.withMill(async (mill) => {
+    const rows = await mill.workers()
+    const targets = options.all === true ? everyTarget(rows) : ids.map((id) => targetOf(rows, id))
+    if (targets.length === 0) {
+      say(context.output, 'No worker is alive.')
+      return EXIT.notFound
+    }
+    const isLarge = options.all === true && (verb === 'stop' || verb === 'restart')
+    if (
+      isLarge &&
+      !(await context.confirm(`${verb === 'stop' ? 'Stop' : 'Restart'} every worker`, { count: rows.length }))
+    ) {
+      return EXIT.refused
+    }
+    return await askAll(context, mill, targets, verb, options.timeout)
+  })
+}
+
+async function askAll(
+  context: Context,
+  mill: Millrace,
+  targets: readonly string[],
+  verb: Verb,
+  timeout: unknown,
+): Promise<ExitCode> {
+  const by = `${userInfo().username}@${hostname()}`
+  const results = await Promise.all(
+    targets.map(async (id) => ({
+      id,
+      result: await mill.askWorker(id, verb, { by, ...(typeof timeout === 'string' && { timeout }) }),
+    })),
+  )
+  if (context.output.json) printJson(results)
+  else for (const { id, result } of results) console.log(`${id}\t${result === 'done' ? DONE[verb] : result}`)
+  if (results.some(({ result }) => result === 'missing')) return EXIT.notFound
+  return results.every(({ result }) => result === 'done') ? EXIT.ok : EXIT.timeout
+}
+
+const DONE: Readonly<Record<Verb, string>> = {
+  pause: 'paused',
+  resume: 'resumed',
+  stop: 'stopped',
+  restart: 'restarted',
+}
+
+/** Nodes, and workers that have none. */
+function everyTarget(rows: readonly NodeRow[]): readonly string[] {
+  return [...new Set(rows.map((row) => row.node ?? row.id))]
+}
+
+/** The id of the worker or node that is meant: whole, or any part of it that only one has. */
+function targetOf(rows: readonly NodeRow[], part: string): string {
+  const nodes = rows.flatMap((row) => (row.node === null ? [] : [row.node]))
+  return nodes.find((node) => node === part) ?? one(rows, part).id
+}
+
+function one(rows: readonly NodeRow[], part: string): NodeRow {
+  const found = rows.filter((row) => row.id === part)
+  const near = found.length > 0 ? found : rows.filter((row) => row.id.includes(part))
+  const [first] = near
+  if (first !== undefined && near.length === 1) return first
+  throw new MillraceError(
+    near.length === 0 ? 'WORKER_NOT_FOUND' : 'USAGE',
+    near.length === 0
+      ? `no live worker or node has the id ${part}`
+      : `${near.length} live workers have ${part} in their id`,
+    { fields: { id: part }, hint: 'See them: millrace worker list' },
+  )
+}
+
+function byNode(rows: readonly NodeRow[]): readonly NodeRow[] {
+  const key = (row: NodeRow) => `${row.node ?? row.id} ${row.id}`
+  return rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
+}

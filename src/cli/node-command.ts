@@ -1,0 +1,72 @@
+/** `millrace work` with processes of its own: starts the node, tells what happens to it, and acts on signals. */
+import { healthOfNode } from '../runtime/health.ts'
+import type { NodeHandle } from '../runtime/node-handle.ts'
+import { type NodeOptions, programFile, startNode } from '../runtime/supervise.ts'
+import type { WorkerPlan } from '../runtime/worker-plan.ts'
+import type { WorkerOptions } from '../worker/options.ts'
+import type { Context } from './context.ts'
+import { EXIT, type ExitCode } from './failure.ts'
+import { logNode } from './node-log.ts'
+import { takeNodeSignals } from './node-signals.ts'
+import { clean, say } from './output.ts'
+import { watchSources } from './source-watch.ts'
+import { type AroundOptions, beginAround } from './work-around.ts'
+
+/** What the worker processes of a command are told. */
+export interface CliPlan extends WorkerPlan {
+  readonly log: 'pretty' | 'json'
+  readonly quiet: boolean
+}
+
+/** What `millrace work` was told of its node. */
+export interface NodeCommand {
+  readonly node: NodeOptions
+  readonly worker: Omit<WorkerOptions, 'middleware'>
+  readonly log: 'pretty' | 'json'
+  readonly around: AroundOptions
+  /** Workers are replaced when a file of the app changes. */
+  readonly watch: boolean
+}
+
+/** Runs a node until it is told to stop. */
+export async function runNode(context: Context, command: NodeCommand): Promise<ExitCode> {
+  const { path } = await context.config()
+  const { url, base } = await context.storeUrl()
+  const plan: CliPlan = {
+    store: url,
+    base,
+    entries: [],
+    options: command.worker,
+    log: command.log,
+    quiet: context.output.quiet,
+    ...(path !== null && { config: path }),
+  }
+  const node = await startNode(plan, command.node, { file: programFile('cli') })
+  if (!context.output.quiet) logNode(node, command.log)
+  const signals = takeNodeSignals(node, (line) => say(context.output, line))
+  tellStart(context, node)
+  const around = await beginAround(command.around, () => healthOfNode(node)).catch(async (error) => {
+    await node.stop({ now: true, kill: true })
+    throw error
+  })
+  const endWatch = command.watch ? watchSources(process.cwd(), (path) => reload(context, node, path)) : undefined
+  try {
+    await node.done
+  } finally {
+    endWatch?.()
+    await around.end()
+    signals.release()
+  }
+  say(context.output, 'Stopped.')
+  return signals.exitCode ?? EXIT.ok
+}
+
+function reload(context: Context, node: NodeHandle, path: string): void {
+  say(context.output, `${clean(path)} has changed: replacing the workers.`)
+  void node.restart(`${path} has changed`)
+}
+
+function tellStart(context: Context, node: NodeHandle): void {
+  const count = node.workers.length
+  say(context.output, `Node ${node.id}: ${count} worker ${count === 1 ? 'process' : 'processes'}. Ctrl-C stops it.`)
+}

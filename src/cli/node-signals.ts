@@ -1,0 +1,77 @@
+/**
+ * Signals of a supervisor. SIGTERM and SIGINT drain every worker; a second one aborts what runs, a third one kills. SIGHUP replaces
+ * the workers one after the other, but stops the node where it means that a terminal was closed. SIGUSR1 tells how the workers are,
+ * SIGUSR2 pauses claiming and resumes it.
+ */
+import { formatDuration } from '../core/duration.ts'
+import { formatSize } from '../core/size.ts'
+import type { NodeHandle, WorkerProcessView } from '../runtime/node-handle.ts'
+import { EXIT, type ExitCode } from './failure.ts'
+import { takeEarlySignals } from './signals.ts'
+
+/** Signals that are acted on until they are released. */
+export interface NodeSignals {
+  /** How the command ends by the signals that came; undefined: as it ends by itself. */
+  readonly exitCode: ExitCode | undefined
+  release(): void
+}
+
+/** Takes the signals over from the bin and acts on those that came meanwhile. `tell` gets a line for people. */
+export function takeNodeSignals(node: NodeHandle, tell: (line: string) => void): NodeSignals {
+  let stops = 0
+  let exitCode: ExitCode | undefined
+  const isOnTerminal = process.stdin.isTTY === true || process.stdout.isTTY === true
+  const stop = (name: string) => {
+    stops++
+    void node.stop({ now: stops > 1, kill: stops > 2 })
+    if (stops === 1) tell(`${name}: stopping when the jobs that run are done; once more stops at once.`)
+    else exitCode = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+  }
+  const release = takeEarlySignals((name) => {
+    if (name === 'SIGUSR1') for (const line of statusLines(node)) tell(line)
+    else if (name === 'SIGUSR2') {
+      if (node.isPaused) node.resume()
+      else node.pause()
+      tell(node.isPaused ? 'Paused: claims nothing until the next SIGUSR2.' : 'Resumed.')
+    } else if (name === 'SIGHUP' && !isOnTerminal) {
+      tell('SIGHUP: replacing the workers one after the other.')
+      void node
+        .restart('SIGHUP')
+        .then((isDone) => tell(isDone ? 'Every worker is replaced.' : 'Not every worker is replaced.'))
+    } else stop(name)
+  })
+  return {
+    get exitCode() {
+      return exitCode
+    },
+    release,
+  }
+}
+
+function statusLines(node: NodeHandle): readonly string[] {
+  const head = `Node ${node.id}${node.isPaused ? ', paused' : ''}: ${node.workers.length} worker processes`
+  return [head, ...node.workers.map(workerLine)]
+}
+
+function workerLine({
+  seat,
+  pid,
+  state,
+  isStalled,
+  upMs,
+  running,
+  jobsDone,
+  rssBytes,
+  loopDelayP99Ms,
+}: WorkerProcessView): string {
+  const parts = [
+    `worker ${seat} (pid ${pid})`,
+    isStalled ? 'stalled' : state,
+    `up ${formatDuration(Math.round(upMs / 1000) * 1000)}`,
+    `${running} running`,
+    `${jobsDone} done`,
+    ...(rssBytes === null ? [] : [formatSize(rssBytes)]),
+    ...(loopDelayP99Ms === null ? [] : [`loop p99 ${loopDelayP99Ms} ms`]),
+  ]
+  return `  ${parts.join(' · ')}`
+}
