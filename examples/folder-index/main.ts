@@ -1,27 +1,28 @@
 /**
  * Folder index: reads every file of a folder, one durable job each, and writes a report of them.
  *
- * Stop it with Ctrl-C or `kill -9` and start it again: it goes on where it was, and each file is in the report once. The store
- * is opened in store.ts, the plan made in plan.ts and kept by run.ts; the kinds of jobs are in jobs.ts, what each does in
- * index-file.ts, fold.ts and report.ts.
+ * Two worker processes do the work, on two cores; this one starts them, watches over them and shows how far they are. Stop it with
+ * Ctrl-C or `kill -9` and start it again: it goes on where it was, and each file is in the report once. The store is opened in
+ * store.ts, the plan made in plan.ts and kept by run.ts; the kinds of jobs are in jobs.ts, what each does in index-file.ts, fold.ts
+ * and report.ts, which the worker processes find by handlers.ts.
  */
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Millrace, WorkerHandle } from 'millrace'
+import { Millrace, type NodeHandle } from 'millrace'
 import { type Args, HELP, readArgs, USAGE } from './args.ts'
 import { EXIT, tellFailure } from './failure.ts'
-import { foldHandler } from './fold.ts'
-import indexFileHandler from './index-file.ts'
-import { indexFile, type Summary } from './jobs.ts'
+import type { Summary } from './jobs.ts'
 import { size } from './page.ts'
 import { clearRest, enqueueAll, planRun } from './plan.ts'
 import { startProgress } from './progress.ts'
-import { reportHandler } from './report.ts'
 import { endRun, type Run, unfinishedRun } from './run.ts'
-import { hidePassword, type NamedStore, nameStore, openStore, shortPath } from './store.ts'
+import { hidePassword, type NamedStore, nameStore, openStore, RETENTION, shortPath, tellStore } from './store.ts'
 
 const PROJECT = resolve(import.meta.dirname, '../..')
-const CONCURRENCY = 16
+const PROCESSES = 2
+/** Files at a time in each of them. */
+const CONCURRENCY = 8
+const LOOK_MS = 200
 
 hidePassword(process.argv.slice(2))
 const args = readArgs(process.argv.slice(2), PROJECT)
@@ -36,11 +37,11 @@ async function main(args: Args): Promise<void> {
   const startedAt = performance.now()
   const store = nameStore(args.store, out)
   let isInterrupted = false
-  let worker: WorkerHandle | undefined
+  let node: NodeHandle | undefined
   let mill: Millrace | undefined
   process.once('SIGINT', async () => {
     isInterrupted = true
-    await worker?.stop({ now: true })
+    await node?.stop({ now: true })
     await mill?.close()
     const hasBegun = unfinishedRun(out) !== null
     console.error(hasBegun ? '\nStopped. The same command goes on where it was.' : '\nStopped before it began.')
@@ -50,11 +51,18 @@ async function main(args: Args): Promise<void> {
     mkdirSync(out, { recursive: true })
     mill = await openStore(store.url)
     const run = await planRun(mill, root, out)
-    const handlers = [indexFileHandler, foldHandler(mill), reportHandler(mill)]
-    // A short lease: what a killed run held is taken up again a few seconds after the next one starts.
-    worker = mill.work(handlers, { concurrency: CONCURRENCY, lease: '3s', queues: [run.queue] })
-    const { summary, ran } = await index(mill, worker, run, out)
+    tellStore(store.url)
+    node = await Millrace.supervise({
+      entry: new URL('./handlers.ts', import.meta.url),
+      store: store.url,
+      processes: PROCESSES,
+      retention: RETENTION,
+      // A short lease: what a killed run held is taken up again a few seconds after the next one starts.
+      worker: { concurrency: CONCURRENCY, lease: '3s', queues: [run.queue] },
+    })
+    const { summary, ran } = await index(mill, node, run, out)
     endRun(out)
+    await node.stop()
     await clearRest(mill, run)
     await mill.close()
     if (json) console.log(JSON.stringify({ ...summary, store: run.store }))
@@ -63,7 +71,8 @@ async function main(args: Args): Promise<void> {
     // What was under way when Ctrl-C closed the store fails with it.
     if (isInterrupted) return
     process.exitCode = tellFailure(error)
-    if (worker !== undefined) console.error('  What is done is kept: the same command goes on where it was.')
+    if (node !== undefined) console.error('  What is done is kept: the same command goes on where it was.')
+    await node?.stop({ now: true })
     await mill?.close()
   }
 }
@@ -71,24 +80,21 @@ async function main(args: Args): Promise<void> {
 /** Runs what is not done of a run. */
 async function index(
   mill: Millrace,
-  worker: WorkerHandle,
+  node: NodeHandle,
   run: Run,
   out: string,
 ): Promise<{ readonly summary: Summary; readonly ran: number }> {
   const { job, done } = await enqueueAll(mill, run, out)
   const progress = startProgress(run.paths.length, done)
-  let finished = done
-  mill.on('job.settled', ({ name, outcome }) => {
-    if (name === indexFile.name && (outcome === 'completed' || outcome === 'failed')) progress.update(++finished)
-  })
-  // A worker that lost its store for good rejects; one that was stopped says nothing, as Ctrl-C says it.
-  const lost = worker.done.then(() => new Promise<never>(() => {}))
+  const looks = setInterval(() => progress.update(Math.min(done + node.jobsDone, run.paths.length)), LOOK_MS)
+  // A node that none of its workers could start for rejects; one that was stopped says nothing, as Ctrl-C says it.
+  const lost = node.done.then(() => new Promise<never>(() => {}))
   try {
     const summary = await Promise.race([job.result(), lost])
-    finished = run.paths.length
-    return { summary, ran: finished - done }
+    return { summary, ran: run.paths.length - done }
   } finally {
-    progress.end(finished)
+    clearInterval(looks)
+    progress.end(run.paths.length)
   }
 }
 

@@ -10,6 +10,7 @@ import { filesOf } from './store.ts'
 import { walk } from './walk.ts'
 
 const LOOK_MS = 250
+const ENDING_MS = 3_000
 
 /** The run to go on with, or a new one. Refuses what would lose an unfinished run, or disturb one that is at work. */
 export async function planRun(mill: Millrace, root: string, out: string): Promise<Run> {
@@ -17,7 +18,7 @@ export async function planRun(mill: Millrace, root: string, out: string): Promis
   const store = mill.store.description
   if (before !== null && before.store !== store) throw elsewhere(before, store, out)
   const queue = before?.queue ?? queueOf(out)
-  const other = await othersWorker(mill, queue)
+  const other = await othersWorker(mill, queue, Date.now() + ENDING_MS)
   if (other !== undefined) {
     throw new Refused(
       `process ${other.pid} on ${other.host} is at work on a run in ${out}`,
@@ -75,9 +76,13 @@ async function clearQueue(mill: Millrace, queue: string): Promise<void> {
 }
 
 /** Another process that works on the queue. One that was killed stays listed for a while: here its process is gone. */
-async function othersWorker(mill: Millrace, queue: string) {
+async function othersWorker(mill: Millrace, queue: string, until: number) {
   const isOther = (host: string, pid: number) => host !== hostname() || (pid !== process.pid && isAlive(pid))
-  return (await mill.workers()).find(({ queues, host, pid }) => queues?.includes(queue) && isOther(host, pid))
+  const other = (await mill.workers()).find(({ queues, host, pid }) => queues?.includes(queue) && isOther(host, pid))
+  // The workers of a run that was killed end by themselves, a moment after it.
+  if (other === undefined || other.host !== hostname() || Date.now() > until) return other
+  await setTimeout(LOOK_MS / 5)
+  return othersWorker(mill, queue, until)
 }
 
 function isAlive(pid: number): boolean {

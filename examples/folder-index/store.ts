@@ -9,6 +9,10 @@ import { Millrace } from 'millrace'
 import { Refused } from './failure.ts'
 
 const KEPT = '3650d'
+/** What a run keeps, for its worker processes too. */
+export const RETENTION = { completed: KEPT, failed: KEPT, cancelled: KEPT } as const
+/** Where a run tells its worker processes the store: a URL may hold a password, which has no place among arguments. */
+const RUN_STORE = 'FOLDER_INDEX_STORE'
 
 /** Which store, and the words by which `npx millrace` finds it. */
 export interface NamedStore {
@@ -31,14 +35,25 @@ export function nameStore(given: string | undefined, out: string): NamedStore {
 
 /** Opens it, and makes its tables where they are missing. Nothing has been planned or changed before it answers. */
 export async function openStore(url: string): Promise<Millrace> {
-  const retention = { completed: KEPT, failed: KEPT, cancelled: KEPT } as const
-  const mill = await Millrace.open({ store: url, retention })
+  const mill = await Millrace.open({ store: url, retention: RETENTION })
   if (mill.store.capabilities.persistent) return mill
   await mill.close()
   throw new Refused(
     `${mill.store.description} keeps nothing when this process ends`,
     'Use sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or mysql://…',
   )
+}
+
+/** Tells the worker processes that are started from now on. */
+export function tellStore(url: string): void {
+  process.env[RUN_STORE] = url
+}
+
+/** What the run that started this worker process has told. */
+export function storeOfRun(): string {
+  const url = process.env[RUN_STORE]
+  if (url === undefined) throw new Error('handlers.ts is for the worker processes of main.ts')
+  return url
 }
 
 /** The files of a store on a file: they change while they are read. */
