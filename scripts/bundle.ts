@@ -7,8 +7,12 @@ import { rolldown } from 'rolldown'
 import manifest from '../package.json' with { type: 'json' }
 import { projectRoot } from './report.ts'
 
-/** What every process loads: one file, since the chunks that sharing alone makes are many and tiny. Programs run when they are loaded. */
-const CORE = /[/\\]src[/\\](core|base|codec|job|client|worker|maintenance|runtime)[/\\](?!worker-main)/
+/** What every process loads: one file, since the chunks that sharing alone makes are many and tiny. */
+const CORE = /[/\\]src[/\\](core|base|codec|job|client|worker|maintenance|runtime)[/\\]/
+
+/** What only a supervisor or a health port needs: it brings node:child_process and node:http with it. Programs run when they are loaded. */
+const APART =
+  /[/\\]src[/\\](runtime[/\\](supervise|node-handle|health|health-server|worker-main)|worker[/\\]process[/\\](supervisor|watch|rescue|launch|worker-process|end-text))\.ts$/
 
 /** What supervisors start: see `programFile`. */
 const PROGRAMS = ['cli/worker-main', 'runtime/worker-main']
@@ -28,7 +32,7 @@ export async function bundle(into: string): Promise<void> {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
-    codeSplitting: { groups: [{ name: 'core', test: CORE }] },
+    codeSplitting: { groups: [{ name: 'core', test: (id) => CORE.test(id) && !APART.test(id) }] },
     comments: { legal: false, annotation: true, jsdoc: false },
   })
   await build.close()

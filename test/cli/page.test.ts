@@ -23,6 +23,7 @@ async function commands() {
     'migrate',
     'rekey',
     'store',
+    'worker',
   ]
   const modules = await Promise.all(names.map((name) => import(`../../src/cli/commands/${name}.ts`)))
   return modules.flatMap((module) => module.COMMANDS) as { path: string; aliases?: string[]; options?: string[][] }[]

@@ -4,9 +4,6 @@ import { accessSync, constants } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { RunningListFile } from './running-list.ts'
 
-/** The descriptor on which a worker process finds its list of what it has begun. */
-export const LIST_FD = 4
-
 /** What is started. */
 export interface Program {
   /** The path of the module that a worker process runs. */

@@ -13,6 +13,8 @@ import type { Lease } from '../../store/contract/index.ts'
 import type { Fetched, Fetcher } from '../fetcher.ts'
 import type { RunningJob } from '../running-job.ts'
 
+/** The descriptor on which a worker process finds its list. */
+export const LIST_FD = 4
 /** The most jobs that are announced together. */
 const ANNOUNCED = 64
 /** An id of 36 characters, a space, the epoch, spaces. */
