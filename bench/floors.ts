@@ -17,6 +17,16 @@ export interface Bound {
 /** How a figure stands to its bound. */
 export type Verdict = 'goal' | 'floor' | 'missed' | 'unknown'
 
+/** Of `millrace work --processes`, on every store. */
+const NODE: readonly Bound[] = [
+  most('n-start', 500),
+  least('n-rolling', 0.9),
+  ratio('n-recycle', 0.9),
+  ratio('n-compute', 1.8),
+]
+/** Where the store's driver is not the larger part of it. */
+const NODE_MEMORY: readonly Bound[] = [most('n-memory.idle', 42), most('n-memory.after', 50)]
+
 const SQLITE: readonly Bound[] = [
   ratio('a', 0.5, 0.8),
   ratio('b', 3, 5),
@@ -49,6 +59,8 @@ const SQLITE: readonly Bound[] = [
   // "No process starved": the slowest has at least a tenth of what the mean has.
   least('crowd.share', 0.1),
   most('payload.delay', 50),
+  ...NODE,
+  ...NODE_MEMORY,
 ]
 
 const POSTGRES: readonly Bound[] = [
@@ -76,6 +88,8 @@ const POSTGRES: readonly Bound[] = [
   most('fleet.errors', 0),
   ratio('i-waiting', 0.8),
   ratio('i-kept', 0.8),
+  ...NODE,
+  ...NODE_MEMORY,
 ]
 
 const MYSQL: readonly Bound[] = [
@@ -99,6 +113,7 @@ const MYSQL: readonly Bound[] = [
   most('fleet.errors', 0),
   ratio('i-waiting', 0.8),
   ratio('i-kept', 0.8),
+  ...NODE,
 ]
 
 /** The bounds of each store. */

@@ -1,4 +1,5 @@
 /** What is measured, as data, on SQLite here and on servers in server-scenarios.ts: each scenario's sides with what they are told, and the lines that its figures make. */
+import { nodeScenarios } from './node-scenarios.ts'
 import type { StoreName } from './places.ts'
 import {
   alone,
@@ -32,6 +33,7 @@ export function scenarios(store: StoreName, quick: boolean): readonly Scenario[]
     ...starting(sizes),
     ...pressure(sizes),
     ...ours(sizes),
+    ...nodeScenarios(sizes, FULL),
   ]
 }
 
