@@ -49,7 +49,7 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
     await node.stop({ now: true, kill: true })
     throw error
   })
-  const endWatch = command.watch ? watchSources(process.cwd(), (path) => reload(context, node, path)) : undefined
+  const endWatch = command.watch ? watchSources(process.cwd(), reloads(context, node)) : undefined
   try {
     await node.done
   } finally {
@@ -61,9 +61,24 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
   return signals.exitCode ?? EXIT.ok
 }
 
-function reload(context: Context, node: NodeHandle, path: string): void {
-  say(context.output, `${clean(path)} has changed: replacing the workers.`)
-  void node.restart(`${path} has changed`)
+/** Replaces the workers for what has changed; what changes meanwhile is one more change. */
+function reloads(context: Context, node: NodeHandle): (path: string) => void {
+  let running: Promise<unknown> | undefined
+  let next: string | undefined
+  const reload = (path: string) => {
+    if (running !== undefined) {
+      next = path
+      return
+    }
+    say(context.output, `${clean(path)} has changed: replacing the workers.`)
+    running = node.restart(`${path} has changed`).then(() => {
+      running = undefined
+      const again = next
+      next = undefined
+      if (again !== undefined) reload(again)
+    })
+  }
+  return reload
 }
 
 function tellStart(context: Context, node: NodeHandle): void {

@@ -33,6 +33,8 @@ const PULSE_MS = 1_000
 const PULSES_PER_LEASE = 6
 /** Whatever a handler has left behind may hold a process that has nothing to do; not for longer than this. */
 const LINGER_MS = 250
+/** A process is not replaced for an error of a handler before it is so old. */
+const LEAST_LIFE_MS = 10_000
 /** A store that does not answer holds up the end no longer. */
 const CLOSE_WITHIN_MS = 1_000
 
@@ -171,7 +173,8 @@ function takeSignals(worker: WorkerHandle, early: EarlySignals): void {
 
 /**
  * An error that reached nobody leaves a process in a state that nobody knows. Which job it came from cannot be told, so none is
- * accused: a successor takes over, and this process finishes what it can.
+ * accused: a successor takes over, and this process finishes what it can. It works for some seconds first, so that a handler which
+ * leaves such an error each time does not keep a node busy with starts.
  */
 function drainOnStrayErrors(channel: WorkerEnd): void {
   let isTold = false
@@ -179,7 +182,8 @@ function drainOnStrayErrors(channel: WorkerEnd): void {
     console.error(kind, error)
     if (isTold) return
     isTold = true
-    void channel.send({ kind: 'asked', verb: 'restart', why: `${kind} (${firstLine(error)})` })
+    const ask = () => void channel.send({ kind: 'asked', verb: 'restart', why: `${kind} (${firstLine(error)})` })
+    setTimeout(ask, Math.max(0, LEAST_LIFE_MS - process.uptime() * 1000)).unref()
   }
   process.on('uncaughtException', stray('an error that no handler caught'))
   process.on('unhandledRejection', stray('a rejection that no handler caught'))

@@ -238,7 +238,8 @@ export class Supervisor {
       void this.stop({ now: true })
       return
     }
-    const hasWorked = (process.pulse?.jobsDone ?? 0) > 0
+    // One that has stopped in good order, since somebody told it to, could work.
+    const hasWorked = end.isDrained || (process.pulse?.jobsDone ?? 0) > 0
     seat.failedStarts = countFailedStarts(seat.failedStarts, { livedMs: end.livedMs, hasWorked })
     const nextMs = restartDelayMs(seat.failedStarts, random())
     if (seat.failedStarts > 0)
