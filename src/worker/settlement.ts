@@ -19,17 +19,21 @@ export function settlementOf(
   random: number,
   forgets: boolean,
 ): Settlement {
-  const { id, epoch, attempt, attemptOffset } = job.claimed
-  const next = decideNext(ended.end, attempt - attemptOffset, policyOf(job), random)
+  const { id, epoch, attempt, attemptOffset, crashes } = job.claimed
+  const next = decideNext(ended.end, attempt - attemptOffset, policyOf(job), random, crashes)
   switch (next.to) {
     case 'completed':
       return forgets && job.isOnlyARow
         ? { id, epoch, runMs, to: 'completed', result: ended.result, forget: true }
         : { id, epoch, runMs, to: 'completed', result: ended.result }
     case 'retrying':
-      return { id, epoch, runMs, to: 'retrying', delayMs: next.delayMs, error: ended.error }
+      return next.crashed === true
+        ? { id, epoch, runMs, to: 'retrying', delayMs: next.delayMs, error: ended.error, crashed: true }
+        : { id, epoch, runMs, to: 'retrying', delayMs: next.delayMs, error: ended.error }
     case 'failed':
-      return { id, epoch, runMs, to: 'failed', reason: next.reason, error: ended.error }
+      return 'crashed' in next
+        ? { id, epoch, runMs, to: 'failed', reason: next.reason, error: ended.error, crashed: true }
+        : { id, epoch, runMs, to: 'failed', reason: next.reason, error: ended.error }
     case 'cancelled':
       return { id, epoch, runMs, to: 'cancelled', reason: next.reason, error: ended.error }
     case 'scheduled':

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decideLoss, decideNext, isSuspect, type Next } from './decide.ts'
+import { decideLoss, decideNext, isContained, isSuspect, type Next } from './decide.ts'
 import type { AttemptEnd } from './outcome.ts'
 import { DEFAULT_RETRY, parseRetry } from './retry.ts'
 import { canMove } from './state.ts'
@@ -11,6 +11,7 @@ const ends: fc.Arbitrary<AttemptEnd> = fc.oneof(
   fc.constantFrom<AttemptEnd>(
     { kind: 'returned' },
     { kind: 'timedOut' },
+    { kind: 'crashed', errorName: 'IsolateError', errorCode: 'ISOLATE_EXITED' },
     { kind: 'discarded' },
     { kind: 'cancelled' },
     { kind: 'released' },
@@ -54,7 +55,7 @@ describe('decideNext', () => {
     ['an unreadable payload', { kind: 'unreadable' }, 1, { to: 'failed', reason: 'unreadable' }],
     ['an unknown key', { kind: 'keyUnknown' }, 1, { to: 'blocked', reason: 'key' }],
   ])('after %s', (_, end, attempt, next) => {
-    expect(decideNext(end, attempt, DEFAULT_RETRY, 0.5)).toEqual(next)
+    expect(decideNext(end, attempt, DEFAULT_RETRY, 0.5, 0)).toEqual(next)
   })
 
   describe('with a time to try again', () => {
@@ -67,11 +68,11 @@ describe('decideNext', () => {
       ['falls back on the back-off for a negative one', -1, 1000],
       ['falls back on the back-off for none at all', Number.NaN, 1000],
     ])('%s', (_, retryAfterMs, delayMs) => {
-      expect(decideNext(told(retryAfterMs), 1, DEFAULT_RETRY, 0.5)).toEqual({ to: 'retrying', delayMs })
+      expect(decideNext(told(retryAfterMs), 1, DEFAULT_RETRY, 0.5, 0)).toEqual({ to: 'retrying', delayMs })
     })
 
     test('fails the last attempt all the same', () => {
-      expect(decideNext(told(60_000), 10, DEFAULT_RETRY, 0.5)).toEqual({ to: 'failed', reason: 'exhausted' })
+      expect(decideNext(told(60_000), 10, DEFAULT_RETRY, 0.5, 0)).toEqual({ to: 'failed', reason: 'exhausted' })
     })
   })
 
@@ -83,13 +84,13 @@ describe('decideNext', () => {
   ])('discards what the policy never retries: %s', (name, end) => {
     const policy = parseRetry({ neverRetry: [name] })
 
-    expect(decideNext(end, 1, policy, 0.5)).toEqual({ to: 'failed', reason: 'discarded' })
+    expect(decideNext(end, 1, policy, 0.5, 0)).toEqual({ to: 'failed', reason: 'discarded' })
   })
 
   test('only ever makes moves that the transition table has', () => {
     fc.assert(
       fc.property(ends, attempts, randoms, (end, attempt, random) => {
-        expect(canMove('processing', decideNext(end, attempt, DEFAULT_RETRY, random).to)).toBe(true)
+        expect(canMove('processing', decideNext(end, attempt, DEFAULT_RETRY, random, 0).to)).toBe(true)
       }),
     )
   })
@@ -97,7 +98,7 @@ describe('decideNext', () => {
   test('gives a delay that is a whole number and not negative', () => {
     fc.assert(
       fc.property(ends, attempts, randoms, (end, attempt, random) => {
-        const next = decideNext(end, attempt, DEFAULT_RETRY, random)
+        const next = decideNext(end, attempt, DEFAULT_RETRY, random, 0)
         fc.pre('delayMs' in next)
 
         expect(next.delayMs).toBeGreaterThanOrEqual(0)
@@ -111,16 +112,65 @@ describe('decideNext', () => {
       fc.property(fc.integer({ min: 1, max: 50 }), randoms, (limit, random) => {
         const policy = parseRetry(limit)
         let attempt = 1
-        while (decideNext(threw, attempt, policy, random).to === 'retrying') attempt++
+        while (decideNext(threw, attempt, policy, random, 0).to === 'retrying') attempt++
 
         expect(attempt).toBe(limit)
       }),
     )
   })
 
+  describe('after a crash', () => {
+    const crashed: AttemptEnd = { kind: 'crashed', errorName: 'IsolateError', errorCode: 'ISOLATE_KILLED' }
+
+    test('runs the job again after the back-off for so many crashes, and quarantines it at the third', () => {
+      const decisions = [0, 1, 2, 3].map((crashes) => decideNext(crashed, 1, DEFAULT_RETRY, 0.5, crashes))
+
+      expect(decisions).toEqual([
+        { to: 'retrying', delayMs: 1000, crashed: true },
+        { to: 'retrying', delayMs: 2000, crashed: true },
+        { to: 'failed', reason: 'quarantined', crashed: true },
+        { to: 'failed', reason: 'quarantined', crashed: true },
+      ])
+    })
+
+    test('runs a job again whose attempts are used up: a crash is none', () => {
+      expect(decideNext(crashed, 10, parseRetry(false), 0.5, 0)).toMatchObject({ to: 'retrying', crashed: true })
+    })
+
+    test('discards what the policy never retries', () => {
+      const policy = parseRetry({ neverRetry: ['ISOLATE_KILLED'] })
+
+      expect(decideNext(crashed, 1, policy, 0.5, 0)).toEqual({ to: 'failed', reason: 'discarded', crashed: true })
+    })
+
+    test('says of crashes and of nothing else that it was one, whatever came before', () => {
+      fc.assert(
+        fc.property(ends, attempts, randoms, fc.nat(5), (end, attempt, random, crashes) => {
+          const next = decideNext(end, attempt, DEFAULT_RETRY, random, crashes)
+
+          expect('crashed' in next).toBe(end.kind === 'crashed')
+          if (end.kind !== 'crashed') expect(next).toEqual(decideNext(end, attempt, DEFAULT_RETRY, random, 0))
+          else expect(next.to).toBe(crashes >= 2 ? 'failed' : 'retrying')
+        }),
+      )
+    })
+
+    test('never runs a job a fourth time that crashes each time, whatever its policy', () => {
+      fc.assert(
+        fc.property(fc.integer({ min: 1, max: 50 }), attempts, randoms, (limit, attempt, random) => {
+          const policy = parseRetry(limit)
+          let crashes = 0
+          while (decideNext(crashed, attempt, policy, random, crashes).to === 'retrying') crashes++
+
+          expect(crashes + 1).toBe(3)
+        }),
+      )
+    })
+  })
+
   test('allocates nothing for an end without a delay', () => {
-    expect(decideNext({ kind: 'returned' }, 1, DEFAULT_RETRY, 0)).toBe(
-      decideNext({ kind: 'returned' }, 2, DEFAULT_RETRY, 0.5),
+    expect(decideNext({ kind: 'returned' }, 1, DEFAULT_RETRY, 0, 0)).toBe(
+      decideNext({ kind: 'returned' }, 2, DEFAULT_RETRY, 0.5, 0),
     )
   })
 })
@@ -154,6 +204,17 @@ describe('decideLoss', () => {
         }
       }),
     )
+  })
+})
+
+describe('isContained', () => {
+  test.each([
+    [0, false],
+    [1, false],
+    [2, true],
+    [3, true],
+  ])('says of %d crashes: %s', (crashes, contained) => {
+    expect(isContained(crashes)).toBe(contained)
   })
 })
 

@@ -5,8 +5,9 @@ import { isNeverRetried, type RetryPolicy, retryDelay } from './retry.ts'
 /** What becomes of a job after an attempt. Delays in milliseconds. */
 export type Next =
   | { readonly to: 'completed' }
-  | { readonly to: 'retrying'; readonly delayMs: number }
+  | { readonly to: 'retrying'; readonly delayMs: number; readonly crashed?: true }
   | { readonly to: 'failed'; readonly reason: 'exhausted' | 'discarded' | 'payload' | 'unreadable' }
+  | { readonly to: 'failed'; readonly reason: 'quarantined' | 'discarded'; readonly crashed: true }
   | { readonly to: 'scheduled'; readonly delayMs: number }
   | { readonly to: 'cancelled'; readonly reason: 'requested' }
   | { readonly to: 'pending' }
@@ -29,6 +30,8 @@ export type LossDecision =
 const MAX_CRASHES = 3
 /** From this many losses on a job runs alone, and its start is recorded first. */
 const SUSPECT_LOSSES = 2
+/** From this many crashes on a job runs in a process of its own, where one can be had. */
+const CONTAINED_CRASHES = MAX_CRASHES - 1
 
 // Shared, so that the usual ends allocate nothing.
 const COMPLETED: Next = Object.freeze({ to: 'completed' })
@@ -39,22 +42,35 @@ const EXHAUSTED: Next = Object.freeze({ to: 'failed', reason: 'exhausted' })
 const DISCARDED: Next = Object.freeze({ to: 'failed', reason: 'discarded' })
 const PAYLOAD: Next = Object.freeze({ to: 'failed', reason: 'payload' })
 const UNREADABLE: Next = Object.freeze({ to: 'failed', reason: 'unreadable' })
+const QUARANTINED: Next = Object.freeze({ to: 'failed', reason: 'quarantined', crashed: true })
+const CRASH_DISCARDED: Next = Object.freeze({ to: 'failed', reason: 'discarded', crashed: true })
 
 /**
  * Decides what follows the end of an attempt. `attempt` is its number, 1 for the first since the job was enqueued or
- * retried by hand; `random` in [0, 1) spreads the back-off.
+ * retried by hand; `random` in [0, 1) spreads the back-off; `crashes` is how often the job crashed before.
+ *
+ * A crash is no attempt, so it neither uses the attempts up nor is refused for their sake: below the third the job runs again,
+ * after the back-off for so many crashes.
  *
  * A timeout and a refused result are failures like a thrown error: the next attempt may do better. A policy can exclude
  * them as `TIMEOUT` and `RESULT_INVALID`. An error that is never retried ends the job as `discarded`. `retryAfterMs`
  * replaces the back-off as it is, without jitter and beyond `maxDelayMs`, since whoever gave it knows more than the policy;
  * the attempt is spent all the same, so the last attempt stays the last.
  */
-export function decideNext(end: AttemptEnd, attempt: number, policy: RetryPolicy, random: number): Next {
+export function decideNext(
+  end: AttemptEnd,
+  attempt: number,
+  policy: RetryPolicy,
+  random: number,
+  crashes: number,
+): Next {
   switch (end.kind) {
     case 'returned':
       return COMPLETED
     case 'threw':
       return afterFailure(end.errorName, end.errorCode, end.retryAfterMs, attempt, policy, random)
+    case 'crashed':
+      return afterCrash(end.errorName, end.errorCode, policy, random, crashes + 1)
     case 'timedOut':
       return afterFailure('TimeoutError', 'TIMEOUT', undefined, attempt, policy, random)
     case 'resultInvalid':
@@ -91,6 +107,23 @@ export function decideLoss({ losses, crashes, started }: LossRecord): LossDecisi
 /** Whether a job lost so many leases that it is claimed alone, never fetched ahead, and recorded before it starts. */
 export function isSuspect(losses: number): boolean {
   return losses >= SUSPECT_LOSSES
+}
+
+/** Whether a job crashed so often that it runs in a process of its own, where one can be had. */
+export function isContained(crashes: number): boolean {
+  return crashes >= CONTAINED_CRASHES
+}
+
+function afterCrash(
+  errorName: string,
+  errorCode: string | undefined,
+  policy: RetryPolicy,
+  random: number,
+  crashes: number,
+): Next {
+  if (crashes >= MAX_CRASHES) return QUARANTINED
+  if (isNeverRetried(policy, errorName, errorCode)) return CRASH_DISCARDED
+  return { to: 'retrying', delayMs: retryDelay(policy, crashes, random), crashed: true }
 }
 
 function afterFailure(

@@ -4,6 +4,8 @@
  * The end of one attempt.
  * - `returned`: the handler returned, and its result could be kept.
  * - `threw`: the handler threw. `retryAfterMs` when it said when to try again.
+ * - `crashed`: the isolate that ran it ended under it: it exited, was killed, ran out of memory, or let an error go uncaught. It
+ *   counts as a crash, not as an attempt.
  * - `timedOut`: it was still running at its timeout and was aborted.
  * - `discarded`: the handler said that no further attempt can help.
  * - `snoozed`: the handler asked to run again later; no attempt is spent.
@@ -22,6 +24,7 @@ export type AttemptEnd =
       readonly errorCode?: string
       readonly retryAfterMs?: number
     }
+  | { readonly kind: 'crashed'; readonly errorName: string; readonly errorCode?: string }
   | { readonly kind: 'timedOut' }
   | { readonly kind: 'discarded' }
   | { readonly kind: 'snoozed'; readonly delayMs: number }
