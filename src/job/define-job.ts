@@ -10,6 +10,7 @@ import { type Priority, parsePriority } from '../core/job/priority.ts'
 import { parseRetry, type RetryOptions, type RetryPolicy } from '../core/job/retry.ts'
 import { checkOptions } from '../core/options.ts'
 import type { Handler } from './context.ts'
+import { type IsolateKind, type IsolateOptions, type Isolation, parseIsolation } from './isolation.ts'
 import type { Schema, SchemaInput, SchemaOutput } from './schema.ts'
 
 /** The parts of a definition that do not touch its types. */
@@ -30,6 +31,11 @@ export interface JobOptions {
   readonly timeout?: Duration
   /** A policy, a number of attempts, or `false` for a single one. Default 10 attempts, exponential 2 s → 1 h, full jitter. */
   readonly retry?: RetryOptions | number | false
+  /**
+   * Where its handler runs: `none`, in the worker (default); `thread` or `process`, one job at a time, so that it can be killed
+   * without harm to others. With a limit: `{ in: 'process', memory: '128mb' }`.
+   */
+  readonly isolate?: IsolateKind | IsolateOptions
 }
 
 /** A kind of job. `Input` is what `enqueue` takes, `Parsed` what its handler is given, `Result` what `job.result()` gives. */
@@ -42,6 +48,8 @@ export interface JobDefinition<Input = unknown, Parsed = unknown, Result = unkno
   readonly priority: number
   readonly timeoutMs: number
   readonly retry: RetryPolicy
+  /** Undefined: in the worker itself. */
+  readonly isolate: Isolation | undefined
   readonly input: Schema | undefined
   readonly output: Schema | undefined
   readonly run: ((input: never, job: never) => unknown) | undefined
@@ -58,6 +66,7 @@ const OPTIONS = [
   'priority',
   'timeout',
   'retry',
+  'isolate',
   'input',
   'output',
   'run',
@@ -121,6 +130,7 @@ export function defineJob(
     priority: parsePriority(options.priority ?? 'normal'),
     timeoutMs: timeoutOf(options),
     retry: parseRetry(options.retry ?? {}),
+    isolate: parseIsolation(options.isolate ?? 'none', options.name),
     input: options.input,
     output: options.output,
     run: options.run,

@@ -7,6 +7,8 @@ import type { JobDefinition } from './define-job.ts'
 export interface BoundHandler {
   readonly definition: JobDefinition
   readonly run: (input: unknown, job: JobContext) => unknown
+  /** The path of the file that it was loaded from, where that is known: an isolate loads it from there. */
+  readonly file?: string
 }
 
 /** Binds `run` to a definition: `export default handle(resize, async (input, job) => { … })`. */

@@ -26,6 +26,13 @@ export class Registry {
     }
   }
 
+  /** A registry of the same names, each with what `change` makes of its handler. */
+  mapped(change: (handler: BoundHandler) => BoundHandler): Registry {
+    const changed = new Registry([])
+    for (const [name, handler] of this.#handlers) changed.#handlers.set(name, change(handler))
+    return changed
+  }
+
   get(name: string): BoundHandler | undefined {
     return this.#handlers.get(name)
   }

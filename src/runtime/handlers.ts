@@ -2,9 +2,9 @@
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../core/errors.ts'
-import type { JobDefinition } from '../job/define-job.ts'
-import { type BoundHandler, bind } from '../job/handle.ts'
-import { importModule } from './config.ts'
+import { handlersIn } from '../job/exports.ts'
+import type { BoundHandler } from '../job/handle.ts'
+import { importModule } from '../job/import-module.ts'
 
 /** Imports the files that match, in the order of their paths. Throws `HANDLER_MISSING` when nothing is found in them. */
 export async function loadHandlers(
@@ -16,11 +16,7 @@ export async function loadHandlers(
   const paths: string[] = []
   for await (const path of glob([...patterns], { cwd: folder })) paths.push(join(folder, path))
   const handlers: BoundHandler[] = []
-  for (const path of [...new Set(paths)].sort()) {
-    for (const value of Object.values(await importModule(path))) {
-      if (isRunnable(value)) handlers.push(bind(value))
-    }
-  }
+  for (const path of [...new Set(paths)].sort()) handlers.push(...handlersIn(await importModule(path), path))
   if (handlers.length > 0) return handlers
   const what =
     paths.length === 0
@@ -35,23 +31,18 @@ export async function loadHandlers(
 }
 
 /** The handlers that the modules with these URLs export. Throws `HANDLER_MISSING` for a module that exports none. */
-export async function handlersIn(urls: readonly string[]): Promise<readonly BoundHandler[]> {
+export async function loadEntries(urls: readonly string[]): Promise<readonly BoundHandler[]> {
   const handlers: BoundHandler[] = []
   for (const url of urls) {
     const path = fileURLToPath(url)
-    const found = Object.values(await importModule(path)).filter(isRunnable)
+    const found = handlersIn(await importModule(path), path)
     if (found.length === 0) {
       throw new ConfigError('HANDLER_MISSING', `${path} exports no handler`, {
         fields: { path },
         hint: 'Export handlers from it: export const resize = handle(definition, async (input, job) => { … })',
       })
     }
-    handlers.push(...found.map((each) => bind(each)))
+    handlers.push(...found)
   }
   return handlers
-}
-
-function isRunnable(value: unknown): value is BoundHandler | JobDefinition<never, unknown, unknown> {
-  if (typeof value !== 'object' || value === null || !('run' in value) || typeof value.run !== 'function') return false
-  return 'definition' in value || ('name' in value && 'retry' in value)
 }

@@ -1,6 +1,6 @@
 /** How a worker process makes its plan into a Millrace with handlers. */
 import { loadConfig } from './config.ts'
-import { handlersIn, loadHandlers } from './handlers.ts'
+import { loadEntries, loadHandlers } from './handlers.ts'
 import { type Handlers, Millrace } from './millrace.ts'
 import type { WorkerPlan } from './worker-plan.ts'
 import type { Prepared } from './worker-program.ts'
@@ -10,7 +10,7 @@ export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Prom
   const { config, folder } =
     plan.config === undefined ? { config: {}, folder: plan.base } : await loadConfig(plan.config, plan.base)
   const fromGlobs = config.handlers === undefined ? [] : await loadHandlers(config.handlers, folder)
-  const fromEntries = await handlersIn(plan.entries)
+  const fromEntries = await loadEntries(plan.entries)
   const retention = plan.retention ?? config.retention
   const mill = await Millrace.open({
     store: plan.store,

@@ -8,12 +8,14 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Telemetry } from '../base/telemetry.ts'
+import { isContained } from '../core/job/decide.ts'
 import type { Registry } from '../job/registry.ts'
 import type { ClaimedJob, Store } from '../store/contract/index.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Completer } from './completer.ts'
 import { type Ended, type Executor, RELEASED, type Steps } from './executor.ts'
 import { type Fetched, type Fetcher, needsStartRecord } from './fetcher.ts'
+import { Isolates } from './isolate/isolates.ts'
 import { Leases } from './leases.ts'
 import type { WorkerSettings } from './options.ts'
 import type { RunningList } from './process/running-list.ts'
@@ -28,6 +30,9 @@ const TURN_MS = 50
 
 /** How long a fetched job waits behind jobs that take as long. */
 const MOST_WAIT_MS = 1_000
+
+/** How long an isolate may take to start and to load its module, beside the timeout. */
+const ISOLATE_START_MS = 30_000
 
 /** What attempts are made with. */
 export interface AttemptsParts {
@@ -61,6 +66,8 @@ export class Attempts {
   readonly #parts: AttemptsParts
   readonly #maxUnsettled: number
   readonly leases: Leases
+  readonly isolates: Isolates
+  readonly #registry: Registry
   readonly #completer: Completer
   readonly #outlet: Outlet
   readonly #steps: Steps = {
@@ -98,6 +105,14 @@ export class Attempts {
       checkpoint: (job, value) => parts.checkpoints.save(job, value),
       restore: (job) => parts.checkpoints.restore(job),
     }
+    this.isolates = new Isolates({
+      registry: parts.registry,
+      settings,
+      onWaiting: (job) => this.#waits(job, Number.POSITIVE_INFINITY),
+      onHandedOver: (job) => this.#waits(job, ISOLATE_START_MS + job.timeoutMs),
+      onBegan: (job) => this.#times(job),
+    })
+    this.#registry = this.isolates.registry
     this.leases = new Leases({
       workerId,
       store,
@@ -153,11 +168,14 @@ export class Attempts {
     if (job.isOver) return
     this.#now = this.#parts.clock.monotonic()
     const why = job.aborted ?? 'stopping'
+    // In an isolate it is killed, and has ended when that is gone.
+    const isKilled = this.isolates.kill(job)
     this.#parts.telemetry.emit('job.abandoned', { jobId: job.id, name: job.name, queue: job.queue, why })
     if (why === 'lease-lost') {
       this.#leave(job)
       return
     }
+    if (isKilled) return
     if (why === 'stopping') {
       this.#end(job, RELEASED)
       return
@@ -202,8 +220,8 @@ export class Attempts {
   }
 
   #giveOneBack(job: ClaimedJob): void {
-    const { registry, settler } = this.#parts
-    const handler = registry.get(job.name)
+    const { settler } = this.#parts
+    const handler = this.#registry.get(job.name)
     if (handler === undefined) return
     const running = new RunningJob(job, handler, 0, this.#outlet)
     running.isOver = true
@@ -211,8 +229,10 @@ export class Attempts {
   }
 
   #start({ job: claimed, leaseEnd }: Fetched): void {
-    const { registry, telemetry, settings, slots } = this.#parts
-    const handler = registry.get(claimed.name)
+    const { telemetry, settings, slots } = this.#parts
+    const handler = isContained(claimed.crashes)
+      ? this.isolates.contained(claimed.name)
+      : this.#registry.get(claimed.name)
     // Only handled names are claimed; a registry does not shrink.
     if (handler === undefined) return
     const job = new RunningJob(claimed, handler, leaseEnd, this.#outlet, settings.maxTimeoutMs)
@@ -247,15 +267,27 @@ export class Attempts {
     this.leases.watch(job)
   }
 
+  /** It waits for an isolate, or for the one it is in to start and to load its module: that has a time of its own. */
+  #waits(job: RunningJob, mostMs: number): void {
+    job.startedAt = 0
+    job.deadline = this.#parts.clock.monotonic() + mostMs
+    this.leases.watch(job)
+  }
+
   #began(job: RunningJob): void {
-    const { clock, telemetry } = this.#parts
+    const { telemetry } = this.#parts
+    this.#times(job)
+    if (telemetry.has('job.started'))
+      telemetry.emit('job.started', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
+  }
+
+  #times(job: RunningJob): void {
+    const { clock } = this.#parts
     const now = clock.monotonic()
     this.#now = now
     job.startedAt = now
     job.deadline = now + job.timeoutMs
     this.leases.watch(job)
-    if (telemetry.has('job.started'))
-      telemetry.emit('job.started', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
   }
 
   #ran(job: RunningJob, ended: Ended): void {

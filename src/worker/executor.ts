@@ -8,7 +8,9 @@ import { MillraceError } from '../core/errors.ts'
 import type { AttemptEnd } from '../core/job/outcome.ts'
 import type { Middleware } from '../job/context.ts'
 import { Discard, RetryAfter, Snooze } from '../job/control-flow.ts'
+import { prepareInput } from '../job/prepare-input.ts'
 import { validate } from '../job/schema.ts'
+import { IsolateError } from './isolate/isolate-error.ts'
 import type { RunningJob } from './running-job.ts'
 
 /** How an attempt ended, with its sealed result or error. */
@@ -101,22 +103,7 @@ export class Executor {
   }
 
   async #prepare(job: RunningJob, decoded: unknown | Promise<unknown>): Promise<unknown> {
-    const { definition } = job.handler
-    let value = await decoded
-    for (let version = job.claimed.version; version < definition.version; version++) {
-      const upgrade = definition.upgrade[version]
-      if (upgrade === undefined) continue
-      try {
-        value = await upgrade(value)
-      } catch (cause) {
-        throw new MillraceError(
-          'PAYLOAD_INVALID',
-          `the upgrade of ${definition.name} from version ${version} failed: ${String(cause)}`,
-          { cause },
-        )
-      }
-    }
-    return validate(definition.input, value, 'PAYLOAD_INVALID', definition.name)
+    return prepareInput(job.handler.definition, job.claimed.version, await decoded)
   }
 
   /** `next` never throws: a handler's or a layer's error rejects what it returns, so that `next().finally(…)` is told of it. */
@@ -182,6 +169,7 @@ export class Executor {
     if (job.aborted === 'timeout') return this.#failed(job, { kind: 'timedOut' }, error)
     if (job.aborted === 'stopping') return RELEASED
     if (flow instanceof Discard) return this.#failed(job, { kind: 'discarded' }, error)
+    if (flow instanceof IsolateError) return this.#failed(job, flow.end, error)
     const { name, code } = errorText(error)
     const threw = { kind: 'threw', errorName: name, ...(code !== undefined && { errorCode: code }) } as const
     return this.#failed(job, flow instanceof RetryAfter ? { ...threw, retryAfterMs: flow.delayMs } : threw, error)
@@ -228,10 +216,11 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return mayBe && 'then' in (value as object) && typeof (value as { then: unknown }).then === 'function'
 }
 
-/** What was thrown when it steers the attempt; undefined for everything else, a proxy whose traps throw included. */
-function controlFlowOf(thrown: unknown): Snooze | Discard | RetryAfter | undefined {
+/** What was thrown when it says how the attempt ends; undefined for everything else, a proxy whose traps throw included. */
+function controlFlowOf(thrown: unknown): Snooze | Discard | RetryAfter | IsolateError | undefined {
   try {
     if (thrown instanceof Snooze || thrown instanceof Discard || thrown instanceof RetryAfter) return thrown
+    if (thrown instanceof IsolateError) return thrown
   } catch {
     // A trap threw: it is none of ours.
   }

@@ -5,6 +5,7 @@ import { checkQueue } from '../core/job/limits.ts'
 import { checkOptions } from '../core/options.ts'
 import type { Middleware } from '../job/context.ts'
 import type { Capabilities } from '../store/contract/index.ts'
+import { type Entries, type Entry, parseEntry } from './isolate/entry.ts'
 
 /** How one queue is served by a worker. */
 export interface QueueOptions {
@@ -14,13 +15,28 @@ export interface QueueOptions {
   readonly weight?: number
 }
 
+/** How a worker keeps its isolates. */
+export interface IsolatesOptions {
+  /** The most threads, and the most processes, at a time; default `concurrency`, so that no job in a slot waits for one. */
+  readonly size?: number
+  /** How long one may lie idle before it ends. Default 1 minute. */
+  readonly idle?: Duration
+}
+
 /** How a worker works. Everything has a default. */
 export interface WorkerOptions {
   /** Jobs that run at a time, default 10. */
   readonly concurrency?: number
   /** Queues to serve: names, or names with options; default every queue. */
   readonly queues?: readonly string[] | Readonly<Record<string, QueueOptions>>
+  /** Runs around every handler, in the worker also when the handler runs in an isolate. */
   readonly middleware?: readonly Middleware[]
+  /**
+   * The module whose exports are the handlers, for jobs with `isolate`: `new URL('./handlers.js', import.meta.url)`. A list is tried
+   * in its order. `millrace work` knows it.
+   */
+  readonly entry?: Entry
+  readonly isolates?: IsolatesOptions
   /** How long a claim holds without a heartbeat, default 30 s. */
   readonly lease?: Duration
   /** Between heartbeats, default a third of the lease. */
@@ -56,6 +72,9 @@ export interface WorkerSettings {
   readonly concurrency: number
   readonly queues: ReadonlyMap<string, { readonly concurrency: number; readonly weight: number }> | 'all'
   readonly middleware: readonly Middleware[]
+  readonly entry: Entries
+  readonly maxIsolates: number
+  readonly isolateIdleMs: number
   readonly leaseMs: number
   readonly heartbeatMs: number
   readonly graceMs: number
@@ -74,6 +93,8 @@ const OPTIONS = [
   'concurrency',
   'queues',
   'middleware',
+  'entry',
+  'isolates',
   'lease',
   'heartbeat',
   'grace',
@@ -109,6 +130,8 @@ export function workerSettings(
     concurrency,
     queues: queueSettings(options.queues),
     middleware: options.middleware ?? [],
+    entry: parseEntry(options.entry),
+    ...isolateSettings(options.isolates ?? {}, concurrency),
     leaseMs,
     heartbeatMs,
     graceMs: duration(options.grace, 'grace', 5_000, 0),
@@ -135,6 +158,14 @@ export function workerSettings(
  */
 function defaultPrefetch(concurrency: number, isRemote: boolean): number {
   return isRemote ? REMOTE_PREFETCH : Math.max(32, 128 - concurrency)
+}
+
+function isolateSettings(options: IsolatesOptions, concurrency: number) {
+  checkOptions(options, ['size', 'idle'], 'isolates')
+  return {
+    maxIsolates: count(options.size, 'isolates.size', concurrency, 1, 10_000),
+    isolateIdleMs: duration(options.idle, 'isolates.idle', 60_000, 0),
+  }
 }
 
 function queueSettings(queues: WorkerOptions['queues']): WorkerSettings['queues'] {

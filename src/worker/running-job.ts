@@ -154,7 +154,8 @@ export class RunningJob implements JobContext {
 
 const NO_BYTES = new Uint8Array(0)
 
-function reasonOf(why: AbortWhy): Error {
+/** What the signal of a job says when it aborts. */
+export function reasonOf(why: AbortWhy): Error {
   return new DOMException(ABORT_TEXT[why], why === 'timeout' ? 'TimeoutError' : 'AbortError')
 }
 

@@ -222,7 +222,7 @@ export class Worker implements Service {
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
     this.#attempts.leases.stop()
-    await this.#reporter.flush()
+    await Promise.all([this.#reporter.flush(), this.#attempts.isolates.close()])
     for (const resolve of this.#idleWaiters.splice(0)) resolve()
   }
 

@@ -1,0 +1,75 @@
+/**
+ * What ends the process groups of isolates when their worker is killed: a shell that waits for the end of its input, and does
+ * nothing else. An isolate notices by itself that its channel has closed, but not while its handler blocks it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+
+/** Keeps a list of groups as its input says, and kills those that are left at its end. */
+const SCRIPT = `trap '' TERM INT HUP QUIT
+groups=
+while read -r verb pid; do
+  if [ "$verb" = + ]; then groups="$groups $pid"
+  else
+    rest=
+    for each in $groups; do [ "$each" = "$pid" ] || rest="$rest $each"; done
+    groups=$rest
+  fi
+done
+for each in $groups; do kill -s KILL -- "-$each" 2>/dev/null; done`
+
+/** One that ends sooner is not replaced at once. */
+const LEAST_LIFE_MS = 1_000
+
+/** Watches over the process groups of one worker. */
+export class Guard {
+  readonly #groups = new Set<number>()
+  #shell: ChildProcess | undefined
+  #isClosed = false
+
+  /** From now on this group ends with the worker. */
+  add(pid: number): void {
+    this.#groups.add(pid)
+    if (this.#shell === undefined) this.#start()
+    else this.#shell.stdin?.write(`+ ${pid}\n`)
+  }
+
+  /** This group has ended. */
+  remove(pid: number): void {
+    if (this.#groups.delete(pid)) this.#shell?.stdin?.write(`- ${pid}\n`)
+  }
+
+  /** Resolves when the shell has ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const shell = this.#shell
+    if (shell === undefined || shell.exitCode !== null || shell.signalCode !== null) return
+    await new Promise<void>((resolve) => {
+      shell.once('exit', () => resolve())
+      shell.once('error', () => resolve())
+      shell.stdin?.end()
+    })
+  }
+
+  #start(): void {
+    const startedAt = performance.now()
+    const shell = spawn('/bin/sh', ['-c', SCRIPT], {
+      cwd: '/',
+      detached: true,
+      env: {},
+      stdio: ['pipe', 'ignore', 'ignore'],
+    })
+    this.#shell = shell
+    shell.on('error', () => {
+      // No shell here: isolates still end by their channel.
+    })
+    // Its input breaks when it is killed; `exit` tells.
+    shell.stdin.on('error', () => {})
+    shell.on('exit', () => {
+      this.#shell = undefined
+      // Another in its place at once; where it cannot live, with the next isolate.
+      const mayLive = performance.now() - startedAt > LEAST_LIFE_MS
+      if (!this.#isClosed && this.#groups.size > 0 && mayLive) this.#start()
+    })
+    for (const pid of this.#groups) shell.stdin.write(`+ ${pid}\n`)
+  }
+}

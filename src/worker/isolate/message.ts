@@ -1,0 +1,67 @@
+/**
+ * What crosses between a worker and an isolate. Inputs and results cross as JSON text beside the message, so that neither side
+ * writes it out twice. Keys never cross: sealing is the worker's.
+ */
+import type { LogLevel } from '../../core/job/log-level.ts'
+import type { AbortWhy } from '../running-job.ts'
+import type { WireError } from './wire-error.ts'
+
+/** What a handler sees of its job. */
+export interface JobFacts {
+  readonly id: string
+  readonly name: string
+  readonly queue: string
+  readonly priority: number
+  readonly attempt: number
+  readonly tags: readonly string[]
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly fence: number
+}
+
+/** To run an attempt. The JSON text of the input travels beside it. */
+export interface RunMessage {
+  readonly kind: 'run'
+  readonly job: JobFacts
+  /** Of the payload. */
+  readonly version: number
+  /** URLs of the modules in which the handler is looked for, in this order. */
+  readonly entry: readonly string[]
+}
+
+/** What a worker says. */
+export type ToIsolate = RunMessage | { readonly kind: 'abort'; readonly why: AbortWhy }
+
+/** How the attempt ended. The JSON text of a result travels beside it. */
+export type IsolatedEnd =
+  | { readonly kind: 'returned' }
+  | { readonly kind: 'threw'; readonly error: WireError; readonly flow?: WireFlow }
+  | { readonly kind: 'payloadInvalid' | 'resultInvalid' | 'entry'; readonly error: WireError }
+
+/** What the handler threw to say how its attempt ends. */
+export type WireFlow =
+  | { readonly kind: 'discard' }
+  | { readonly kind: 'retryAfter' | 'snooze'; readonly delayMs: number }
+
+/** What an isolate says. */
+export type FromIsolate =
+  /** The handler begins: the timeout counts from here. */
+  | { readonly kind: 'began' }
+  | {
+      readonly kind: 'news'
+      readonly progress?: number
+      readonly note?: string
+      readonly logs: readonly (readonly [LogLevel, string])[]
+    }
+  /** `left`: what the attempt has left behind; the isolate is not used again when there is any. */
+  | { readonly kind: 'done'; readonly end: IsolatedEnd; readonly left: readonly string[] }
+  /** An error that nothing caught. The isolate is of no use any more. */
+  | { readonly kind: 'fatal'; readonly what: 'exception' | 'rejection'; readonly error: WireError }
+  /** A thread ends itself. A process's code is told by the system. */
+  | { readonly kind: 'exit'; readonly code: number }
+
+/** Carries messages away. */
+export type Send<Message> = (message: Message, body?: string) => void
+
+/** A message as it travels. */
+export type Packet<Message> = readonly [message: Message, body: string]

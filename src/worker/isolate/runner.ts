@@ -1,0 +1,105 @@
+/**
+ * Inside an isolate: runs one attempt at a time. Whatever is user code is run here: the module of the handler, its upgrades and
+ * schemas, the handler itself, and the getters and `toJSON` of what it returns or throws.
+ *
+ * Before the end is told, the event loop has one turn more, so that a rejection nobody handled, or an exception in what the handler
+ * left running, is this attempt's end and not the next one's.
+ */
+import { fromJson, toJson } from '../../codec/json.ts'
+import { flowOf } from '../../job/control-flow.ts'
+import { prepareInput } from '../../job/prepare-input.ts'
+import { validate } from '../../job/schema.ts'
+import { IsolatedJob } from './isolated-job.ts'
+import { leftSince, type Resources, resourcesNow } from './leftovers.ts'
+import { Loader } from './loader.ts'
+import type { FromIsolate, IsolatedEnd, RunMessage, Send, ToIsolate } from './message.ts'
+import { Outbox } from './outbox.ts'
+import { toWire } from './wire-error.ts'
+
+/** An end with the JSON text of its result. */
+interface Told {
+  readonly end: IsolatedEnd
+  readonly body: string
+}
+
+/** The worker holds the result to its own limits when it seals it; these only keep a channel from being flooded. */
+const LIMITS = { maxBytes: 64 * 2 ** 20, maxDepth: 1_000, maxKeys: 10_000_000, maxString: 64 * 2 ** 20 }
+
+/** Runs the attempts of one isolate. */
+export class Runner {
+  readonly #loader = new Loader()
+  #job: IsolatedJob | undefined
+  #outbox: Outbox | undefined
+  #send: Send<FromIsolate> | undefined
+  #before: Resources = new Map()
+
+  /** From here on an error that nothing caught is told to the worker, which ends this isolate. */
+  catchAll(): void {
+    process.on('uncaughtException', (error, origin) => {
+      this.#outbox?.flush()
+      const what = origin === 'unhandledRejection' ? 'rejection' : 'exception'
+      this.#send?.({ kind: 'fatal', what, error: toWire(error) })
+    })
+  }
+
+  /** Runs an attempt. Resolves with its end, which is not sent yet; what it tells before goes by `send`. */
+  async run(
+    { job: facts, version, entry }: RunMessage,
+    input: string,
+    send: Send<FromIsolate>,
+  ): Promise<{ readonly message: FromIsolate; readonly body: string }> {
+    const outbox = new Outbox(send)
+    const job = new IsolatedJob(facts, outbox)
+    this.#send = send
+    this.#outbox = outbox
+    this.#job = job
+    this.#before = resourcesNow()
+    const { end, body } = await this.#attempt(job, version, entry, input)
+    await new Promise(setImmediate)
+    outbox.flush()
+    job.isOver = true
+    // A module that could not be loaded stays so in this isolate.
+    const left = end.kind === 'entry' ? ['entry'] : leftSince(this.#before, job.signal.aborted)
+    return { message: { kind: 'done', end, left }, body }
+  }
+
+  /** What the worker says about the attempt under way. */
+  hear(message: ToIsolate): void {
+    if (message.kind === 'abort') this.#job?.abort(message.why)
+  }
+
+  async #attempt(job: IsolatedJob, version: number, entry: readonly string[], text: string): Promise<Told> {
+    const failed = (kind: 'payloadInvalid' | 'resultInvalid' | 'entry', error: unknown): Told => ({
+      end: { kind, error: toWire(error) },
+      body: '',
+    })
+    let handler: Awaited<ReturnType<Loader['find']>>
+    try {
+      handler = await this.#loader.find(job.name, entry)
+    } catch (error) {
+      return failed('entry', error)
+    }
+    let input: unknown
+    try {
+      input = await prepareInput(handler.definition, version, fromJson(text))
+    } catch (error) {
+      return failed('payloadInvalid', error)
+    }
+    let value: unknown
+    try {
+      job.signal.throwIfAborted()
+      this.#before = resourcesNow()
+      this.#send?.({ kind: 'began' })
+      value = await handler.run(input, job)
+    } catch (error) {
+      const flow = flowOf(error)
+      return { end: { kind: 'threw', error: toWire(error), ...(flow !== undefined && { flow }) }, body: '' }
+    }
+    try {
+      await validate(handler.definition.output, value, 'RESULT_INVALID', job.name)
+      return { end: { kind: 'returned' }, body: toJson(value, LIMITS, 'result') }
+    } catch (error) {
+      return failed('resultInvalid', error)
+    }
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Isolates that are threads. piscina starts, keeps and ends them; one pool for each memory limit, since that is a thread's from its
+ * start. An attempt is one of its tasks, with a port of its own for what is said meanwhile. When a thread is gone its end of the port
+ * closes: that, not the pool's word, says that nothing of the handler runs any more. The port is read by its events alone: to take
+ * messages off it by hand when it closes ends the process (Node 24.21).
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import type { IsolateDeath } from './isolate-error.ts'
+import type { FromIsolate, Packet, RunMessage, ToIsolate } from './message.ts'
+import { isolateFile } from './place.ts'
+import { type Pool, type PoolOptions, poolClosed, type Seat, type SeatListener } from './pool.ts'
+import type { ThreadTask } from './thread.ts'
+import { fromWire } from './wire-error.ts'
+
+/** A thread that native code keeps from ending is waited for no longer. */
+const MOST_WAIT_MS = 2_000
+
+/** Threads, warm and at work. */
+export class ThreadPool implements Pool {
+  readonly #options: PoolOptions
+  readonly #pools = new Map<number | undefined, Piscina<ThreadTask, void>>()
+  readonly #seats = new Set<ThreadSeat>()
+  #isClosed = false
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  begin(message: RunMessage, body: string, memoryMib: number | undefined, listener: SeatListener): Seat {
+    if (this.#isClosed) throw poolClosed()
+    const seat = new ThreadSeat(this.#poolOf(memoryMib), { message, body }, listener, () => this.#seats.delete(seat))
+    this.#seats.add(seat)
+    return seat
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const seat of this.#seats) seat.kill()
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
+    this.#pools.clear()
+  }
+
+  #poolOf(memoryMib: number | undefined): Piscina<ThreadTask, void> {
+    const known = this.#pools.get(memoryMib)
+    if (known !== undefined) return known
+    const pool = new Piscina<ThreadTask, void>({
+      filename: isolateFile('thread'),
+      minThreads: 0,
+      maxThreads: this.#options.size,
+      idleTimeout: this.#options.idleMs,
+      // A thread that rests in Atomics.wait would hold up what its modules keep going: connections, caches.
+      atomics: 'disabled',
+      recordTiming: false,
+      ...(memoryMib !== undefined && { resourceLimits: { maxOldGenerationSizeMb: memoryMib } }),
+    })
+    // A thread that ends while it rests harms nobody; one that ends at work is told by its task.
+    pool.on('error', () => {})
+    this.#pools.set(memoryMib, pool)
+    return pool
+  }
+}
+
+class ThreadSeat implements Seat {
+  readonly #listener: SeatListener
+  readonly #onLeft: () => void
+  readonly #port: MessagePort
+  readonly #far: MessagePort
+  readonly #controller = new AbortController()
+  readonly #closed: Promise<void>
+  /** The last message of the attempt, until the thread is free for another. */
+  #last: readonly [message: FromIsolate, body: string] | undefined
+  #death: IsolateDeath | undefined
+  #isFree = false
+  #isDone = false
+  #isKilled = false
+
+  constructor(
+    pool: Piscina<ThreadTask, void>,
+    { message, body }: { readonly message: RunMessage; readonly body: string },
+    listener: SeatListener,
+    onLeft: () => void,
+  ) {
+    this.#listener = listener
+    this.#onLeft = onLeft
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    this.#far = port2
+    this.#closed = new Promise((resolve) => port1.once('close', () => resolve()))
+    port1.on('message', ([heard, result]: Packet<FromIsolate>) => this.#heard(heard, result))
+    pool.run({ port: port2, message, body }, { transferList: [port2], signal: this.#controller.signal }).then(
+      () => {
+        this.#isFree = true
+        this.#finish()
+      },
+      (error) => void this.#ended(error),
+    )
+  }
+
+  send(message: ToIsolate): void {
+    this.#port.postMessage(message)
+  }
+
+  kill(): void {
+    if (this.#isKilled) return
+    this.#isKilled = true
+    this.#controller.abort()
+    // One that no thread has taken yet is closed on both sides. Otherwise it is not ours any more, and nothing happens.
+    this.#far.close()
+  }
+
+  #heard(message: FromIsolate, body: string): void {
+    // What it says after it has ended itself, or after an error that nothing caught, is of no worth.
+    if (this.#isDone || this.#death !== undefined) return
+    if (message.kind === 'exit') this.#death = { kind: 'exited', code: message.code }
+    else if (message.kind === 'fatal') {
+      this.#death = { kind: 'uncaught', what: message.what, error: fromWire(message.error) }
+      this.#controller.abort()
+    } else if (message.kind === 'done') {
+      this.#last = [message, body]
+      if (message.left.length > 0) this.kill()
+      this.#finish()
+    } else this.#listener.onMessage(message, body)
+  }
+
+  /** Tells the end, when the pool has the thread back as well: the next attempt would start another one else. */
+  #finish(): void {
+    if (this.#isDone || this.#last === undefined || !(this.#isFree || this.#isKilled)) return
+    this.#leave()
+    this.#listener.onMessage(...this.#last)
+  }
+
+  /** The pool says that the thread has ended, or is being ended. Its port closes after all that it had said. */
+  async #ended(error: unknown): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, MOST_WAIT_MS)
+    })
+    await Promise.race([this.#closed, late])
+    clearTimeout(timer)
+    if (this.#isDone) return
+    this.#leave()
+    if (this.#last !== undefined) this.#listener.onMessage(...this.#last)
+    else this.#listener.onGone(this.#isKilled ? undefined : (this.#death ?? deathOf(error)))
+  }
+
+  #leave(): void {
+    this.#isDone = true
+    this.#port.close()
+    this.#onLeft()
+  }
+}
+
+function deathOf(error: unknown): IsolateDeath {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'ERR_WORKER_OUT_OF_MEMORY' ? { kind: 'memory' } : { kind: 'start', error }
+}
