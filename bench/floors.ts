@@ -61,6 +61,8 @@ const SQLITE: readonly Bound[] = [
   most('payload.delay', 50),
   ...NODE,
   ...NODE_MEMORY,
+  most('isolate-thread', 1),
+  most('isolate-process', 5),
 ]
 
 const POSTGRES: readonly Bound[] = [
