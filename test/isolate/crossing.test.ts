@@ -46,6 +46,14 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
     ])
   })
 
+  test('leaves checkpoints for its next attempt', async () => {
+    const { mill } = await scene()
+
+    const sent = await mill.enqueue(job, { how: 'checkpoints' }, { retry: { attempts: 3, delay: 0 } })
+
+    expect(await sent.result({ timeout: '30s' })).toEqual({ at: 3, before: { at: 2, before: { at: 1 } } })
+  })
+
   test('that floods its log is heard to the last line, as far as lines are kept', async () => {
     const { mill, send } = await scene()
 

@@ -35,6 +35,12 @@ const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>>
     job.log('two', 'warn')
     return 'told'
   },
+  checkpoints: async (_, job) => {
+    const before = await job.restore()
+    await job.checkpoint({ at: job.attempt, before })
+    if (job.attempt < 3) throw new Error('interrupted')
+    return await job.restore()
+  },
   logs: async (_, job) => {
     for (let i = 0; i < 5_000; i++) job.log(`line ${i}`)
   },

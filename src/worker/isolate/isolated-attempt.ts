@@ -7,6 +7,7 @@ import { fromJson } from '../../codec/json.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { Discard, RetryAfter, Snooze } from '../../job/control-flow.ts'
 import { type RunningJob, reasonOf } from '../running-job.ts'
+import { answerCall } from './calls.ts'
 import { crashOf, type IsolateDeath, IsolateError } from './isolate-error.ts'
 import type { FromIsolate, IsolatedEnd, RunMessage } from './message.ts'
 import type { Pool, Seat } from './pool.ts'
@@ -105,6 +106,8 @@ export class IsolatedAttempt {
       for (const [level, line] of message.logs) job.log(line, level)
       if (message.progress !== undefined || message.note !== undefined)
         job.progress(message.progress ?? Number.NaN, message.note)
+    } else if (message.kind === 'call') {
+      void answerCall(job, message).then((answer) => this.#seat?.send(answer))
     } else if (message.kind === 'done') this.#end(() => this.#settle(message.end, body))
   }
 

@@ -5,6 +5,7 @@ import type { LogLevel } from '../../core/job/log-level.ts'
 import type { JobContext } from '../../job/context.ts'
 import { Snooze } from '../../job/control-flow.ts'
 import { type AbortWhy, reasonOf } from '../running-job.ts'
+import type { Calls } from './calls.ts'
 import type { JobFacts } from './message.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -19,11 +20,12 @@ export class IsolatedJob implements JobContext {
   readonly createdAt: Date
   readonly fence: number
   readonly #outbox: Outbox
+  readonly #calls: Calls
   readonly #controller = new AbortController()
   /** Its end has been told: what the handler still says is no longer this job's. */
   isOver = false
 
-  constructor(facts: JobFacts, outbox: Outbox) {
+  constructor(facts: JobFacts, outbox: Outbox, calls: Calls) {
     this.id = facts.id
     this.name = facts.name
     this.queue = facts.queue
@@ -33,6 +35,7 @@ export class IsolatedJob implements JobContext {
     this.createdAt = new Date(facts.createdAt)
     this.fence = facts.fence
     this.#outbox = outbox
+    this.#calls = calls
   }
 
   get signal(): AbortSignal {
@@ -45,6 +48,14 @@ export class IsolatedJob implements JobContext {
 
   log(message: string, level: LogLevel = 'info'): void {
     if (!this.isOver) this.#outbox.log(message, level)
+  }
+
+  async checkpoint(value: unknown): Promise<void> {
+    await this.#calls.checkpoint(value)
+  }
+
+  restore(): Promise<unknown> {
+    return this.#calls.restore()
   }
 
   async completeIn(): Promise<void> {

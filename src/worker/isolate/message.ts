@@ -30,7 +30,20 @@ export interface RunMessage {
 }
 
 /** What a worker says. */
-export type ToIsolate = RunMessage | { readonly kind: 'abort'; readonly why: AbortWhy }
+export type ToIsolate =
+  | RunMessage
+  | { readonly kind: 'abort'; readonly why: AbortWhy }
+  /** `text`: JSON; absent where there is nothing. */
+  | { readonly kind: 'answer'; readonly call: number; readonly text?: string; readonly error?: WireError }
+
+/** What a handler asks of its worker while it runs. `text`: JSON. */
+export interface CallMessage {
+  readonly kind: 'call'
+  /** The answer has the same number. */
+  readonly call: number
+  readonly verb: 'checkpoint' | 'restore'
+  readonly text?: string
+}
 
 /** How the attempt ended. The JSON text of a result travels beside it. */
 export type IsolatedEnd =
@@ -47,6 +60,7 @@ export type WireFlow =
 export type FromIsolate =
   /** The handler begins: the timeout counts from here. */
   | { readonly kind: 'began' }
+  | CallMessage
   | {
       readonly kind: 'news'
       readonly progress?: number

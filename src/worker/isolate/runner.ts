@@ -9,6 +9,7 @@ import { fromJson, toJson } from '../../codec/json.ts'
 import { flowOf } from '../../job/control-flow.ts'
 import { prepareInput } from '../../job/prepare-input.ts'
 import { validate } from '../../job/schema.ts'
+import { Calls, CHANNEL_LIMITS } from './calls.ts'
 import { IsolatedJob } from './isolated-job.ts'
 import { leftSince, type Resources, resourcesNow } from './leftovers.ts'
 import { Loader } from './loader.ts'
@@ -22,14 +23,12 @@ interface Told {
   readonly body: string
 }
 
-/** The worker holds the result to its own limits when it seals it; these only keep a channel from being flooded. */
-const LIMITS = { maxBytes: 64 * 2 ** 20, maxDepth: 1_000, maxKeys: 10_000_000, maxString: 64 * 2 ** 20 }
-
 /** Runs the attempts of one isolate. */
 export class Runner {
   readonly #loader = new Loader()
   #job: IsolatedJob | undefined
   #outbox: Outbox | undefined
+  #calls: Calls | undefined
   #send: Send<FromIsolate> | undefined
   #before: Resources = new Map()
 
@@ -49,9 +48,11 @@ export class Runner {
     send: Send<FromIsolate>,
   ): Promise<{ readonly message: FromIsolate; readonly body: string }> {
     const outbox = new Outbox(send)
-    const job = new IsolatedJob(facts, outbox)
+    const calls = new Calls(send)
+    const job = new IsolatedJob(facts, outbox, calls)
     this.#send = send
     this.#outbox = outbox
+    this.#calls = calls
     this.#job = job
     this.#before = resourcesNow()
     const { end, body } = await this.#attempt(job, version, entry, input)
@@ -66,6 +67,7 @@ export class Runner {
   /** What the worker says about the attempt under way. */
   hear(message: ToIsolate): void {
     if (message.kind === 'abort') this.#job?.abort(message.why)
+    if (message.kind === 'answer') this.#calls?.hear(message)
   }
 
   async #attempt(job: IsolatedJob, version: number, entry: readonly string[], text: string): Promise<Told> {
@@ -97,7 +99,7 @@ export class Runner {
     }
     try {
       await validate(handler.definition.output, value, 'RESULT_INVALID', job.name)
-      return { end: { kind: 'returned' }, body: toJson(value, LIMITS, 'result') }
+      return { end: { kind: 'returned' }, body: toJson(value, CHANNEL_LIMITS, 'result') }
     } catch (error) {
       return failed('resultInvalid', error)
     }
