@@ -6,6 +6,7 @@ import { type LateLoop, lateLoops } from '../base/loop.ts'
 import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
 import type { RecycleLimits } from '../core/process/recycle.ts'
 import type { Message, Store } from '../store/contract/index.ts'
+import { Guard } from '../worker/isolate/guard.ts'
 import { Mailbox } from '../worker/mailbox.ts'
 import { launch, type Program } from '../worker/process/launch.ts'
 import { Rescue } from '../worker/process/rescue.ts'
@@ -14,6 +15,9 @@ import type { WorkerPlan } from './worker-plan.ts'
 
 /** A loop that is so late is told of. */
 const LATE_MS = 30_000
+
+/** How long the workers of a supervisor that was killed may take to give back what they hold. */
+const ORPHANS_END_WITHIN_S = 8
 
 /** What a node is made of. */
 export interface NodeParts {
@@ -64,6 +68,7 @@ export class NodeHandle {
       ...parts,
       node: this.id,
       rescue,
+      guard: new Guard(ORPHANS_END_WITHIN_S),
       launch: (workerId) => launch(program, workerId),
     })
     this.#mailbox = new Mailbox({

@@ -1,11 +1,13 @@
 /**
- * What ends the process groups of isolates when their worker is killed: a shell that waits for the end of its input, and does
- * nothing else. An isolate notices by itself that its channel has closed, but not while its handler blocks it.
+ * What ends the process groups of isolates when their worker is killed, and those of workers when their supervisor is: a shell that
+ * waits for the end of its input, and does nothing else. Each of them notices by itself that its channel has closed, but not while
+ * its handler blocks it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 
-/** Keeps a list of groups as its input says, and kills those that are left at its end. */
-const SCRIPT = `trap '' TERM INT HUP QUIT
+/** Keeps a list of groups as its input says, and kills those that are left at its end, or so many seconds after it. */
+const SCRIPT = `wait=$1
+trap '' TERM INT HUP QUIT
 groups=
 while read -r verb pid; do
   if [ "$verb" = + ]; then groups="$groups $pid"
@@ -15,16 +17,29 @@ while read -r verb pid; do
     groups=$rest
   fi
 done
+while [ -n "$groups" ] && [ "$wait" -gt 0 ]; do
+  sleep 1
+  wait=$((wait - 1))
+  rest=
+  for each in $groups; do kill -s 0 -- "-$each" 2>/dev/null && rest="$rest $each"; done
+  groups=$rest
+done
 for each in $groups; do kill -s KILL -- "-$each" 2>/dev/null; done`
 
 /** One that ends sooner is not replaced at once. */
 const LEAST_LIFE_MS = 1_000
 
-/** Watches over the process groups of one worker. */
+/** Watches over the process groups of one worker, or of one node. */
 export class Guard {
+  readonly #waitSeconds: number
   readonly #groups = new Set<number>()
   #shell: ChildProcess | undefined
   #isClosed = false
+
+  /** `waitSeconds`: for so long the groups may end by themselves before they are killed. */
+  constructor(waitSeconds = 0) {
+    this.#waitSeconds = waitSeconds
+  }
 
   /** From now on this group ends with the worker. */
   add(pid: number): void {
@@ -52,10 +67,10 @@ export class Guard {
 
   #start(): void {
     const startedAt = performance.now()
-    const shell = spawn('/bin/sh', ['-c', SCRIPT], {
+    const shell = spawn('/bin/sh', ['-c', SCRIPT, 'millrace-guard', String(this.#waitSeconds)], {
       cwd: '/',
       detached: true,
-      env: {},
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
       stdio: ['pipe', 'ignore', 'ignore'],
     })
     this.#shell = shell

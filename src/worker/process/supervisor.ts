@@ -13,6 +13,7 @@ import type { ProcessFact, Telemetry } from '../../base/telemetry.ts'
 import { type ErrorCode, MillraceError } from '../../core/errors.ts'
 import { type RecycleLimits, spreadLimits } from '../../core/process/recycle.ts'
 import { countFailedStarts, restartDelayMs } from '../../core/process/restart.ts'
+import type { Guard } from '../isolate/guard.ts'
 import { endText } from './end-text.ts'
 import type { FromWorker } from './messages.ts'
 import type { Rescue } from './rescue.ts'
@@ -28,6 +29,8 @@ export interface SupervisorParts {
   /** In [0, 1): spreads back-off and limits. */
   readonly random: () => number
   readonly rescue: Rescue
+  /** Ends the processes when this one is killed. */
+  readonly guard: Pick<Guard, 'add' | 'remove' | 'close'>
   readonly launch: (workerId: string) => { readonly child: ChildProcess; readonly list: RunningListFile }
   /** What each worker is to do; see `ToWorker`. */
   readonly plan: unknown
@@ -189,6 +192,7 @@ export class Supervisor {
       onEnded: (from, end) => this.#ended(from, end),
     })
     this.#processes.add(process)
+    if (process.pid !== undefined) this.#parts.guard.add(process.pid)
     process.tell({ kind: 'start', node, workerId, isPaused: this.#isPaused, plan })
     telemetry.emit('process.started', this.#fact(process))
     return process
@@ -209,6 +213,7 @@ export class Supervisor {
   #ended(process: WorkerProcess, end: ProcessEnd): void {
     const { telemetry, rescue } = this.#parts
     this.#processes.delete(process)
+    if (process.pid !== undefined) this.#parts.guard.remove(process.pid)
     this.#doneBefore += process.pulse?.jobsDone ?? 0
     const { code, signal, livedMs, isDrained } = end
     const how = endText(end, process.killedFor)
@@ -298,6 +303,7 @@ export class Supervisor {
     const late = new Promise<void>((resolve) => this.#parts.clock.after(RECOVER_WITHIN_MS, resolve))
     void Promise.race([Promise.all(this.#recoveries), late]).then(() => {
       this.#parts.rescue.stop()
+      void this.#parts.guard.close()
       if (this.#failure === undefined) this.#done.resolve()
       else this.#done.reject(this.#failure)
     })
