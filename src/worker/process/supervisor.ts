@@ -160,8 +160,8 @@ export class Supervisor {
 
   /** Drains every worker and ends; `now` aborts what runs. Whoever does not heed it is killed, and its jobs are recovered. */
   stop(options: { readonly now?: boolean } = {}): Promise<void> {
+    // The watch goes on until the last has ended: who blocks its loop meanwhile keeps its leases, or is killed.
     this.#isStopping = true
-    this.watch.stop()
     for (const seat of this.seats) seat.cancelStart?.()
     for (const process of this.#processes) process.drain(options.now === true)
     this.#endWhenEmpty()
