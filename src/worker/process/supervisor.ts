@@ -290,6 +290,8 @@ export class Supervisor {
     seat.current = next
     seat.failedStarts = 0
     before.drain(false)
+    // Stopped for good meanwhile: the seat is to be empty.
+    if (seat.isStopped) next.drain(false)
     await before.ended
     return true
   }
