@@ -176,10 +176,24 @@ export class Supervisor {
   #start(seat: Seat): void {
     seat.cancelStart = undefined
     if (this.#isStopping || seat.isStopped) return
-    seat.current = this.#launch(seat)
+    const started = this.#launch(seat)
+    if (started instanceof WorkerProcess) seat.current = started
+    else {
+      seat.failedStarts++
+      this.#startLater(seat, this.#noFact(seat), started.cause)
+    }
   }
 
-  #launch(seat: Seat): WorkerProcess {
+  /** A cause where the system gives no process: no descriptor is left, no place for its list. It may pass. */
+  #launch(seat: Seat): WorkerProcess | { readonly cause: string } {
+    try {
+      return this.#launchNow(seat)
+    } catch (error) {
+      return { cause: error instanceof Error ? error.message : String(error) }
+    }
+  }
+
+  #launchNow(seat: Seat): WorkerProcess {
     const { clock, telemetry, launch, node, plan } = this.#parts
     const workerId = newWorkerId()
     seat.limits = spreadLimits(this.#parts.limits, this.#parts.random())
@@ -234,7 +248,6 @@ export class Supervisor {
   }
 
   #startAgain(seat: Seat, process: WorkerProcess, end: ProcessEnd, cause: string): void {
-    const { clock, telemetry, random } = this.#parts
     if (this.#isStopping || seat.isStopped) return
     if (end.failure?.isFinal === true && !this.#wasReady) {
       const { code, message, hint } = end.failure
@@ -246,9 +259,14 @@ export class Supervisor {
     // One that has stopped in good order, since somebody told it to, could work.
     const hasWorked = end.isDrained || (process.pulse?.jobsDone ?? 0) > 0
     seat.failedStarts = countFailedStarts(seat.failedStarts, { livedMs: end.livedMs, hasWorked })
-    const nextMs = restartDelayMs(seat.failedStarts, random())
-    if (seat.failedStarts > 0)
-      telemetry.emit('process.failing', { ...this.#fact(process), starts: seat.failedStarts, cause, nextMs })
+    this.#startLater(seat, this.#fact(process), cause)
+  }
+
+  #startLater(seat: Seat, fact: ProcessFact, cause: string): void {
+    const { clock, telemetry, random } = this.#parts
+    const { failedStarts: starts } = seat
+    const nextMs = restartDelayMs(starts, random())
+    if (starts > 0) telemetry.emit('process.failing', { ...fact, starts, cause, nextMs })
     seat.cancelStart = clock.after(nextMs, () => this.#start(seat))
   }
 
@@ -277,6 +295,10 @@ export class Supervisor {
     }
     telemetry.emit('process.replacing', { ...this.#fact(before), why })
     const next = this.#launch(seat)
+    if (!(next instanceof WorkerProcess)) {
+      telemetry.emit('process.failing', { ...this.#noFact(seat), starts: 1, cause: next.cause, nextMs: null })
+      return false
+    }
     seat.successor = next
     const isReady = await next.ready
     if (seat.successor === next) seat.successor = undefined
@@ -315,6 +337,11 @@ export class Supervisor {
     const seat = this.seats[process.seat - 1]
     if (seat === undefined) throw new MillraceError('INTERNAL', `there is no seat ${process.seat}`)
     return seat
+  }
+
+  /** Of a process that there is not. */
+  #noFact(seat: Seat): ProcessFact {
+    return { node: this.#parts.node, seat: seat.number, workerId: '', pid: 0 }
   }
 
   #fact(process: WorkerProcess): ProcessFact {
