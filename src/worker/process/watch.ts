@@ -81,7 +81,7 @@ export class Watch {
       if (lateMs > LOOK_MS) process.heardAt += lateMs
       restMs = Math.min(restMs, process.readiness?.pulseMs ?? restMs)
       if (process.state === 'starting') {
-        if (now - process.startedAt > START_WITHIN_MS) process.kill(`did not start within ${START_WITHIN_MS} ms`)
+        if (now - process.heardAt > START_WITHIN_MS) process.kill(`did not start within ${START_WITHIN_MS} ms`)
       } else if (process.readiness !== undefined) {
         this.#checkSilence(process, now)
         if (process.state === 'working') this.#checkUse(process, now)
