@@ -24,7 +24,7 @@ export interface WatchParts {
   readonly stallLimitMs: number
   readonly processes: () => Iterable<WorkerProcess>
   readonly limitsOf: (process: WorkerProcess) => RecycleLimits
-  /** It should have a successor. Told once. */
+  /** It should have a successor. Told again after a minute if it still has none. */
   readonly onWornOut: (process: WorkerProcess, why: string) => void
 }
 
@@ -36,6 +36,8 @@ const KEEP_EVERY_MS = 2_000
 const START_WITHIN_MS = 60_000
 /** Garbage is collected before memory is held against a worker, but not over and over. */
 const COLLECT_EVERY_MS = 5_000
+/** A worker whose successor could not start is named again after this. */
+const NAME_AGAIN_MS = 60_000
 /** A page of memory, on every system that has /proc. */
 const PAGE_BYTES = 4096
 const MOST_NAMES = 3
@@ -44,7 +46,8 @@ const MOST_NAMES = 3
 export class Watch {
   readonly #parts: WatchParts
   readonly loop: Loop
-  readonly #wornOut = new WeakSet<WorkerProcess>()
+  /** When they were named, in monotonic ms. */
+  readonly #wornOut = new WeakMap<WorkerProcess, number>()
   #lookedAt: number
 
   constructor(parts: WatchParts) {
@@ -148,8 +151,9 @@ export class Watch {
   }
 
   #tellWornOut(process: WorkerProcess, why: string): void {
-    if (this.#wornOut.has(process) || process.state !== 'working') return
-    this.#wornOut.add(process)
+    const toldAt = this.#wornOut.get(process) ?? Number.NEGATIVE_INFINITY
+    if (this.#now - toldAt < NAME_AGAIN_MS || process.state !== 'working') return
+    this.#wornOut.set(process, this.#now)
     this.#parts.onWornOut(process, why)
   }
 
