@@ -36,6 +36,8 @@ const KEEP_EVERY_MS = 2_000
 const START_WITHIN_MS = 60_000
 /** Garbage is collected before memory is held against a worker, but not over and over. */
 const COLLECT_EVERY_MS = 5_000
+/** The same beyond the hard limit, where there is no time to lose; a worker that has not done it by then is blocked. */
+const COLLECT_NOW_MS = 1_000
 /** A worker whose successor could not start is named again after this. */
 const NAME_AGAIN_MS = 60_000
 /** A page of memory, on every system that has /proc. */
@@ -131,23 +133,26 @@ export class Watch {
     const rss = process.pid === undefined ? null : await rssOf(process.pid)
     if (idle === undefined || rss === null || rss - idle.rssBytes <= limits.memoryBytes) return
     const grownBytes = await grownOf(process)
-    if (isBeyondHardLimit(grownBytes, limits)) {
-      process.kill(`its memory grew by ${formatSize(grownBytes ?? 0)}`)
-    } else if (
-      recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) &&
-      now - process.collectAt > COLLECT_EVERY_MS
-    ) {
+    if (recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) === undefined) return
+    const isHard = isBeyondHardLimit(grownBytes, limits)
+    const askedMs = now - process.collectAt
+    if (process.isCollecting) {
+      if (isHard && askedMs > COLLECT_NOW_MS) process.kill(`its memory grew by ${formatSize(grownBytes ?? 0)}`)
+    } else if (askedMs > (isHard ? COLLECT_NOW_MS : COLLECT_EVERY_MS)) {
       process.collectAt = now
-      process.tell({ kind: 'collect' })
+      process.isCollecting = process.tell({ kind: 'collect' })
     }
   }
 
   /** Its garbage has been collected: what is left is held. */
   async #judgeMemory(process: WorkerProcess, grew: readonly Growth[]): Promise<void> {
+    process.isCollecting = false
     const limits = this.#parts.limitsOf(process)
     const grownBytes = await grownOf(process)
     if (recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) === undefined || grownBytes === null) return
-    this.#tellWornOut(process, `its memory grew by ${formatSize(grownBytes)}${grewText(grew)}`)
+    const why = `its memory grew by ${formatSize(grownBytes)}${grewText(grew)}`
+    if (isBeyondHardLimit(grownBytes, limits)) process.kill(why)
+    else this.#tellWornOut(process, why)
   }
 
   #tellWornOut(process: WorkerProcess, why: string): void {

@@ -60,6 +60,8 @@ export class WorkerProcess {
   killedFor: string | undefined
   /** Asked to collect its garbage at this monotonic instant. */
   collectAt = Number.NEGATIVE_INFINITY
+  /** Asked, and has not said that it is done. */
+  isCollecting = false
   /** Resolves when it has ended. */
   readonly ended: Promise<ProcessEnd>
   /** Resolves with whether it has begun to work; false when it has ended before that. */
