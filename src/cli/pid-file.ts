@@ -8,7 +8,8 @@ import { MillraceError } from '../core/errors.ts'
  */
 export function writePidFile(path: string): () => void {
   const owner = ownerOf(path)
-  if (owner !== undefined) {
+  // Its own id is that of one before it: in a container each start has the same.
+  if (owner !== undefined && owner !== process.pid) {
     throw new MillraceError('CONFIG_INVALID', `${path} belongs to process ${owner}, which is running`, {
       fields: { path, pid: owner },
       hint: `Stop it (kill ${owner}), or name another file.`,
