@@ -89,7 +89,8 @@ function cells(row: NodeRow): readonly string[] {
 async function show(context: Context, [id = '']: readonly string[]): Promise<ExitCode> {
   return context.withMill(async (mill) => {
     const rows = byNode(await mill.workers())
-    const found = rows.filter((row) => row.id === id || row.node === id)
+    const node = nodeOf(rows, id)
+    const found = rows.filter((row) => row.id === id || (node !== undefined && row.node === node))
     const shown = found.length > 0 ? found : [one(rows, id)]
     if (context.output.json) printJson(found.length > 1 ? shown : shown[0])
     else
@@ -188,8 +189,14 @@ function everyTarget(rows: readonly NodeRow[]): readonly string[] {
 
 /** The id of the worker or node that is meant: whole, or any part of it that only one has. */
 function targetOf(rows: readonly NodeRow[], part: string): string {
-  const nodes = rows.flatMap((row) => (row.node === null ? [] : [row.node]))
-  return nodes.find((node) => node === part) ?? one(rows, part).id
+  return nodeOf(rows, part) ?? one(rows, part).id
+}
+
+/** The node with this id, or with this part of one when no worker has it in its own. */
+function nodeOf(rows: readonly NodeRow[], part: string): string | undefined {
+  const nodes = [...new Set(rows.flatMap((row) => (row.node === null ? [] : [row.node])))]
+  const near = rows.some((row) => row.id.includes(part)) ? [] : nodes.filter((node) => node.includes(part))
+  return nodes.find((node) => node === part) ?? (near.length === 1 ? near[0] : undefined)
 }
 
 function one(rows: readonly NodeRow[], part: string): NodeRow {
