@@ -25,6 +25,9 @@ export class Mailbox implements Service {
   readonly loop: Loop
   readonly #parts: MailboxParts
   #lookedAt = 0
+  #isLooking = false
+  /** In the look under way, which may have come too early for what changed. */
+  #wasHinted = false
   #unsubscribe: (() => void) | undefined
 
   constructor(parts: MailboxParts) {
@@ -37,18 +40,26 @@ export class Mailbox implements Service {
   }
 
   async stop(): Promise<void> {
-    this.#unsubscribe?.()
     await this.loop.stop()
+    // After the last look, which may have been the first.
+    this.#unsubscribe?.()
   }
 
   async #look(): Promise<number> {
     const { store, clock, to, onMessage } = this.#parts
     const opened = await store()
     this.#unsubscribe ??= opened.wake.subscribe(() => {
-      this.loop.wake(Math.max(0, HINTED_MS - (clock.monotonic() - this.#lookedAt)))
+      // A loop that is woken in a round does the next one at once.
+      if (this.#isLooking) this.#wasHinted = true
+      else this.loop.wake(Math.max(0, HINTED_MS - (clock.monotonic() - this.#lookedAt)))
     })
     this.#lookedAt = clock.monotonic()
-    for (const message of await opened.cluster.take(to)) onMessage(message)
-    return LOOK_MS
+    this.#wasHinted = false
+    this.#isLooking = true
+    const messages = await opened.cluster.take(to).finally(() => {
+      this.#isLooking = false
+    })
+    for (const message of messages) onMessage(message)
+    return this.#wasHinted ? HINTED_MS : LOOK_MS
   }
 }
