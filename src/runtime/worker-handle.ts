@@ -176,7 +176,9 @@ export class WorkerHandle {
     this.#beats.wake()
   }
 
+  /** Claims again. A worker that stops does not. */
   resume(): void {
+    if (this.#stopping !== undefined) return
     this.#worker.resume()
     this.#beats.wake()
   }

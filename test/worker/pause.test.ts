@@ -46,6 +46,33 @@ test('what a claim brings after a pause goes back, its handler not called, and r
   expect(await mill.get(ids[0] ?? '')).toMatchObject({ attempts: 1, losses: 0 })
 })
 
+test('a worker that stops takes nothing more, also when somebody resumes it meanwhile', async () => {
+  const mill = await openMill()
+  const began = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const job = defineJob({
+    name: 'held',
+    run: () => {
+      began.resolve()
+      return gate.promise
+    },
+  })
+  const first = await mill.enqueue(job)
+  const worker = mill.work([job], { concurrency: 5, poll: '5ms' })
+  await began.promise
+
+  const stopped = worker.stop()
+  const second = await mill.enqueue(job)
+  worker.resume()
+  await vi.waitFor(async () => expect(await mill.workers()).toMatchObject([{ status: 'draining' }]), WAIT)
+  expect(await mill.askWorker(worker.id, 'resume', { timeout: '1s' })).toBe('done')
+  gate.resolve()
+  await stopped
+
+  expect(await mill.get(first.id)).toMatchObject({ state: 'completed' })
+  expect(await mill.get(second.id)).toMatchObject({ state: 'pending' })
+})
+
 test('a stop during a claim starts nothing of what it brings', async () => {
   const { store, claimed, letGo } = await slowToAnswer()
   const mill = await openMill({ store })
