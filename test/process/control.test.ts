@@ -1,0 +1,135 @@
+/** `millrace worker …`: workers that are looked at and steered from elsewhere, through the store. */
+import { describe, expect, test } from 'vitest'
+import { handle } from '../../src/index.ts'
+import { cliHere } from '../support/cli-here.ts'
+import { JOBS, type NodeApp, nodeApp } from '../support/node-app.ts'
+import { until, workNode } from '../support/node-run.ts'
+
+/** In this process: it only talks to the store. */
+const run = (app: NodeApp, line: string) => cliHere(app.folder, [...line.split(' ').slice(1), '--store', app.storeUrl])
+
+describe('millrace worker', () => {
+  test('list and show tell of every worker how it is; an unknown id is an error that says so', async () => {
+    const app = await nodeApp()
+    const node = workNode(app, '--processes 2 --concurrency 3')
+    await node.ready(2)
+    await until(async () => (await app.mill.workers()).length).toBe(2)
+    const [first, second] = node.workers()
+
+    const listed = JSON.parse((await run(app, 'millrace worker list --json')).stdout)
+    expect(listed).toHaveLength(2)
+    expect(listed.map(({ pid }: { pid: number }) => pid).toSorted()).toEqual([first?.pid, second?.pid].toSorted())
+    expect(listed[0]).toMatchObject({ status: 'running', running: 0, concurrency: 3, health: { jobsDone: 0 } })
+    expect(listed[0].node).toBe(listed[1].node)
+    expect((await run(app, 'millrace worker list')).stdout).toContain(first?.workerId)
+
+    const shown = await run(app, `millrace worker show ${first?.workerId}`)
+    expect(shown.stdout).toMatch(
+      new RegExp(`^worker +${first?.workerId}\\nnode +${listed[0].node}\\nstatus +running\\n`),
+    )
+    expect(shown.stdout).toMatch(/memory +\S+ \S+ resident/)
+    expect(JSON.parse((await run(app, `millrace worker show ${listed[0].node} --json`)).stdout)).toHaveLength(2)
+    for (const line of ['show nobody', 'pause nobody', 'stop nobody --json']) {
+      const { code, stderr, stdout } = await run(app, `millrace worker ${line}`)
+      expect([code, stdout]).toEqual([5, ''])
+      expect(stderr).toContain('WORKER_NOT_FOUND')
+    }
+    expect((await run(app, 'millrace worker pause')).code).toBe(2)
+  }, 90_000)
+
+  test('pause and resume one worker, and with --all every node', async () => {
+    const app = await nodeApp()
+    const node = workNode(app, '--processes 2')
+    await node.ready(2)
+    await until(async () => (await app.mill.workers()).length).toBe(2)
+    const [first] = node.workers()
+
+    const one = await run(app, `millrace worker pause ${first?.workerId} --json`)
+    expect(JSON.parse(one.stdout)).toEqual([{ id: first?.workerId, result: 'done' }])
+    const states = async () => (await app.mill.workers()).map(({ status }) => status).toSorted()
+    expect(await states()).toEqual(['paused', 'running'])
+    expect((await run(app, 'millrace worker pause --all')).stdout).toMatch(/^\S+\tpaused\n$/)
+    const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
+    expect(await states()).toEqual(['paused', 'paused'])
+    expect(await app.mill.get(id)).toMatchObject({ state: 'pending' })
+
+    expect((await run(app, 'millrace worker resume --all')).code).toBe(0)
+
+    await until(async () => (await app.mill.get(id))?.state).toBe('completed')
+  }, 90_000)
+
+  test('restart and stop one worker, then the whole node', async () => {
+    const app = await nodeApp()
+    const node = workNode(app, '--processes 2')
+    await node.ready(2)
+    await until(async () => (await app.mill.workers()).length).toBe(2)
+    const [first, second] = node.workers()
+
+    expect((await run(app, `millrace worker restart ${first?.workerId}`)).stdout).toBe(
+      `${first?.workerId}\trestarted\n`,
+    )
+    await node.ready(2)
+    expect(node.workers()[0]?.pid).not.toBe(first?.pid)
+    expect(node.workers()[1]?.pid).toBe(second?.pid)
+    expect(node.events('process.replacing')[0]?.why).toMatch(/^\S+@\S+ asked for it$/)
+
+    expect((await run(app, `millrace worker stop ${second?.workerId}`)).stdout).toBe(`${second?.workerId}\tstopped\n`)
+    await node.ready(1)
+    expect((await run(app, 'millrace worker stop --all')).code).toBe(6)
+    expect((await run(app, 'millrace worker restart --all --yes')).code).toBe(0)
+    await node.ready(2)
+    expect((await run(app, 'millrace worker stop --all --yes')).code).toBe(0)
+    expect(await node.ended).toEqual({ code: 0, signal: null })
+    expect((await run(app, 'millrace worker stop --all --yes')).code).toBe(5)
+  }, 90_000)
+
+  test('a job that runs long: stop says that it drains, and --timeout is how long it waits', async () => {
+    const app = await nodeApp()
+    const { id } = await app.mill.enqueue(JOBS.slow, { n: 1, ms: 8_000 })
+    const node = workNode(app, '--processes 1')
+    await node.ready(1)
+    await until(() => app.ran().length).toBe(1)
+    await until(async () => (await app.mill.workers()).length).toBe(1)
+    const { workerId } = node.workers()[0] ?? {}
+
+    const { code, stdout } = await run(app, `millrace worker stop ${workerId} --timeout 3s`)
+
+    expect(stdout).toBe(`${workerId}\tdraining\n`)
+    expect(code).toBe(4)
+    expect(await node.ended).toEqual({ code: 0, signal: null })
+    expect(await app.mill.get(id)).toMatchObject({ state: 'completed' })
+  }, 90_000)
+})
+
+describe('a worker without a supervisor', () => {
+  test('pauses and resumes, and a restart ends it with 75 once its job is done', async () => {
+    const app = await nodeApp()
+    const { id } = await app.mill.enqueue(JOBS.slow, { n: 1, ms: 3_000 })
+    const alone = workNode(app, '')
+    await until(() => app.ran().length).toBe(1)
+    await until(async () => (await app.mill.workers()).length).toBe(1)
+    const [row] = await app.mill.workers()
+    expect(row?.node).toBeNull()
+
+    expect((await run(app, 'millrace worker pause --all')).code).toBe(0)
+    expect((await run(app, `millrace worker resume ${row?.id.slice(-8)}`)).code).toBe(0)
+    expect((await run(app, `millrace worker restart ${row?.id}`)).code).toBe(0)
+
+    expect(await alone.ended).toEqual({ code: 75, signal: null })
+    expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1 })
+  }, 90_000)
+
+  test('in an app, `mill.work()` is steered the same, and the app goes on', async () => {
+    const app = await nodeApp()
+    const worker = app.mill.work([handle(JOBS.quick, () => undefined)])
+    await until(async () => (await app.mill.workers()).length).toBe(1)
+
+    expect(await app.mill.askWorker(worker.id, 'pause', { by: 'a test' })).toBe('done')
+    expect(await app.mill.workers()).toMatchObject([{ status: 'paused' }])
+    expect(await app.mill.askWorker(worker.id, 'resume')).toBe('done')
+    expect(await app.mill.askWorker(worker.id, 'restart')).toBe('done')
+    await worker.done
+    expect(worker.askedTo).toBe('restart')
+    expect(await app.mill.askWorker(worker.id, 'stop')).toBe('missing')
+  }, 60_000)
+})

@@ -1,0 +1,70 @@
+/** Workers that have used up what they may are replaced, and only those. */
+import { expect, test } from 'vitest'
+import { JOBS, nodeApp } from '../support/node-app.ts'
+import { until, workNode } from '../support/node-run.ts'
+
+test('--max-memory 50mb replaces a worker whose jobs leak, in good order, and names them', async () => {
+  const app = await nodeApp()
+  const node = workNode(app, '--processes 1 --concurrency 1 --max-memory 50mb')
+  await node.ready(1)
+  const { pid: first = 0 } = node.workers()[0] ?? {}
+
+  await app.mill.enqueueMany(
+    JOBS.leak,
+    Array.from({ length: 7 }, (_, n) => ({ n, mb: 10 })),
+  )
+
+  expect(await node.event('process.replacing')).toMatchObject({
+    pid: first,
+    why: expect.stringMatching(/^its memory grew by [5-9]\d(\.\d+)? MiB/),
+  })
+  expect(await node.event('process.ended')).toMatchObject({ pid: first, how: 'stopped in good order' })
+  await node.ready(1)
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(7)
+  expect(app.ran()).toHaveLength(14)
+}, 60_000)
+
+test('--max-memory 50mb kills a worker that grew by twice as much at once, and the job that did it is taken back as a crash', async () => {
+  const app = await nodeApp()
+  const { id } = await app.mill.enqueue(JOBS.leak, { n: 1, mb: 300, ms: 600_000 })
+  const node = workNode(app, '--processes 1 --max-memory 50mb')
+
+  expect((await node.event('process.ended')).how).toMatch(/^was killed: its memory grew by \d{3}/)
+  await until(async () => (await app.mill.get(id))?.crashes ?? 0).toBeGreaterThan(0)
+}, 60_000)
+
+test('--max-memory 50mb never replaces a worker whose jobs leave only garbage', async () => {
+  const app = await nodeApp()
+  const node = workNode(app, '--processes 1 --concurrency 10 --max-memory 50mb')
+  await node.ready(1)
+
+  await app.mill.enqueueMany(
+    JOBS.garbage,
+    Array.from({ length: 60 }, (_, n) => ({ n, mb: 20, ms: 100 })),
+  )
+
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(60)
+  // Looked at once more, with nothing running.
+  const looked = node.events().length
+  expect(looked).toBeGreaterThan(60)
+  expect(node.events('process.replacing')).toEqual([])
+  expect(node.killed()).toEqual([])
+}, 60_000)
+
+test('--max-jobs and --max-age replace a worker after so many jobs and at that age, and no job is lost', async () => {
+  const app = await nodeApp()
+  await app.mill.enqueueMany(
+    JOBS.slow,
+    Array.from({ length: 30 }, (_, n) => ({ n, ms: 100 })),
+  )
+  const node = workNode(app, '--processes 1 --concurrency 1 --max-jobs 10 --max-age 10s')
+
+  const byJobs = await node.event('process.replacing')
+  expect(byJobs.why).toMatch(/^it has done \d+ jobs$/)
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(30)
+  expect(app.ran()).toHaveLength(60)
+  const byAge = await node.event('process.replacing', ({ why = '' }) => !why.includes('jobs'))
+  expect(byAge.why).toMatch(/^it is (9|1\d) s old$/)
+  await node.event('process.ended', ({ pid }) => pid === byAge.pid)
+  await node.ready(1)
+}, 60_000)

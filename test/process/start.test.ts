@@ -1,0 +1,151 @@
+/** How a node starts, or why it does not; and what stands around it: pid file, health port, closed pipes. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { Millrace } from '../../src/index.ts'
+import { JOBS, nodeApp } from '../support/node-app.ts'
+import { until, workNode } from '../support/node-run.ts'
+
+describe('a node that cannot start', () => {
+  test('for a handler file that cannot be loaded ends with 3 and says which and why', async () => {
+    const app = await nodeApp()
+    writeFileSync(join(app.folder, 'jobs/broken.handler.mjs'), 'export const x = {{')
+    const node = workNode(app, '--processes 2')
+
+    expect(await node.ended).toEqual({ code: 3, signal: null })
+    expect(node.stderr).toMatch(/✕ \S+broken\.handler\.mjs cannot be loaded: .+ {2}CONFIG_INVALID\n/)
+  }, 60_000)
+
+  test('for a configuration that says something unknown, or flags that do, ends the same', async () => {
+    const app = await nodeApp('whatever: 1')
+    const node = workNode(app, '--processes 1')
+    expect(await node.ended).toEqual({ code: 3, signal: null })
+    expect(node.stderr).toContain('OPTION_UNKNOWN')
+    const wrong = await nodeApp("worker: { lease: 'long' }")
+    const other = workNode(wrong, '--processes 1')
+    expect(await other.ended).toEqual({ code: 2, signal: null })
+    for (const flags of [
+      '--processes 0',
+      '--max-memory much',
+      '--max-age soon',
+      '--processes 2 --drain',
+      '--stall-limit x',
+    ])
+      expect(await workNode(wrong, flags).ended, flags).toEqual({ code: 2, signal: null })
+  }, 90_000)
+
+  test('for a store that is away tries again with growing rests and tells why, and works when it is there', async () => {
+    const app = await nodeApp()
+    const away = join(app.folder, 'away')
+    const storeUrl = `sqlite:${away}/millrace.db`
+    const node = workNode({ folder: app.folder, storeUrl }, '--processes 1')
+
+    const second = await node.event('process.failing', ({ starts }) => starts === 2)
+    const [first] = node.events('process.failing')
+    expect(first?.cause).toContain(away)
+    expect(first?.nextMs).toBeLessThanOrEqual(100)
+    expect(second.nextMs).toBeGreaterThanOrEqual(100)
+
+    mkdirSync(away)
+
+    await node.ready(1)
+    const there = await Millrace.open({ store: storeUrl })
+    const { id } = await there.enqueue(JOBS.quick, { n: 1 })
+    await until(async () => (await there.get(id))?.state).toBe('completed')
+    await there.close()
+  }, 60_000)
+})
+
+test('a second node on one store shares its work, and the end of one leaves the other alone', async () => {
+  const app = await nodeApp()
+  const [a, b] = [workNode(app, '--processes 1 --concurrency 1'), workNode(app, '--processes 1 --concurrency 1')]
+  await a.ready(1)
+  await b.ready(1)
+  await app.mill.enqueueMany(
+    JOBS.slow,
+    Array.from({ length: 40 }, (_, n) => ({ n, ms: 50 })),
+  )
+  await until(() => new Set(app.ran().map(({ pid }) => pid)).size).toBe(2)
+
+  a.signal('SIGTERM')
+
+  expect(await a.ended).toEqual({ code: 0, signal: null })
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(40)
+  for (let n = 0; n < 40; n++) expect(app.begins(n)).toBe(1)
+  expect(await app.mill.workers()).toMatchObject([{ pid: b.workers()[0]?.pid }])
+}, 60_000)
+
+test('--pid-file is there while it works; a second node with it is refused before it runs anything', async () => {
+  const app = await nodeApp()
+  const file = join(app.folder, 'millrace.pid')
+  const node = workNode(app, `--processes 1 --pid-file ${file}`)
+  await until(() => existsSync(file) && readFileSync(file, 'utf8')).toBe(`${node.pid}\n`)
+  const second = workNode(app, `--processes 1 --pid-file ${file}`)
+  expect(await second.ended).toEqual({ code: 3, signal: null })
+  expect(second.stderr).toContain(`${file} belongs to process ${node.pid}, which is running`)
+  expect(second.events('process.ready')).toEqual([])
+
+  node.signal('SIGTERM')
+
+  await node.ended
+  expect(existsSync(file)).toBe(false)
+}, 60_000)
+
+test.each(['--processes 2', ''])(
+  '`work %s --health-port` answers whether it is well',
+  async (flags) => {
+    const app = await nodeApp()
+    const port = 20_000 + (process.pid % 20_000)
+    const node = workNode(app, `${flags} --health-port ${port}`)
+    const ask = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined)
+      return [answer?.status, await answer?.text()] as const
+    }
+
+    await until(() => ask('/readyz')).toEqual([200, 'ok\n'])
+    expect(await ask('/livez')).toEqual([200, 'ok\n'])
+    const [, report] = await ask('/healthz')
+    expect(JSON.parse(report ?? '')).toMatchObject({ isLive: true, isReady: true, checks: expect.any(Array) })
+    expect((await ask('/else'))[0]).toBe(404)
+    const { id } = await app.mill.enqueue(JOBS.slow, { n: 1, ms: 2_000 })
+    await until(() => app.ran().length).toBe(1)
+    node.signal('SIGTERM')
+    await until(async () => (await ask('/readyz'))[0]).toBe(503)
+    expect((await ask('/livez'))[0]).toBe(200)
+    expect(await node.ended).toEqual({ code: 0, signal: null })
+    expect(await app.mill.get(id)).toMatchObject({ state: 'completed' })
+  },
+  60_000,
+)
+
+test('a health port that something else listens on ends the node with 3, its workers gone', async () => {
+  const app = await nodeApp()
+  const { createServer } = await import('node:net')
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+  const address = taken.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  const node = workNode(app, `--processes 1 --health-port ${port}`)
+  const end = await node.ended
+  await new Promise((resolve) => taken.close(resolve))
+
+  expect(end).toEqual({ code: 3, signal: null })
+  expect(node.stderr).toContain('something listens there already')
+}, 60_000)
+
+test('a reader of its log that goes away stops nothing', async () => {
+  const app = await nodeApp()
+  const node = workNode(app, '--processes 1')
+  await node.ready(1)
+  node.closeStdout()
+
+  const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
+  const crash = await app.mill.enqueue(JOBS.exit, { n: 2 })
+
+  await until(async () => (await app.mill.get(id))?.state).toBe('completed')
+  await until(async () => (await app.mill.get(crash.id))?.state).toBe('failed')
+  const after = await app.mill.enqueue(JOBS.quick, { n: 3 })
+  await until(async () => (await app.mill.get(after.id))?.state).toBe('completed')
+  node.signal('SIGTERM')
+  expect(await node.ended).toEqual({ code: 0, signal: null })
+}, 60_000)
