@@ -152,6 +152,7 @@ export async function fakeNode({
       // It has of a process what the supervisor uses.
       return { child: child as unknown as ChildProcess, list }
     },
+    guard: { add: () => undefined, remove: () => undefined, close: async () => undefined },
     plan: {},
     processes,
     stallLimitMs,
