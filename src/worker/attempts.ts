@@ -246,13 +246,19 @@ export class Attempts {
 
   /** A job that was lost before is written down as started first: if it takes this process with it, that is on record. */
   async #startOnRecord(job: RunningJob): Promise<void> {
-    const { store, workerId, onStoreFailed } = this.#parts
+    const { store, workerId, clock, onStoreFailed } = this.#parts
     try {
-      if ((await store.jobs.start(workerId, job.claimed)) === 'written') return this.#run(job)
+      if ((await store.jobs.start(workerId, job.claimed)) === 'written') {
+        if (clock.monotonic() < job.leaseEnd) this.#run(job)
+        // The answer came late, and another may have the job by now. The loss of a lease with a start on record accuses the
+        // job, so it is given back.
+        else this.#end(job, RELEASED)
+        return
+      }
     } catch (error) {
       onStoreFailed('start', error)
     }
-    this.#now = this.#parts.clock.monotonic()
+    this.#now = clock.monotonic()
     this.#leave(job)
   }
 

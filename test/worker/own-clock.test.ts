@@ -90,6 +90,38 @@ test('jobs that come late have their leases extended at once, so that a slow sto
   await vi.waitFor(() => expect(worker.jobsDone).toBe(1), WAIT)
 })
 
+test('a suspect whose start is written down too late is not begun: it is given back, and accused of nothing', async () => {
+  const clock = new ManualClock()
+  const inner = createMemoryStore({ clock })
+  let isLate = true
+  const store = wrappedStore(inner, (jobs) => ({
+    extend: () => Promise.reject(new StoreError('transient', 'STORE_BUSY', 'locked')),
+    async start(...args) {
+      const answer = await jobs.start(...args)
+      // The process stands still until its lease, which it trusts for 27 s, is over.
+      if (isLate) clock.advance(28_000)
+      isLate = false
+      return answer
+    },
+  }))
+  const mill = await openMill({ store, clock })
+  const begun: number[] = []
+  const suspect = defineJob({ name: 'suspect', run: (_: undefined, { fence }) => void begun.push(fence) })
+  const { id } = await mill.enqueue(suspect)
+  for (let losses = 0; losses < 2; losses++) {
+    const claim = { workerId: 'lost', queues: 'all', names: ['suspect'], limit: 1, leaseMs: 1_000 } as const
+    await inner.jobs.exchange({ workerId: 'lost', settle: [], claim })
+    clock.advance(1_000)
+    await inner.jobs.reclaim(1)
+  }
+
+  mill.work([suspect], { lease: '30s' })
+  await vi.waitFor(async () => expect((await mill.get(id))?.state).toBe('completed'), WAIT)
+
+  expect(begun).toEqual([4])
+  expect(await inner.jobs.get(id)).toMatchObject({ losses: 2, crashes: 0, attempts: 1 })
+})
+
 test('a timeout starts with the handler, however long its input took to check', async () => {
   const clock = new ManualClock()
   const mill = await openMill({ store: createMemoryStore({ clock }), clock })
