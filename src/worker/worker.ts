@@ -217,7 +217,7 @@ export class Worker implements Service {
   async stop(): Promise<void> {
     this.#exchanges.isClaiming = false
     this.#exchanges.isStopped = true
-    this.#cancelPoll?.()
+    this.#endPoll()
     this.#collector?.stop()
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
@@ -243,6 +243,7 @@ export class Worker implements Service {
   #answered(found: boolean | undefined): void {
     if (found !== undefined)
       this.#lookMs = found ? FIRST_LOOK_MS : Math.min(this.#lookMs * 2, this.#parts.settings.pollMs)
+    this.#endPoll()
     this.#rest()
     if (this.#settler.waiting > 0 || this.#exchanges.mayHaveMore) this.#schedule()
   }
@@ -260,9 +261,18 @@ export class Worker implements Service {
       this.#collector?.rested()
     }
     this.#unsubscribe ??= store.wake.subscribe(() => this.wake())
-    this.#cancelPoll?.()
+    // It counts from the last answer: heartbeats that come more often must not put it off.
+    if (this.#cancelPoll !== undefined) return
     const most = store.capabilities.remote ? Math.min(this.#lookMs, settings.pollMs) : settings.pollMs
-    this.#cancelPoll = clock.after(most * (0.8 + 0.2 * random()), () => this.wake())
+    this.#cancelPoll = clock.after(most * (0.8 + 0.2 * random()), () => {
+      this.#cancelPoll = undefined
+      this.wake()
+    })
+  }
+
+  #endPoll(): void {
+    this.#cancelPoll?.()
+    this.#cancelPoll = undefined
   }
 
   async #checkDrained(): Promise<void> {

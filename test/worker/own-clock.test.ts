@@ -201,6 +201,33 @@ test('a store that has fallen silent is given up when three leases are over, not
   expect(endedAt).toBeLessThan(90_000 + 1_000)
 })
 
+test('a worker that hears no hint looks for jobs at its poll, however much more often its heart beats', async () => {
+  const clock = new ManualClock()
+  const inner = createMemoryStore({ clock })
+  let looks = 0
+  const counted = wrappedStore(inner, (jobs) => ({
+    exchange(request) {
+      looks++
+      return jobs.exchange(request)
+    },
+  }))
+  const deaf = new Proxy(counted, {
+    get: (target, key) => (key === 'wake' ? { subscribe: () => () => undefined } : Reflect.get(target, key)),
+  })
+  const plain = defineJob({ name: 'plain', run: (_: undefined) => undefined })
+  const mill = await openMill({ store: deaf, clock })
+  const worker = mill.work([plain], { lease: '3s', poll: '10s' })
+  await vi.waitFor(() => expect(looks).toBe(1), WAIT)
+  const other = await openMill({ store: inner, clock })
+  await other.enqueue(plain)
+
+  await passing(clock, 15_000, () => worker.jobsDone > 0)
+
+  expect(worker.jobsDone).toBe(1)
+  // Before the other client closes the store under it.
+  await worker.stop()
+})
+
 /** A client with a job that runs until it is aborted, or `end` is called. */
 async function holding(store: Store, clock: ManualClock) {
   const mill = await openMill({ store, clock })
