@@ -1,0 +1,89 @@
+/** Many runs one after the other, and what all of them together have to have seen. */
+
+import { planOf } from './plan.ts'
+import type { Outcome, Plant } from './simulation.ts'
+import { simulate } from './simulation.ts'
+
+/** What many runs came to. */
+export interface BatchResult {
+  readonly runs: number
+  /** Runs that broke an invariant; the batch ends at the first few. */
+  readonly failed: readonly Outcome[]
+  /** How often each thing happened, over all runs. */
+  readonly seen: Readonly<Record<string, number>>
+}
+
+/** So many failures tell enough. */
+const MOST_FAILURES = 3
+
+/**
+ * What has to have happened somewhere in a few thousand runs. One that did not happen would make a green batch worth nothing:
+ * these are the *sometimes* of Antithesis.
+ */
+export const SOMETIMES: readonly string[] = [
+  // Calls, answers and hints.
+  ...['refused', 'unheard', 'vanished', 'swallowed', 'delayed'].map((fate) => `fate: ${fate}`),
+  ...['insert', 'exchange', 'extend', 'report', 'start', 'reclaim', 'promote', 'cancel', 'retry', 'remove'].map(
+    (operation) => `answer lost: jobs.${operation}`,
+  ),
+  'hint lost',
+  'hint doubled',
+  'cut off',
+  'cut off in silence',
+  "the store's clock went forward",
+  "the store's clock went back",
+  // Processes.
+  'crashed with jobs running',
+  'paused past the lease with jobs running',
+  'a call of a dead worker arrived',
+  'a worker gave up its store',
+  'running job given back',
+  'prefetch given back',
+  // Leases and fences.
+  'reclaimed to pending',
+  'reclaimed to cancelled',
+  'stale settlement refused',
+  'stale settlement refused while another attempt ran',
+  'stale extend refused',
+  'stale report refused',
+  'stale start refused',
+  'a reclaim raced a completion',
+  'a settlement was repeated after a lost answer',
+  'a worker noticed that a lease was lost',
+  'a suspect was claimed',
+  'quarantined',
+  // Attempts.
+  ...['completed', 'retrying', 'scheduled', 'exhausted', 'discarded', 'requested'].map((to) => `settled as ${to}`),
+  ...['timeout', 'cancelled', 'lease-lost', 'stopping'].map((why) => `abandoned: ${why}`),
+  'several outcomes in one exchange',
+  // Cancels and other acts.
+  ...['cancelled', 'cancelling', 'retried', 'removed', 'final', 'live', 'processing', 'updated'].map(
+    (outcome) => `operator: ${outcome}`,
+  ),
+  'an exchange told of a cancel',
+  'a heartbeat told of a cancel',
+  'a cancel raced a completion',
+  'a cancel turned another attempt into an end',
+  'a queue was paused',
+  // Enqueues.
+  ...['created', 'existing', 'replaced', 'rejected', 'refused'].map((status) => `enqueue ${status}`),
+  'repeated enqueue found its job',
+  'several enqueues in one insert',
+  'promote',
+  'expire',
+]
+
+/** Runs the seeds from `first` on, with a turn of the event loop after each, so that whoever waits beside it has one too. */
+export async function runBatch(first: number, runs: number, plant: Plant = {}): Promise<BatchResult> {
+  const seen: Record<string, number> = {}
+  const failed: Outcome[] = []
+  let done = 0
+  for (let seed = first; seed < first + runs && failed.length < MOST_FAILURES; seed++) {
+    const outcome = await simulate(planOf(seed), plant)
+    done++
+    for (const [what, times] of Object.entries(outcome.seen)) seen[what] = (seen[what] ?? 0) + times
+    if (outcome.breaches.length > 0) failed.push(outcome)
+    await new Promise(setImmediate)
+  }
+  return { runs: done, failed, seen }
+}

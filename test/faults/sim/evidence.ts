@@ -1,0 +1,63 @@
+/** All that is known when a run is over, and how to look things up in it. */
+import type { JobRow } from '../../../src/store/contract/index.ts'
+import type { WorkResult } from './handlers.ts'
+import type { Effect, Fault, Ledgers } from './ledgers.ts'
+import type { Life } from './lives.ts'
+import type { Plan } from './plan.ts'
+import type { Wire } from './wire.ts'
+import { type Actor, EVERY_SLOT } from './world.ts'
+
+/** A row of the store, and what was read from its bytes. */
+export interface EndRow {
+  readonly row: JobRow
+  /** The number that its payload holds. */
+  readonly n: number
+  readonly result: WorkResult | null
+}
+
+/** A run that is over. Times are the world's, but for those in rows, which are the store's. */
+export interface Evidence {
+  readonly plan: Plan
+  readonly ledgers: Ledgers
+  readonly wire: Wire
+  /** Every row that is in the store at the end, read by its public reads. */
+  readonly rows: readonly EndRow[]
+  /** What the store itself counts, by state. */
+  readonly counts: Readonly<Record<string, number>>
+  readonly healedAt: number
+  /** Whether jobs could be claimed when the faults ended. */
+  readonly hadWork: boolean
+  /** When nothing was left to do; null: it never was. */
+  readonly drainedAt: number | null
+  /** The workers that did not stop when they were told to. */
+  readonly unstopped: readonly Actor[]
+  /** Timers that stopped processes left behind. */
+  readonly leftTimers: number
+}
+
+/** Finds a breach of an invariant: one sentence each. */
+export type Law = (evidence: Evidence) => readonly string[]
+
+/** The faults that touched a slot (or everybody) between two instants. */
+export function faultsBetween(
+  { ledgers }: Evidence,
+  slot: number,
+  from: number,
+  to: number,
+  isMeant: (fault: Fault) => boolean = () => true,
+): readonly Fault[] {
+  return ledgers.faults.filter((fault) => {
+    const isOwn = fault.slot === slot || fault.slot === EVERY_SLOT
+    return isOwn && fault.from <= to && fault.to >= from && isMeant(fault)
+  })
+}
+
+/** Each job's runs, in the order in which they began. */
+export function effectsByJob({ ledgers }: Evidence): ReadonlyMap<number, readonly Effect[]> {
+  return Map.groupBy(ledgers.effects, ({ n }) => n)
+}
+
+/** What went over the wire about a job. */
+export function lifeOf({ wire }: Evidence, { row }: EndRow): Life {
+  return wire.life(row.id)
+}

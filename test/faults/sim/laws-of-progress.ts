@@ -1,0 +1,34 @@
+/** I13: when the faults are over, everything goes on, comes to its end, and stops when it is told to. */
+import type { Law } from './evidence.ts'
+
+/** How long everything may take once the faults are over: far longer than the slowest plan needs. */
+export const DRAIN_MS = 300_000
+/** A worker that was being stopped when the faults ended takes this long at most. */
+const STOP_MS = 15_000
+
+/** I13: what is left is done. */
+export const drains: Law = ({ drainedAt, rows }) => {
+  if (drainedAt !== null) return []
+  const left = rows.filter(({ row }) => row.finishedAt === null)
+  if (left.length === 0) return ['I13: a call of a producer or an operator was never answered']
+  const some = left.slice(0, 5).map(({ n, row }) => `${n} ${row.state} ${row.reason ?? ''}`.trim())
+  return [`I13: ${left.length} jobs are not done ${DRAIN_MS / 1000} s after the last fault: ${some.join(', ')}`]
+}
+
+/** I13: the first job that could be claimed is, soon after the last fault. */
+export const resumes: Law = ({ plan, wire, healedAt, hadWork, drainedAt }) => {
+  const most = plan.leaseMs * 1.6 + 2_000 + plan.restartMs + plan.stopWithinMs + STOP_MS
+  const moves = [...wire.lives.values()].flatMap(({ attempts }) =>
+    attempts.flatMap(({ claimedAt, closedAt }) => [claimedAt, closedAt]),
+  )
+  const first = Math.min(...moves.filter((at) => at >= healedAt))
+  // What was left may have ended otherwise: it expired, or was removed.
+  const isIdle = !hadWork || (drainedAt !== null && first === Number.POSITIVE_INFINITY)
+  return isIdle || first - healedAt <= most ? [] : [`I13: no job moved for ${Math.round(most)} ms after the last fault`]
+}
+
+/** A worker that is told to stop does, and leaves no timer behind. */
+export const stops: Law = ({ unstopped, leftTimers }) => [
+  ...unstopped.map(({ name }) => `I13: ${name} did not stop`),
+  ...(leftTimers > 0 ? [`I16: ${leftTimers} timers of stopped workers are still running`] : []),
+]

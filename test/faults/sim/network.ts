@@ -1,0 +1,239 @@
+/**
+ * What lies between the processes and their store: each call is a message there and a message back, and each of them may meet a
+ * fate. The store itself is the real one in memory, or one with a bug planted in it.
+ */
+import { StoreError } from '../../../src/core/errors.ts'
+import type { ExchangeRequest, Store } from '../../../src/store/contract/index.ts'
+import { Chance } from './chance.ts'
+import { type Ledgers, numberOf } from './ledgers.ts'
+import { FATES, type Fate, type Plan } from './plan.ts'
+import type { Wire } from './wire.ts'
+import { Actor, EVERY_SLOT, keyOf, type World } from './world.ts'
+
+/** Why nothing gets through. */
+export interface Cut {
+  readonly isSilent: boolean
+}
+
+interface Call {
+  readonly actor: Actor
+  readonly operation: string
+  readonly sentAt: number
+  readonly chance: Chance
+  readonly fail: (error: unknown) => void
+}
+
+/** The ways to the store. */
+export class Network {
+  /** While faults are allowed. */
+  isFaulty = true
+  /** Messages that are on their way to the store far too long. */
+  late = 0
+  /** The slots that are cut off. */
+  readonly cuts = new Map<number, Cut>()
+  /** The fates that calls met, by caller, operation, subject and number: what `Plan.calls` takes. */
+  readonly met: Record<string, Fate> = {}
+  readonly #world: World
+  readonly #plan: Plan
+  readonly #wire: Wire
+  readonly #ledgers: Ledgers
+  readonly #storeFor: (actor: Actor) => Store
+  readonly #server: Actor
+  readonly #hears = new Map<() => void, Actor>()
+  readonly #hints: Chance
+  readonly #calls = new Map<string, number>()
+  /** The store said that something happened. */
+  #isHinted = false
+
+  constructor(world: World, plan: Plan, wire: Wire, ledgers: Ledgers, inner: Store, storeFor: (actor: Actor) => Store) {
+    this.#world = world
+    this.#plan = plan
+    this.#wire = wire
+    this.#ledgers = ledgers
+    this.#storeFor = storeFor
+    this.#server = new Actor('store')
+    this.#hints = new Chance(plan.seed, 8)
+    inner.wake.subscribe(() => {
+      this.#isHinted = true
+    })
+  }
+
+  /** The store as an actor reaches it: every operation is a call over the network. */
+  storeOf(actor: Actor): Store {
+    const store = this.#storeFor(actor)
+    const facet = <F extends object>(name: string, inner: F): F => {
+      const calls = Object.entries(inner).map(
+        ([operation, run]: [string, (...args: unknown[]) => Promise<unknown>]) => [
+          operation,
+          (...args: unknown[]) => this.#call(actor, `${name}.${operation}`, args, () => run(...args)),
+        ],
+      )
+      // The same operations, each behind a call.
+      return Object.fromEntries(calls) as F
+    }
+    return {
+      description: 'a simulated store',
+      file: null,
+      capabilities: { ...store.capabilities, remote: this.#plan.isRemote },
+      open: () => store.open(),
+      close: () => Promise.resolve(),
+      time: () => this.#call(actor, 'time', [], () => store.time()),
+      ping: () => this.#call(actor, 'ping', [], () => store.ping()),
+      migrate: () => store.migrate(),
+      plan: (from) => store.plan(from),
+      schemaVersion: () => store.schemaVersion(),
+      diagnose: () => store.diagnose(),
+      jobs: facet('jobs', store.jobs),
+      queues: facet('queues', store.queues),
+      state: facet('state', store.state),
+      cluster: facet('cluster', store.cluster),
+      copy: store.copy,
+      wake: {
+        subscribe: (onWake) => {
+          const hear = () => onWake()
+          this.#hears.set(hear, actor)
+          return () => this.#hears.delete(hear)
+        },
+      },
+    }
+  }
+
+  #call<T>(actor: Actor, operation: string, args: readonly unknown[], run: () => Promise<T>): Promise<T> {
+    const world = this.#world
+    const caller = `${actor.name} ${operation}${subjectOf(args)}`
+    const number = this.#calls.get(caller) ?? 0
+    this.#calls.set(caller, number + 1)
+    const chance = new Chance(this.#plan.seed, 7, keyOf(caller), number)
+    const there = this.#latency(chance)
+    const back = this.#latency(chance)
+    const fate = this.#fateOf(`${caller} #${number}`, chance)
+    const { deadlineMs, leaseMs } = this.#plan
+    return new Promise<T>((resolve, reject) => {
+      const call: Call = { actor, operation, sentAt: world.now, chance, fail: reject }
+      if (fate !== undefined) this.#tellFate(call, fate)
+      const cut = this.#cutOf(actor)
+      if (cut !== undefined || fate === 'refused' || fate === 'vanished') {
+        this.#fail(call, cut?.isSilent ?? fate === 'vanished')
+        return
+      }
+      const late = fate === 'delayed' ? leaseMs * chance.between(1, 2) : 0
+      if (there + late + back > deadlineMs) this.#fail(call, true)
+      if (late > 0) this.late++
+      const land = (): void => {
+        if (late > 0) this.late--
+        const end = this.#cutOf(actor)
+        if (end !== undefined) this.#fail(call, end.isSilent)
+        // What a dead process had sent arrives, or does not.
+        else if (!actor.isDead || chance.flip(0.5)) this.#land(call, args, run, back, fate, resolve)
+      }
+      world.after(this.#server, there + late, land)
+    })
+  }
+
+  #land<T>(
+    call: Call,
+    args: readonly unknown[],
+    run: () => Promise<T>,
+    back: number,
+    fate: Fate | undefined,
+    resolve: (answer: T) => void,
+  ): void {
+    const { actor, operation } = call
+    const world = this.#world
+    world.tell(
+      () => `${actor.name} ${operation}${fate === undefined ? '' : ` (${fate})`}${actor.isDead ? ' (dead)' : ''}`,
+    )
+    if (actor.isDead) this.#wire.count('a call of a dead worker arrived')
+    run().then((answer) => {
+      this.#wire.done(actor, call.sentAt, operation, args, answer)
+      // The store in memory hints at a sweep that found nothing too, which would be a poll that no server has.
+      if (this.#isHinted && answer !== 0 && !(Array.isArray(answer) && answer.length === 0)) this.#hint()
+      this.#isHinted = false
+      if (fate === 'unheard' || fate === 'swallowed') {
+        this.#wire.count(`answer lost: ${operation}`)
+        this.#fail(call, fate === 'swallowed')
+        return
+      }
+      world.after(actor, back, () => {
+        const cut = this.#cutOf(actor)
+        if (cut === undefined) resolve(answer)
+        else this.#fail(call, cut.isSilent)
+      })
+    }, call.fail)
+  }
+
+  /** The call fails: soon, or (silently) when its caller has waited for as long as it does. */
+  #fail({ actor, operation, sentAt, chance, fail }: Call, isSilent: boolean): void {
+    const { deadlineMs } = this.#plan
+    const ms = isSilent ? sentAt + deadlineMs - this.#world.now : this.#latency(chance)
+    this.#world.after(actor, ms, () => {
+      fail(new StoreError('transient', 'STORE_UNREACHABLE', `${operation} failed in the simulation`))
+    })
+  }
+
+  #tellFate({ actor, operation, sentAt }: Call, fate: Fate): void {
+    this.#world.note(FATES.indexOf(fate))
+    this.#wire.count(`fate: ${fate}`)
+    const until = sentAt + Math.max(this.#plan.deadlineMs, 2 * this.#plan.leaseMs)
+    this.#ledgers.faults.push({ kind: `${fate} ${operation}`, slot: actor.slot, from: sentAt, to: until })
+  }
+
+  #fateOf(key: string, chance: Chance): Fate | undefined {
+    const draw = chance.next()
+    if (!this.isFaulty) return undefined
+    const { rates, calls } = this.#plan
+    const fate = calls === null ? drawn(rates, draw) : calls[key]
+    if (fate !== undefined) this.met[key] = fate
+    return fate
+  }
+
+  #cutOf(actor: Actor): Cut | undefined {
+    return this.cuts.get(EVERY_SLOT) ?? this.cuts.get(actor.slot)
+  }
+
+  #latency(chance: Chance): number {
+    return chance.between(...this.#plan.latencyMs)
+  }
+
+  /** The store tells everybody that something happened; some do not hear it, some hear it twice. */
+  #hint(): void {
+    const { lost, doubled } = this.#plan.hints
+    for (const [hear, actor] of this.#hears) {
+      if (actor.isDead) {
+        this.#hears.delete(hear)
+        continue
+      }
+      if (this.#cutOf(actor) !== undefined || (this.isFaulty && this.#hints.flip(lost))) {
+        this.#wire.count('hint lost')
+        continue
+      }
+      const again = this.isFaulty && this.#hints.flip(doubled)
+      if (again) this.#wire.count('hint doubled')
+      for (let times = again ? 2 : 1; times > 0; times--) {
+        this.#world.after(actor, this.#latency(this.#hints), () => {
+          if (this.#hears.has(hear)) hear()
+        })
+      }
+    }
+  }
+}
+
+/** Which job a call is about first, so that what befalls it does not hang on how many calls there were about other jobs. */
+function subjectOf(args: readonly unknown[]): string {
+  for (const arg of args) {
+    const settle = (arg as Partial<ExchangeRequest> | null)?.settle
+    const [first] = (Array.isArray(arg) ? arg : (settle ?? [arg])) as readonly unknown[]
+    const id = typeof first === 'object' && first !== null && 'id' in first ? first.id : undefined
+    if (typeof id === 'string' && id.startsWith('0')) return ` of job ${numberOf(id)}`
+  }
+  return ''
+}
+
+/** The fate that a number in [0, 1) falls on, most often none. */
+function drawn(rates: Plan['rates'], draw: number): Fate | undefined {
+  let end = 0
+  return FATES.find((fate) => {
+    end += rates[fate]
+    return draw < end
+  })
+}

@@ -1,0 +1,37 @@
+/** The judge of a run: holds what was seen from outside against the invariants, numbered as in the reliability plan. */
+import type { Evidence, Law } from './evidence.ts'
+import {
+  attemptHonesty,
+  explainedGivingUp,
+  explainedLosses,
+  oneStartToALease,
+  resultsOfOwners,
+  singleOwner,
+  truthfulEvents,
+} from './laws-of-attempts.ts'
+import { conservation, dependencies, durability, noInvention, noUnaskedCancel, uniqueness } from './laws-of-jobs.ts'
+import { drains, resumes, stops } from './laws-of-progress.ts'
+
+const LAWS: readonly Law[] = [
+  durability,
+  noInvention,
+  oneStartToALease,
+  explainedGivingUp,
+  explainedLosses,
+  resultsOfOwners,
+  singleOwner,
+  truthfulEvents,
+  dependencies,
+  uniqueness,
+  noUnaskedCancel,
+  conservation,
+  drains,
+  resumes,
+  stops,
+  attemptHonesty,
+]
+
+/** Every breach of an invariant, as sentences. Empty: all is well. */
+export function breachesOf(evidence: Evidence): readonly string[] {
+  return [...evidence.wire.faults, ...LAWS.flatMap((law) => law(evidence))]
+}
