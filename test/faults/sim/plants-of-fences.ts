@@ -13,15 +13,15 @@ export async function held(jobs: JobsFacet, row: JobRow, settlement: Settlement)
 }
 
 /** Completes a job that waits. Only one that stands alone: what others depend on would fall with it. */
-export async function forced({ jobs, copy }: Store, row: JobRow, settlement: Settlement): Promise<Settled> {
-  const isAlone = row.dependents === 0 && row.waitingOn === 0 && row.uniqueKey === null
+export async function forced({ jobs, copy }: Store, { id }: JobRow, settlement: Settlement): Promise<Settled> {
+  const { items } = await copy.read('live', null, 10_000)
+  const job = items.find((each) => each.id === id)
+  const isAlone = job?.dependents === 0 && job.waitingOn === 0 && job.uniqueKey === null
   if (settlement.to !== 'completed' || !isAlone) return 'lost'
-  await jobs.remove([row.id])
-  const more = { uniqueScope: null, startedAt: null, blockedOn: null }
+  await jobs.remove([id])
   const { result } = settlement
-  await copy.write('archive', [
-    { ...row, ...more, state: 'completed', attempts: row.attempts + 1, result, finishedAt: row.runAt },
-  ])
+  const ended = { state: 'completed', attempts: job.attempts + 1, result, finishedAt: job.runAt } as const
+  await copy.write('archive', [{ ...job, ...ended }])
   return 'settled'
 }
 
