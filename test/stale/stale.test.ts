@@ -2,14 +2,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { newId } from '../../src/base/id.ts'
 import { defineJob } from '../../src/index.ts'
 import { createStore } from '../../src/runtime/store-url.ts'
-import type { ClaimedJob, Store } from '../../src/store/contract/index.ts'
+import type { Store } from '../../src/store/contract/index.ts'
 import { startChild } from '../support/child.ts'
 import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { openMill } from '../support/mill.ts'
 import { tempDir } from '../support/temp-store.ts'
+import { insertJobs, recordOf, takeOver } from './take-over.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const ROUNDS = LONG ? 10 : 1
@@ -28,14 +28,12 @@ function cases(stores: TestStores): void {
       for (let round = 0; round < ROUNDS; round++) {
         const url = await stores.freshUrl()
         const store = await openStore(url)
-        const ids = Array.from({ length: JOBS }, () => newId())
-        const job = { name: 'job', version: 1, queue: 'q', priority: 5, payload: Buffer.from('{}') }
-        await store.jobs.insert(ids.map((id) => ({ ...job, id })))
+        const ids = await insertJobs(store, JOBS)
         const stale = startChild(join(import.meta.dirname, 'stale-worker.ts'), [url, String(JOBS), '50'])
         expect(await stale.line('claimed ')).toBe(`claimed ${JOBS}`)
         stale.signal('SIGSTOP')
 
-        const current = await takeOver(store, JOBS)
+        const current = await takeOver(store, JOBS, TAKE_OVER_MS)
         const before = await recordOf(store, ids)
         stale.signal('SIGCONT')
         stale.tell('go')
@@ -114,32 +112,6 @@ function cases(stores: TestStores): void {
       }
     },
     TIMEOUT_MS,
-  )
-}
-
-/** Reclaims and claims until another worker holds all of the jobs. */
-async function takeOver(store: Store, count: number): Promise<readonly ClaimedJob[]> {
-  const taken: ClaimedJob[] = []
-  const claim = {
-    workerId: 'current',
-    queues: [{ queue: 'q', max: count }],
-    names: ['job'],
-    limit: count,
-    leaseMs: 60_000,
-  }
-  const step = async () => {
-    await store.jobs.reclaim(1_000)
-    taken.push(...(await store.jobs.exchange({ workerId: 'current', settle: [], claim })).claimed)
-    return taken.length
-  }
-  await expect.poll(step, { timeout: TAKE_OVER_MS, interval: 5 }).toBe(count)
-  return taken
-}
-
-/** All that the store shows of these jobs. */
-function recordOf(store: Store, ids: readonly string[]) {
-  return Promise.all(
-    ids.map(async (id) => ({ row: await store.jobs.get(id), logs: await store.jobs.logs(id, 0, 100) })),
   )
 }
 

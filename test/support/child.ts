@@ -12,13 +12,21 @@ export interface Child {
   readonly pid: number
   /** The lines that it has written to stdout so far. */
   readonly lines: readonly string[]
+  /** Whether it has ended. */
+  readonly isOver: boolean
   /** Resolves when it has ended, with how. */
   readonly ended: Promise<Ended>
   /** Resolves with the first line that begins so; rejects when the process ends without one. */
   line(start: string): Promise<string>
+  /** The same for what its stderr contains. */
+  said(words: string): Promise<void>
   /** Writes a line to its stdin. */
   tell(line: string): void
+  /** Ends its stdin. */
+  hush(): void
   signal(signal: NodeJS.Signals): void
+  /** Closes this end of its stdout: whatever it writes there from now on fails. */
+  deafen(): void
   /** SIGKILL, and waits until it is gone. */
   kill(): Promise<Ended>
 }
@@ -29,13 +37,24 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
+export interface ChildOptions {
+  /** Beside this process's own environment. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Which lines of its stdout are kept, default all. */
+  readonly keeps?: (line: string) => boolean
+}
+
 /** Starts a file with arguments. Call it inside a test, or say with `whenOver` what else ends it by calling what it is given. */
 export function startChild(
   file: string,
   args: readonly string[] = [],
   whenOver: (end: () => Promise<void>) => void = onTestFinished,
+  { env = {}, keeps = () => true }: ChildOptions = {},
 ): Child {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [file, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
   running.add(child)
   const lines: string[] = []
   const waiters = new Set<() => void>()
@@ -45,11 +64,12 @@ export function startChild(
   child.stdout.on('data', (chunk) => {
     const parts = `${rest}${chunk}`.split('\n')
     rest = parts.pop() ?? ''
-    lines.push(...parts)
+    lines.push(...parts.filter(keeps))
     for (const look of [...waiters]) look()
   })
   child.stderr.on('data', (chunk) => {
     stderr += chunk
+    for (const look of [...waiters]) look()
   })
   // A process that was killed hears nothing any more.
   child.stdin.on('error', () => {})
@@ -61,6 +81,19 @@ export function startChild(
       for (const look of [...waiters]) look()
     })
   })
+  /** What `find` finds as soon as it does; rejects when the process ends without it. */
+  const heard = (what: string, find: () => string | undefined) =>
+    new Promise<string>((resolve, reject) => {
+      const look = () => {
+        const found = find()
+        if (found === undefined && !isOver) return
+        waiters.delete(look)
+        if (found !== undefined) resolve(found)
+        else reject(new Error(`${file} ended without saying ${what}: ${stderr}`))
+      }
+      waiters.add(look)
+      look()
+    })
   whenOver(async () => {
     child.kill('SIGKILL')
     await ended
@@ -68,21 +101,16 @@ export function startChild(
   return {
     pid: child.pid ?? -1,
     lines,
+    get isOver() {
+      return isOver
+    },
     ended,
-    line: (start) =>
-      new Promise((resolve, reject) => {
-        const look = () => {
-          const found = lines.find((line) => line.startsWith(start))
-          if (found === undefined && !isOver) return
-          waiters.delete(look)
-          if (found !== undefined) resolve(found)
-          else reject(new Error(`${file} ended without saying "${start}": ${stderr}`))
-        }
-        waiters.add(look)
-        look()
-      }),
+    line: (start) => heard(`"${start}"`, () => lines.find((line) => line.startsWith(start))),
+    said: async (words) => void (await heard(`"${words}"`, () => (stderr.includes(words) ? words : undefined))),
     tell: (line) => child.stdin.write(`${line}\n`),
+    hush: () => void child.stdin.end(),
     signal: (signal) => child.kill(signal),
+    deafen: () => void child.stdout.destroy(),
     kill: () => {
       child.kill('SIGKILL')
       return ended

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
-import { afterAll } from 'vitest'
 import { type PrivateServer, startPrivateServer } from './private-server.ts'
 import { roleNames, roleStatements, roleUrls } from './roles.ts'
 import type { TestServer } from './servers.ts'
@@ -45,7 +44,7 @@ async function failureOf(url: string): Promise<string | null> {
   }
 }
 
-/** A server that tests may use; `stop` runs after all of them. */
+/** A server that tests may use; its `close` ends with `stop`. */
 export function serverAt(url: string, stop: () => Promise<void> = async () => undefined): TestServer {
   let client: Promise<Connection> | undefined
   const connected = () => {
@@ -116,7 +115,6 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
       await stop()
     },
   }
-  afterAll(() => found.close())
   return found
 }
 

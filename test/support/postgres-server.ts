@@ -3,7 +3,6 @@ import { existsSync, readdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll } from 'vitest'
 import { type PrivateServer, startPrivateServer } from './private-server.ts'
 import { roleNames, roleStatements, roleUrls } from './roles.ts'
 import type { TestServer } from './servers.ts'
@@ -38,7 +37,7 @@ export async function connects(url: string): Promise<string | null> {
   }
 }
 
-/** A server that tests may use; `stop` runs after all of them. */
+/** A server that tests may use; its `close` ends with `stop`. */
 export function serverAt(url: string, stop: () => Promise<void> = async () => undefined): TestServer {
   let client: Promise<pg.Client> | undefined
   const connected = () => {
@@ -103,7 +102,6 @@ export function serverAt(url: string, stop: () => Promise<void> = async () => un
       await stop()
     },
   }
-  afterAll(() => found.close())
   return found
 }
 

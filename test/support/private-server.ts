@@ -4,7 +4,7 @@ import { chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { vi } from 'vitest'
+import { until } from './until.ts'
 
 /** `fast`: it ends its sessions and writes everything down. `immediate`: it leaves the rest to its recovery. `kill`: SIGKILL. */
 export type StopKind = 'fast' | 'immediate' | 'kill'
@@ -77,15 +77,14 @@ function serverOf(program: ServerProgram, folder: string, port: number, owner: O
     url,
     folder,
     async start() {
-      await vi.waitFor(
-        async () => {
-          // After SIGKILL it refuses to start while children of the one before are still about.
-          if (child === undefined || hasEnded(child)) begin()
-          const failure = await program.failure(url)
-          if (failure !== null) throw new Error(`the private ${program.name} does not answer: ${failure}`)
-        },
-        { timeout: START_MS, interval: 20 },
-      )
+      let failure: string | null = null
+      const answers = async () => {
+        // After SIGKILL it refuses to start while children of the one before are still about.
+        if (child === undefined || hasEnded(child)) begin()
+        failure = await program.failure(url)
+        return failure === null
+      }
+      await until(answers, START_MS, () => `the private ${program.name} does not answer: ${failure}`)
     },
     async stop(how) {
       if (child === undefined || hasEnded(child)) return

@@ -58,14 +58,28 @@ const START: Readonly<Record<ServerKind, (settings?: readonly string[]) => Promi
 }
 const AT = { postgres: postgresAt, mysql: mysqlAt } as const
 
+/** A server of a kind, found as the header says, or the reason why there is none. Whoever asks closes it. */
+export function findServer(kind: ServerKind): Promise<TestServer | string> {
+  return FIND[kind]()
+}
+
+/** A server that is at a URL. Whoever asks closes it. */
+export function serverOn(kind: ServerKind, url: string): TestServer {
+  return AT[kind](url)
+}
+
 /** Declares tests that need a server of a kind. They are skipped, or fail, as the header says. */
 export async function describeOn(
   kind: ServerKind,
   declare: (server: TestServer) => void | Promise<void>,
 ): Promise<void> {
-  const found = await FIND[kind]()
-  if (typeof found === 'string') declareMissing(kind, found)
-  else describe(kind, () => declare(found))
+  const found = await findServer(kind)
+  if (typeof found === 'string') {
+    declareMissing(kind, found)
+    return
+  }
+  afterAll(() => found.close())
+  describe(kind, () => declare(found))
 }
 
 /**
@@ -85,6 +99,7 @@ export async function describeOnPrivate(
   // Hooks run in the reverse order: what the server was used for ends before the server does.
   afterAll(() => started.remove())
   const server = AT[kind](started.url)
+  afterAll(() => server.close())
   describe(`a private ${kind}`, () => declare(server, started))
 }
 

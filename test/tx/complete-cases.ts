@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineJob, type JobContext, type Millrace } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
-import type { Begun, Ground } from './ground.ts'
+import type { Begun } from './begin.ts'
+import type { Ground } from './ground.ts'
 
 const LEASE_MS = 2_000
 const WORK = { poll: '20ms', heartbeat: '50ms', lease: `${LEASE_MS}ms` } as const

@@ -4,7 +4,7 @@
  */
 import { defineJob, Millrace } from '../../src/index.ts'
 import { exitWithParent } from '../support/parent.ts'
-import { beginOn } from './ground.ts'
+import { beginOn } from './begin.ts'
 
 exitWithParent()
 const [, , store = ''] = process.argv

@@ -5,13 +5,7 @@ import pg from 'pg'
 import { onTestFinished } from 'vitest'
 import type { TestServer } from '../support/servers.ts'
 import { tempStorePath } from '../support/temp-store.ts'
-
-/** A user's transaction. */
-export interface Begun {
-  readonly tx: unknown
-  write(id: string): Promise<void>
-  end(how: 'commit' | 'rollback'): Promise<void>
-}
+import { type Begun, beginOn, tableOf } from './begin.ts'
 
 /** Where the cases work. */
 export interface Ground {
@@ -24,64 +18,17 @@ export interface Ground {
 /** An SQLite file. */
 export async function sqliteGround(): Promise<Ground> {
   const path = tempStorePath()
-  const open = () => new DatabaseSync(path, { timeout: 5_000 })
-  const first = open()
+  const first = new DatabaseSync(path, { timeout: 5_000 })
   first.exec('PRAGMA journal_mode = WAL; CREATE TABLE effect (id TEXT NOT NULL)')
   onTestFinished(() => first.close())
   return {
     store: `sqlite:${path}`,
-    async begin() {
-      const tx = open()
-      tx.exec('BEGIN IMMEDIATE')
-      return {
-        tx,
-        write: async (id) => void tx.prepare('INSERT INTO effect VALUES (?)').run(id),
-        async end(how) {
-          tx.exec(how)
-          tx.close()
-        },
-      }
-    },
+    begin: () => beginOn(`sqlite:${path}`),
     rows: async () =>
       first
         .prepare('SELECT id FROM effect ORDER BY id')
         .all()
         .map((row) => String(row.id)),
-  }
-}
-
-/** The name of the user's table on a store's server, as it stands in statements. */
-export function tableOf(store: string): string {
-  const { protocol, searchParams } = new URL(store)
-  return protocol === 'mysql:' ? 'effect' : `${pg.escapeIdentifier(searchParams.get('schema') ?? '')}.effect`
-}
-
-/** Begins a transaction on a server, on a connection of its own. */
-export async function beginOn(store: string): Promise<Begun> {
-  // allow sql: the table of the test
-  const insert = `INSERT INTO ${tableOf(store)} (id) VALUES`
-  if (store.startsWith('mysql:')) {
-    const tx = await createConnection(store)
-    await tx.beginTransaction()
-    return {
-      tx,
-      write: async (id) => void (await tx.execute(`${insert} (?)`, [id])),
-      async end(how) {
-        await tx[how]()
-        await tx.end()
-      },
-    }
-  }
-  const tx = new pg.Client({ connectionString: store })
-  await tx.connect()
-  await tx.query('BEGIN')
-  return {
-    tx,
-    write: async (id) => void (await tx.query(`${insert} ($1)`, [id])),
-    async end(how) {
-      await tx.query(how)
-      await tx.end()
-    },
   }
 }
 

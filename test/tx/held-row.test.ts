@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import { describeOn, freshStoreUrl, migratedStore, SERVER_KINDS } from '../support/servers.ts'
-import { beginOn } from './ground.ts'
+import { beginOn } from './begin.ts'
 
 const LEASE_MS = 2_000
 const WORK = { poll: '20ms', heartbeat: '100ms', lease: `${LEASE_MS}ms`, grace: '50ms' } as const

@@ -3,7 +3,8 @@ import { onTestFinished } from 'vitest'
 import type { Millrace } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import type { TestServer } from '../support/servers.ts'
-import { serverGround, tableOf } from './ground.ts'
+import { tableOf } from './begin.ts'
+import { serverGround } from './ground.ts'
 import type { Library, Opened } from './library.ts'
 
 /** A library at work. */
