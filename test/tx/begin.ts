@@ -17,9 +17,12 @@ export function tableOf(store: string): string {
   return protocol === 'mysql:' ? 'effect' : `"${(searchParams.get('schema') ?? '').replaceAll('"', '""')}".effect`
 }
 
-/** Begins a transaction. Its `write` needs the user's table; see `tableOf`. */
-export async function beginOn(store: string): Promise<Begun> {
-  if (store.startsWith('sqlite:')) return beginOnFile(store.slice('sqlite:'.length).replace(/\?.*$/, ''))
+/** How long SQLite waits for the lock, the event loop with it. */
+const BUSY_MS = 5_000
+
+/** Begins a transaction. Its `write` needs the user's table; see `tableOf`. `busyMs`: how long SQLite waits, not turning the loop. */
+export async function beginOn(store: string, busyMs = BUSY_MS): Promise<Begun> {
+  if (store.startsWith('sqlite:')) return beginOnFile(store.slice('sqlite:'.length).replace(/\?.*$/, ''), busyMs)
   // allow sql: the table of the test
   const insert = `INSERT INTO ${tableOf(store)} (id) VALUES`
   if (store.startsWith('mysql:')) {
@@ -49,9 +52,14 @@ export async function beginOn(store: string): Promise<Begun> {
   }
 }
 
-function beginOnFile(path: string): Begun {
-  const tx = new DatabaseSync(path, { timeout: 5_000 })
-  tx.exec('BEGIN IMMEDIATE')
+function beginOnFile(path: string, busyMs: number): Begun {
+  const tx = new DatabaseSync(path, { timeout: busyMs })
+  try {
+    tx.exec('BEGIN IMMEDIATE')
+  } catch (error) {
+    tx.close()
+    throw error
+  }
   return {
     tx,
     write: async (id) => void tx.prepare('INSERT INTO effect VALUES (?)').run(id),

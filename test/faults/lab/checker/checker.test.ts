@@ -1,0 +1,270 @@
+/** The checker on histories made by hand: nothing in a good one, and each invariant in one that breaks it alone. */
+import { describe, expect, test } from 'vitest'
+import type { EffectLine, FaultLine } from '../ledgers.ts'
+import { judge } from './checker.ts'
+import type { AttemptRecord, History, JobRecord } from './history.ts'
+
+const LEASE_MS = 1_000
+const W1 = 101
+const W2 = 102
+
+function job(id: string, history: readonly AttemptRecord[], more: Partial<JobRecord> = {}): JobRecord {
+  const count = (...outcomes: readonly string[]) => history.filter(({ outcome }) => outcomes.includes(outcome)).length
+  return {
+    id,
+    name: 'work',
+    state: 'completed',
+    reason: null,
+    attempts: count('completed', 'retrying', 'failed'),
+    losses: count('lost'),
+    crashes: 0,
+    waitingOn: 0,
+    isUnreadable: false,
+    resultEpoch: history.at(-1)?.epoch ?? null,
+    toldEpochs: [],
+    history,
+    ...more,
+  }
+}
+
+const ended = (epoch: number, outcome: string): AttemptRecord => ({ epoch, outcome, workerId: `w${epoch}` })
+const line = (id: string, epoch: number, pid: number, at: number) => ({ id, epoch, attempt: 1, pid, at })
+
+/** What a handler wrote: its start, an effect and its end, or only its start. */
+function ran(
+  id: string,
+  epoch: number,
+  pid: number,
+  from: number,
+  to: number | null,
+  end: 'returned' | 'threw' = 'returned',
+): EffectLine[] {
+  const start: EffectLine = { ...line(id, epoch, pid, from), phase: 'start' }
+  if (to === null) return [start]
+  const effect: EffectLine[] = end === 'returned' ? [{ ...line(id, epoch, pid, to), phase: 'effect' }] : []
+  return [start, ...effect, { ...line(id, epoch, pid, to), phase: 'end', end }]
+}
+
+const killed = (pid: number, from: number): FaultLine => ({ kind: 'kill', pid, from, to: null })
+
+/**
+ * A job that was done at once; one that was lost with its worker and done by another; one that failed once; one that was given
+ * back by a worker that stopped; a child of the first; one whose enqueue nobody knows the end of, and that is not there.
+ */
+const GOOD: History = {
+  producer: [
+    ...['once', 'lost', 'retried', 'released'].map((id) => ({ id, status: 'acked' as const, at: 0 })),
+    { id: 'child', status: 'acked', parents: ['once'], at: 0 },
+    { id: 'nobody-knows', status: 'unknown', at: 0 },
+  ],
+  effects: [
+    ...ran('once', 1, W1, 10, 20),
+    ...ran('child', 1, W1, 30, 40),
+    ...ran('lost', 1, W1, 50, null),
+    ...ran('retried', 1, W2, 50, 60, 'threw'),
+    ...ran('retried', 2, W2, 70, 80),
+    ...ran('released', 1, W2, 90, 95, 'threw'),
+    ...ran('lost', 2, W2, 1_200, 1_210),
+    ...ran('released', 2, W2, 1_220, 1_230),
+  ],
+  faults: [killed(W1, 100), { kind: 'term', pid: W2, from: 92, to: null }],
+  jobs: [
+    job('once', [ended(1, 'completed')]),
+    job('child', [ended(1, 'completed')]),
+    job('lost', [ended(1, 'lost'), ended(2, 'completed')]),
+    job('retried', [ended(1, 'retrying'), ended(2, 'completed')]),
+    job('released', [ended(1, 'pending'), ended(2, 'completed')]),
+  ],
+  counted: { completed: 5 },
+  tableFaults: [],
+  terms: {
+    leaseMs: LEASE_MS,
+    marginMs: 250,
+    attempts: { work: 5 },
+    recoverWithinMs: 6_000,
+    sharesLock: false,
+    keptAttempts: 25,
+  },
+}
+
+/** The same, but the handler of the lost lease ended by itself when its signal aborted. */
+const LET_GO: History = {
+  ...GOOD,
+  effects: [
+    ...GOOD.effects.filter(({ id, epoch }) => id !== 'lost' || epoch !== 1),
+    ...ran('lost', 1, W1, 50, 90, 'threw'),
+  ],
+}
+
+/** The good history with other jobs in place of those of the same id. */
+function withJobs(...jobs: readonly JobRecord[]): History {
+  const ids = new Set(jobs.map(({ id }) => id))
+  return { ...GOOD, jobs: [...GOOD.jobs.filter(({ id }) => !ids.has(id)), ...jobs] }
+}
+
+/** The invariants that a history breaks. */
+function broken(history: History): readonly string[] {
+  return [...new Set(judge(history).violations.map(({ invariant }) => invariant))]
+}
+
+describe('a good history', () => {
+  test('breaks nothing, and its second starts are explained', () => {
+    const verdict = judge(GOOD)
+
+    expect(verdict.violations).toEqual([])
+    expect(verdict).toMatchObject({ jobs: 5, faults: 2, lost: 0, stuck: 0, duplicated: 3, explained: 3, hitAtWork: 1 })
+    expect(verdict.maxRecoveryMs).toBe(1_110)
+  })
+
+  test('may have a second start for each way in which a process can be kept from its lease', () => {
+    for (const kind of ['kill', 'stop', 'end', 'block', 'stall', 'cut'] as const) {
+      const to = kind === 'kill' || kind === 'end' ? null : 1_300
+      expect(broken({ ...GOOD, faults: [{ kind, pid: W1, from: 100, to }] })).toEqual([])
+    }
+    expect(broken({ ...GOOD, faults: [{ kind: 'cut', pid: null, from: 100, to: 1_300 }] })).toEqual([])
+  })
+
+  test('may have a pause of one process explain another’s loss where the store has one lock', () => {
+    const paused: History = { ...LET_GO, faults: [{ kind: 'stop', pid: W2, from: 80, to: 1_190 }] }
+
+    expect(broken(paused)).toEqual(['I4'])
+    expect(broken({ ...paused, terms: { ...GOOD.terms, sharesLock: true } })).toEqual([])
+  })
+})
+
+describe('each invariant bites', () => {
+  const overlapping: History = {
+    ...GOOD,
+    effects: [
+      ...GOOD.effects.filter(({ id, epoch }) => id !== 'lost' || epoch !== 1),
+      ...ran('lost', 1, W1, 50, 1_250, 'threw'),
+    ],
+  }
+  const stale = (what: 'accepted' | 'refused'): History => ({
+    ...GOOD,
+    effects: [...GOOD.effects, { ...line('lost', 1, W1, 1_300), phase: 'try', what: 'completeIn', answer: what }],
+  })
+
+  test.each<[string, string, History]>([
+    ['I1', 'an acknowledged job is not there', { ...GOOD, jobs: GOOD.jobs.slice(1), counted: { completed: 4 } }],
+    [
+      'I1',
+      'one has not ended',
+      {
+        ...withJobs(job('once', [ended(1, 'completed')], { state: 'processing' })),
+        counted: { completed: 4, processing: 1 },
+      },
+    ],
+    ['I1', 'one does not open', withJobs(job('once', [ended(1, 'completed')], { isUnreadable: true }))],
+    [
+      'I2',
+      'a job was enqueued by nobody',
+      { ...withJobs(job('stranger', [ended(1, 'completed')])), counted: { completed: 6 } },
+    ],
+    [
+      'I3 I4',
+      'a job began more often than it was lost or given back',
+      {
+        ...withJobs(job('once', [ended(1, 'completed')])),
+        effects: [...GOOD.effects, ...ran('once', 1, W1, 5, 6)],
+      },
+    ],
+    [
+      'I4',
+      'nothing hit the process of a lost lease',
+      { ...LET_GO, faults: [{ kind: 'term', pid: W2, from: 92, to: null }] },
+    ],
+    [
+      'I4',
+      'what hit it came before the lost run began',
+      { ...LET_GO, faults: [{ kind: 'stop', pid: W1, from: 1, to: 40 }] },
+    ],
+    ['I4', 'what hit it came after the next run had begun', { ...LET_GO, faults: [killed(W1, 1_201)] }],
+    ['I5', 'a stale attempt was believed', stale('accepted')],
+    [
+      'I5',
+      'a note is of an attempt that was not the last',
+      withJobs(job('lost', [ended(1, 'lost'), ended(2, 'completed')], { toldEpochs: [1] })),
+    ],
+    [
+      'I5',
+      'the result is of an attempt that did not complete',
+      withJobs(job('lost', [ended(1, 'lost'), ended(2, 'completed')], { resultEpoch: 1 })),
+    ],
+    [
+      'I5',
+      'epochs did not grow',
+      withJobs(job('once', [ended(2, 'pending'), ended(1, 'completed')], { resultEpoch: null })),
+    ],
+    ['I5', 'a job completed twice', withJobs(job('once', [ended(1, 'completed'), ended(2, 'completed')]))],
+    ['I6', 'two ran at a time, and the first was not held', overlapping],
+    [
+      'I7',
+      'an effect of an older lease came after that of a newer',
+      {
+        ...GOOD,
+        effects: [...GOOD.effects, { ...line('lost', 1, W1, 1_300), phase: 'effect' }],
+      },
+    ],
+    [
+      'I7',
+      'an effect that belongs to a completion is there twice',
+      { ...GOOD, effectName: 'work', effectRows: ['once', 'once', 'child', 'lost', 'retried', 'released'] },
+    ],
+    ['I7', 'one is missing', { ...GOOD, effectName: 'work', effectRows: ['child', 'lost', 'retried', 'released'] }],
+    [
+      'I10',
+      'a child began before its parent had ended',
+      {
+        ...GOOD,
+        effects: [...GOOD.effects.filter(({ id }) => id !== 'child'), ...ran('child', 1, W1, 15, 40)],
+      },
+    ],
+    ['I12', 'the store counts otherwise', { ...GOOD, counted: { completed: 4 } }],
+    ['I12', 'its tables do not hold together', { ...GOOD, tableFaults: ['an edge of a parent that does not live'] }],
+    ['I13', 'a lost job ran again too late', { ...GOOD, terms: { ...GOOD.terms, recoverWithinMs: 1_000 } }],
+    [
+      'I14',
+      'a loss burned an attempt',
+      withJobs(job('lost', [ended(1, 'lost'), ended(2, 'completed')], { attempts: 2 })),
+    ],
+    ['I14', 'a stop burned an attempt', withJobs(job('released', [ended(1, 'retrying'), ended(2, 'completed')]))],
+    [
+      'I14',
+      'a quarantine came without its crashes',
+      {
+        ...withJobs(
+          job('lost', [ended(1, 'lost'), ended(2, 'lost')], { state: 'failed', reason: 'quarantined', crashes: 1 }),
+        ),
+        counted: { completed: 4, failed: 1 },
+      },
+    ],
+    ['I15', 'a neighbour was hurt', { ...GOOD, canary: { calmP99Ms: 10, p99Ms: 60, leastMs: 50 } }],
+  ])('%s: %s', (invariant, _, history) => {
+    expect(broken(history)).toEqual(invariant.split(' '))
+  })
+
+  test('I1 and I10: a child waits although its parents have ended', () => {
+    const history: History = {
+      ...withJobs(job('child', [], { state: 'blocked' })),
+      effects: GOOD.effects.filter(({ id }) => id !== 'child'),
+      counted: { completed: 4, blocked: 1 },
+    }
+
+    expect(broken(history)).toEqual(['I1', 'I10'])
+  })
+
+  test('I6 not when the first was held for its whole lease, wherever that began', () => {
+    const held = (from: number, to: number): History => ({
+      ...overlapping,
+      faults: [...GOOD.faults.slice(1), { kind: 'stop', pid: W1, from, to }],
+    })
+
+    expect(broken(held(60, 1_250))).toEqual([])
+    expect(broken(held(800, 1_250))).toEqual(['I6'])
+  })
+
+  test('I5 not when the stale attempt was refused', () => {
+    expect(judge(stale('refused'))).toMatchObject({ violations: [], staleRefused: 1, staleAccepted: 0 })
+  })
+})

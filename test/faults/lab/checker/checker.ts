@@ -1,0 +1,82 @@
+/**
+ * The oracle: judges a run by its ledgers and by what the store has on record, and knows nothing of how either came about.
+ * Each invariant is one function; checker.test.ts shows a history for each that breaks it and nothing else.
+ */
+import type { History } from './history.ts'
+import { runsOf } from './history.ts'
+import { hurtNeighbours, lateRecoveries, outOfOrder, wrongEffects } from './order.ts'
+import { dishonest, invented, lostOrStuck, miscounted, staleAccepted, staleTries } from './records.ts'
+import { overlaps, tooManyStarts, unexplainedStarts } from './starts.ts'
+
+/** The invariants of RELIABILITY §3.1 that these runs can break. */
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I10' | 'I12' | 'I13' | 'I14' | 'I15'
+
+/** Something that must not be. */
+export interface Violation {
+  readonly invariant: Invariant
+  readonly text: string
+}
+
+/** What a run came to. */
+export interface Verdict {
+  readonly violations: readonly Violation[]
+  readonly jobs: number
+  readonly faults: number
+  readonly lost: number
+  /** Starts after the first one of a job. */
+  readonly duplicated: number
+  readonly explained: number
+  readonly staleAccepted: number
+  readonly staleRefused: number
+  readonly stuck: number
+  readonly maxRecoveryMs: number
+  /** Killed or ended processes that had a handler under way. */
+  readonly hitAtWork: number
+}
+
+/** Judges a run. */
+export function judge(history: History): Verdict {
+  const { lost, stuck } = lostOrStuck(history)
+  const starts = unexplainedStarts(history)
+  const recoveries = lateRecoveries(history)
+  const stale = staleAccepted(history)
+  const found: readonly (readonly [Invariant, readonly string[]])[] = [
+    ['I1', [...lost, ...stuck]],
+    ['I2', invented(history)],
+    ['I3', tooManyStarts(history)],
+    ['I4', starts.faults],
+    ['I5', stale],
+    ['I6', overlaps(history)],
+    ['I7', wrongEffects(history)],
+    ['I10', outOfOrder(history)],
+    ['I12', miscounted(history)],
+    ['I13', recoveries.faults],
+    ['I14', dishonest(history)],
+    ['I15', hurtNeighbours(history)],
+  ]
+  const runs = [...runsOf(history).values()]
+  return {
+    violations: found.flatMap(([invariant, texts]) => texts.map((text) => ({ invariant, text }))),
+    jobs: history.jobs.length,
+    faults: history.faults.filter(({ kind }) => kind !== 'stall').length,
+    lost: lost.length,
+    duplicated: runs.reduce((sum, all) => sum + all.length - 1, 0),
+    explained: starts.explained,
+    staleAccepted: stale.length,
+    staleRefused: staleTries(history).filter(({ answer }) => answer === 'refused').length,
+    stuck: stuck.length,
+    maxRecoveryMs: Math.round(recoveries.longestMs),
+    hitAtWork: hitAtWork(history),
+  }
+}
+
+function hitAtWork(history: History): number {
+  const ended = history.faults.filter(({ kind }) => kind === 'kill' || kind === 'end').map(({ pid }) => pid)
+  const busy = new Set(
+    [...runsOf(history).values()]
+      .flat()
+      .filter(({ end }) => end === null)
+      .map(({ pid }) => pid),
+  )
+  return ended.filter((pid) => pid !== null && busy.has(pid)).length
+}

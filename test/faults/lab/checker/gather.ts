@@ -1,0 +1,106 @@
+/** Reads a run that is over: its ledgers, and every job as the store shows it. */
+import type { JobInfo, Millrace as Mill, OpenOptions } from '../../../../src/index.ts'
+import { invariantFaults } from '../../../support/invariants.ts'
+import { kindOf, readTables } from '../../../support/tables.ts'
+import { readLedger } from '../ledgers.ts'
+import { ATTEMPTS } from '../worker/kinds.ts'
+import { Millrace } from '../worker/library.ts'
+import type { Canary, History, JobRecord } from './history.ts'
+
+/** What the checker's process is told. */
+export interface Question {
+  readonly url: string
+  readonly folder: string
+  readonly leaseMs: number
+  readonly recoverWithinMs: number
+  readonly keys?: { readonly active: string; readonly keys: Readonly<Record<string, string>> }
+  /** Kinds of jobs whose logs are read, too. */
+  readonly talkative?: readonly string[]
+  /** Jobs of this kind wrote to the user's table. */
+  readonly effectName?: string
+  readonly canary?: Canary
+}
+
+const PAGE = 200
+const KEPT_ATTEMPTS = 25
+const STATES = [
+  'blocked',
+  'scheduled',
+  'pending',
+  'processing',
+  'retrying',
+  'completed',
+  'failed',
+  'cancelled',
+] as const
+
+/** Everything that is known of the run. */
+export async function gather(question: Question, codec: OpenOptions['codec']): Promise<History> {
+  const { url, folder, leaseMs, recoverWithinMs, talkative = [], effectName, canary } = question
+  const mill = await Millrace.open({ store: url, ...(codec !== undefined && { codec }) })
+  const jobs: JobRecord[] = []
+  for (let cursor: string | undefined; ; ) {
+    const page = await mill.list({ limit: PAGE, order: 'oldest', ...(cursor !== undefined && { cursor }) })
+    for (const job of page.jobs)
+      jobs.push(recordOf(job, talkative.includes(job.name) ? await linesOf(mill, job.id) : []))
+    cursor = page.next
+    if (cursor === undefined) break
+  }
+  const counts = await Promise.all(
+    STATES.map(async (state) => [state, (await mill.count({ state }, jobs.length + 1)).count]),
+  )
+  await mill.close()
+  return {
+    producer: readLedger(folder, 'producer'),
+    effects: readLedger(folder, 'effects'),
+    faults: readLedger(folder, 'faults'),
+    jobs,
+    counted: Object.fromEntries(counts),
+    tableFaults: await invariantFaults(url),
+    terms: {
+      leaseMs,
+      marginMs: leaseMs / 4,
+      attempts: ATTEMPTS,
+      recoverWithinMs,
+      sharesLock: kindOf(url) === 'sqlite',
+      keptAttempts: KEPT_ATTEMPTS,
+    },
+    ...(effectName !== undefined && { effectName, effectRows: await effectsIn(url) }),
+    ...(canary !== undefined && { canary }),
+  }
+}
+
+function recordOf(job: JobInfo, lines: readonly string[]): JobRecord {
+  const { id, name, state, reason, attempts, losses, crashes, waitingOn, history, result, progressNote, isUnreadable } =
+    job
+  return {
+    id,
+    name,
+    state,
+    reason,
+    attempts,
+    losses,
+    crashes,
+    waitingOn,
+    isUnreadable,
+    resultEpoch: epochOf(result),
+    toldEpochs: [...(progressNote === null ? [] : [progressNote]), ...lines].flatMap((text) => {
+      const epoch = /^epoch (\d+)$/.exec(text)?.[1]
+      return epoch === undefined ? [] : [Number(epoch)]
+    }),
+    history: history.map(({ epoch, outcome, workerId }) => ({ epoch, outcome, workerId })),
+  }
+}
+
+function epochOf(result: unknown): number | null {
+  const isTold = typeof result === 'object' && result !== null && 'epoch' in result && typeof result.epoch === 'number'
+  return isTold ? (result as { readonly epoch: number }).epoch : null
+}
+
+async function linesOf(mill: Mill, id: string): Promise<readonly string[]> {
+  return (await mill.logs(id)).map(({ message }) => message)
+}
+
+function effectsIn(url: string): Promise<readonly string[]> {
+  return readTables(url, async ({ rows }) => (await rows('SELECT id FROM effect')).map(({ id }) => String(id)))
+}

@@ -1,0 +1,116 @@
+/** All that is known of a run when it is over: what the checker judges. Times are milliseconds of one monotonic clock. */
+import type { EffectLine, FaultLine, ProducerLine } from '../ledgers.ts'
+
+/** An attempt that ended, as the store has it. */
+export interface AttemptRecord {
+  readonly epoch: number
+  readonly outcome: string
+  readonly workerId: string
+}
+
+/** A job as the store shows it. */
+export interface JobRecord {
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  readonly reason: string | null
+  readonly attempts: number
+  readonly losses: number
+  readonly crashes: number
+  readonly waitingOn: number
+  /** What its handler returned, where that is the epoch it ran under; null when it is something else. */
+  readonly resultEpoch: number | null
+  /** Epochs that progress notes and log lines name as their own. */
+  readonly toldEpochs: readonly number[]
+  readonly history: readonly AttemptRecord[]
+  /** Some part of it does not open with the keys that everything was to be sealed with. */
+  readonly isUnreadable: boolean
+}
+
+/** What was promised of the run. */
+export interface Terms {
+  readonly leaseMs: number
+  /** How long before the end of its lease a worker that hears nothing lets go. */
+  readonly marginMs: number
+  /** Attempts that jobs of each name may make, lost ones aside; of any other name one. */
+  readonly attempts: Readonly<Record<string, number>>
+  /** From a fault's end to the first job that ends, at most, where jobs wait. */
+  readonly recoverWithinMs: number
+  /** One stopped process holds up all, since the store has one lock. */
+  readonly sharesLock: boolean
+  /** How many attempts of a job the store keeps on record. */
+  readonly keptAttempts: number
+}
+
+/** How long the jobs of a healthy queue took beside a bad one, and without it. */
+export interface Canary {
+  readonly calmP99Ms: number
+  readonly p99Ms: number
+  /** Differences below this say nothing. */
+  readonly leastMs: number
+}
+
+/** A run that is over. */
+export interface History {
+  readonly producer: readonly ProducerLine[]
+  readonly effects: readonly EffectLine[]
+  readonly faults: readonly FaultLine[]
+  readonly jobs: readonly JobRecord[]
+  /** How many jobs the store counts in each state. */
+  readonly counted: Readonly<Record<string, number>>
+  /** What is wrong with the store's tables, as sentences. */
+  readonly tableFaults: readonly string[]
+  readonly terms: Terms
+  /** The ids in a table of the user's, one for each effect that was committed together with a completion. */
+  readonly effectRows?: readonly string[]
+  /** Jobs whose effects went to `effectRows`. */
+  readonly effectName?: string
+  readonly canary?: Canary
+}
+
+/** How many attempts a job of this name may make. */
+export function attemptsOf({ attempts }: Terms, name: string): number {
+  return attempts[name] ?? 1
+}
+
+/** One handler's run: from its start to its end, or to the end of its process. */
+export interface Run {
+  readonly id: string
+  readonly epoch: number
+  readonly pid: number
+  readonly from: number
+  /** When it ended, or its process was ended; null: neither was written down. */
+  readonly to: number | null
+  readonly end: 'returned' | 'threw' | null
+}
+
+/** Outcomes that count as an attempt. */
+const COUNTED = new Set(['completed', 'retrying', 'failed', 'cancelled'])
+
+/** Whether an outcome counts as an attempt. */
+export function countsAsAttempt({ outcome }: AttemptRecord): boolean {
+  return COUNTED.has(outcome)
+}
+
+/** States that a job leaves only by hand. */
+export const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled'])
+
+/** The runs of each job, in the order of their starts. */
+export function runsOf({ effects, faults }: Pick<History, 'effects' | 'faults'>): ReadonlyMap<string, readonly Run[]> {
+  const deaths = new Map<number, number>()
+  for (const { kind, pid, from } of faults) {
+    if ((kind === 'kill' || kind === 'end') && pid !== null) deaths.set(pid, Math.min(from, deaths.get(pid) ?? from))
+  }
+  const ends = new Map<string, { readonly at: number; readonly end: 'returned' | 'threw' }>()
+  for (const line of effects) if (line.phase === 'end') ends.set(`${line.id} ${line.epoch}`, line)
+  const runs = effects.flatMap((line): Run[] => {
+    if (line.phase !== 'start') return []
+    const { id, epoch, pid, at } = line
+    const end = ends.get(`${id} ${epoch}`)
+    return [{ id, epoch, pid, from: at, to: end?.at ?? deaths.get(pid) ?? null, end: end?.end ?? null }]
+  })
+  return Map.groupBy(
+    runs.sort((a, b) => a.from - b.from),
+    ({ id }) => id,
+  )
+}

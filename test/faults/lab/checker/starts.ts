@@ -1,0 +1,98 @@
+/** I3, I4, I6: how often a handler began, why it began again, and whether two of one job ever ran at a time. */
+import type { FaultLine } from '../ledgers.ts'
+import { attemptsOf, type History, type JobRecord, type Run, runsOf } from './history.ts'
+
+/** How many starts of one job each had: what the bound is broken by. */
+export function tooManyStarts(history: History): readonly string[] {
+  const runs = runsOf(history)
+  return history.jobs.flatMap((job) => {
+    const starts = runs.get(job.id)?.length ?? 0
+    const again = job.history.filter(({ outcome }) => ['retrying', 'scheduled', 'pending', 'blocked'].includes(outcome))
+    const most = 1 + again.length + job.losses
+    const hardMost =
+      attemptsOf(history.terms, job.name) + job.losses + again.filter(({ outcome }) => outcome !== 'retrying').length
+    if (starts <= Math.min(most, hardMost)) return []
+    return [
+      `${job.id} began ${starts} times; ${job.losses} losses and ${again.length} returns allow ${Math.min(most, hardMost)}`,
+    ]
+  })
+}
+
+/** A start after the first that neither a recorded return nor a fault of the ledger explains; with how many were explained. */
+export function unexplainedStarts(history: History): {
+  readonly faults: readonly string[]
+  readonly explained: number
+} {
+  const byId = new Map(history.jobs.map((job) => [job.id, job]))
+  const faults: string[] = []
+  let explained = 0
+  for (const [id, runs] of runsOf(history)) {
+    for (const [i, run] of runs.entries()) {
+      const before = runs[i - 1]
+      if (before === undefined) continue
+      const why = explanation(history, byId.get(id), before, run)
+      if (why === null) explained++
+      else faults.push(`${id} began again under ${run.epoch} after ${before.epoch}: ${why}`)
+    }
+  }
+  return { faults, explained }
+}
+
+/**
+ * Two runs of one job at a time, although the process of the earlier could extend its lease: in the time of a lease before the
+ * later began, no pause, block or cut held it for as long as a lease lasts less the margin.
+ */
+export function overlaps(history: History): readonly string[] {
+  const { leaseMs, marginMs } = history.terms
+  return [...runsOf(history)].flatMap(([id, runs]) =>
+    runs.flatMap((later, i) =>
+      runs.slice(0, i).flatMap((earlier) => {
+        if (earlier.to !== null && earlier.to <= later.from) return []
+        const heldMs = heldIn(history, earlier, later.from - leaseMs, later.from)
+        return heldMs >= leaseMs - marginMs ? [] : [`${id} ran under ${earlier.epoch} and ${later.epoch} at a time`]
+      }),
+    ),
+  )
+}
+
+/** For how long faults held the process of a run within a time; several at once count once. */
+function heldIn(history: History, run: Run, from: number, to: number): number {
+  let [total, reached] = [0, from]
+  const held = history.faults
+    .filter((fault) => canOverlap(fault) && hits(history, fault, run))
+    .sort((a, b) => a.from - b.from)
+  for (const fault of held) {
+    const [begin, end] = [Math.max(fault.from, reached), Math.min(fault.to ?? to, to)]
+    if (end <= begin) continue
+    total += end - begin
+    reached = end
+  }
+  return total
+}
+
+function explanation(history: History, job: JobRecord | undefined, before: Run, run: Run): string | null {
+  if (run.epoch <= before.epoch) return 'the epoch did not grow'
+  const record = job?.history.find(({ epoch }) => epoch === before.epoch)
+  if (record === undefined) {
+    const isForgotten = (job?.history.length ?? 0) >= history.terms.keptAttempts
+    return isForgotten ? null : 'the attempt before it is not on record'
+  }
+  if (record.outcome === 'completed') return 'the attempt before it had completed'
+  // What the handler or the worker said itself.
+  if (record.outcome !== 'lost') return null
+  const cause = history.faults.find(
+    (fault) =>
+      hits(history, fault, before) && fault.from <= run.from && (fault.to ?? Number.POSITIVE_INFINITY) >= before.from,
+  )
+  return cause === undefined ? 'its lease was lost, and no fault hit its process' : null
+}
+
+/** Whether a fault could keep the process of this run from extending its lease. */
+function hits({ terms }: History, fault: FaultLine, run: Run): boolean {
+  return fault.pid === null || fault.pid === run.pid || (fault.kind === 'stop' && terms.sharesLock)
+}
+
+/** A process that is gone overlaps with nothing; one that stands still goes on where it stood. */
+function canOverlap({ kind }: FaultLine): boolean {
+  return kind === 'stop' || kind === 'block' || kind === 'stall' || kind === 'cut'
+}

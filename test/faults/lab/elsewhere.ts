@@ -1,0 +1,91 @@
+/** Faults that other tests bring about: the command runs their long forms. */
+import type { StoreKind } from '../../support/tables.ts'
+
+/** Tests that stand for a fault. */
+export interface Elsewhere {
+  readonly name: string
+  readonly fault: string
+  readonly summary: string
+  readonly stores: readonly StoreKind[]
+  readonly files: readonly string[]
+  /** Which of their tests, where not all. */
+  readonly only?: string
+}
+
+const SERVERS: readonly StoreKind[] = ['postgres', 'mysql']
+
+/** All of them, in the order of the catalogue. */
+export const ELSEWHERE: readonly Elsewhere[] = [
+  {
+    name: 'restart',
+    fault: 'F-12',
+    summary: 'the server is stopped fast, at once and by SIGKILL under load',
+    stores: SERVERS,
+    files: ['test/outage/outage.test.ts'],
+    only: 'the server stopped fast',
+  },
+  {
+    name: 'down',
+    fault: 'F-13',
+    summary: 'thousands of enqueues while the server is away',
+    stores: SERVERS,
+    files: ['test/outage/outage.test.ts'],
+    only: 'while the server is down',
+  },
+  {
+    name: 'cut',
+    fault: 'F-14',
+    summary: 'the connection is cut after every n-th byte, each way',
+    stores: SERVERS,
+    files: ['test/net/cut.test.ts'],
+  },
+  {
+    name: 'silence',
+    fault: 'F-15',
+    summary: 'the network swallows everything for 1, 3 and 30 leases',
+    stores: SERVERS,
+    files: ['test/net/silence.test.ts'],
+  },
+  {
+    name: 'full',
+    fault: 'F-26',
+    summary: 'a full disk',
+    stores: ['sqlite'],
+    files: ['test/faults/full.test.ts'],
+  },
+  {
+    name: 'file',
+    fault: 'F-28',
+    summary: 'the file is deleted, replaced, damaged or may not be written to',
+    stores: ['sqlite'],
+    files: ['test/faults/file.test.ts', 'test/faults/file-worker.test.ts', 'test/faults/read-only.test.ts'],
+  },
+  {
+    name: 'tamper',
+    fault: 'F-30',
+    summary: 'every bit of an envelope flipped, cut to every length, put elsewhere',
+    stores: ['sqlite'],
+    files: ['src/codec/tamper.test.ts', 'test/codec/worker.test.ts'],
+  },
+  {
+    name: 'bombs',
+    fault: 'F-32',
+    summary: 'what would decompress to far more than it may',
+    stores: ['sqlite'],
+    files: ['src/codec/compress.test.ts', 'src/codec/codec.test.ts'],
+  },
+  {
+    name: 'payloads',
+    fault: 'F-33',
+    summary: 'payloads that are large, deep, odd or not JSON',
+    stores: ['sqlite'],
+    files: ['src/codec/json.test.ts', 'test/codec/requirements.test.ts'],
+  },
+  {
+    name: 'rows',
+    fault: 'F-34',
+    summary: 'rows that no Millrace wrote',
+    stores: ['sqlite', ...SERVERS],
+    files: ['test/faults/rows.test.ts', 'src/store/sqlite/hostile-rows.test.ts', 'test/store/mysql-damaged.test.ts'],
+  },
+]

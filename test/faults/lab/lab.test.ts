@@ -1,0 +1,47 @@
+/** Every scenario of the laboratory on every store: in its short form, or once in its long one. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lacks } from '../../support/needs.ts'
+import { seedOf } from '../../support/random.ts'
+import { findServer, SERVER_KINDS } from '../../support/servers.ts'
+import { type Built, build } from './built.ts'
+import { filesPlace, type Place, serverPlace } from './places.ts'
+import { runOnce } from './run.ts'
+import { SCENARIOS } from './scenarios.ts'
+
+const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
+const size = LONG ? 'long' : 'short'
+const seed = seedOf(41)
+let built: Built
+beforeAll(async () => {
+  built = await build()
+})
+afterAll(() => built.remove())
+
+const places: Place[] = [filesPlace('normal')]
+for (const kind of SERVER_KINDS) {
+  const found = await findServer(kind)
+  if (!lacks(`a ${kind} server`, typeof found !== 'string') && typeof found !== 'string')
+    places.push(serverPlace(found))
+}
+afterAll(async () => {
+  for (const place of places) await place.close()
+})
+
+for (const scenario of SCENARIOS) {
+  const isOn = ({ kind }: Place) =>
+    (scenario.stores?.includes(kind) ?? true) && (LONG || kind === 'sqlite' || scenario.isOfStore === true)
+  describe(`${scenario.fault}, ${scenario.summary}`, () => {
+    for (const place of places.filter(isOn)) {
+      test(
+        `holds on ${place.kind}: ${scenario.name}`,
+        () =>
+          place.onFresh(async (url) => {
+            const result = await runOnce(scenario, { url, built, seed, size })
+            if (LONG) console.log(JSON.stringify(result))
+            expect(result.violations).toEqual([])
+          }),
+        LONG ? 3_600_000 : 120_000,
+      )
+    }
+  })
+}

@@ -1,0 +1,227 @@
+/** Where one run of a scenario takes place: a store, the ledgers' folder, processes, and chance that can be replayed. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type JobInfo, Millrace } from '../../../src/index.ts'
+import { type Child, startChild } from '../../support/child.ts'
+import { LIVE } from '../../support/live.ts'
+import { generator } from '../../support/random.ts'
+import { kindOf, type StoreKind } from '../../support/tables.ts'
+import { until } from '../../support/until.ts'
+import type { Built } from './built.ts'
+import { type Appender, appendTo, type EffectLine, type FaultLine, LedgerReader, now } from './ledgers.ts'
+import type { Batch } from './worker/producer.ts'
+
+/** What a run is made on. */
+export interface Place {
+  readonly url: string
+  readonly built: Built
+  readonly seed: number
+  readonly leaseMs: number
+}
+
+/** A producer of its own process. */
+export interface Producer extends Pick<Child, 'pid' | 'signal'> {
+  /** Has it enqueue; resolves when all of it was acknowledged. */
+  send(batch: Batch): Promise<void>
+}
+
+/** How a worker process is started. */
+export interface WorkerSettings {
+  readonly concurrency?: number
+  readonly stopMs?: number
+  readonly graceMs?: number
+  readonly prefetch?: number
+  readonly keys?: string
+  readonly args?: readonly string[]
+}
+
+const READY_MS = 60_000
+const PAGE = 200
+const MOST_DRAIN_MS = 1_800_000
+const QUIET_MS = 10_000
+
+/** Everything that a scenario works with. Ended once, whatever happens. */
+export class Laboratory {
+  readonly url: string
+  readonly kind: StoreKind
+  readonly leaseMs: number
+  readonly folder = mkdtempSync(join(tmpdir(), 'millrace-run-'))
+  readonly random: () => number
+  readonly #built: Built
+  readonly #faults: Appender<FaultLine>
+  readonly #ends: (() => Promise<void>)[] = []
+  readonly #effects: LedgerReader<'effects'>
+  readonly #workers: Child[] = []
+  #mill: Promise<Millrace> | undefined
+
+  constructor({ url, built, seed, leaseMs }: Place) {
+    this.url = url
+    this.kind = kindOf(url)
+    this.leaseMs = leaseMs
+    this.random = generator(seed)
+    this.#built = built
+    this.#faults = appendTo(this.folder, 'faults')
+    this.#effects = new LedgerReader(this.folder, 'effects')
+  }
+
+  /** A whole number from `from` on, below `to`. */
+  between(from: number, to: number): number {
+    return from + Math.floor(this.random() * (to - from))
+  }
+
+  /** A random time. Faults come at any moment, so this is no waiting for something. */
+  async rest(fromMs: number, toMs: number): Promise<void> {
+    await pause(this.between(fromMs, toMs))
+  }
+
+  /** The laboratory's own way to the store: makes its tables, looks and enqueues nothing. */
+  mill(): Promise<Millrace> {
+    this.#mill ??= Millrace.open({ store: this.url }).then((mill) => {
+      this.onEnd(() => mill.close())
+      return mill
+    })
+    return this.#mill
+  }
+
+  /** Runs when the run is over, the latest first. */
+  onEnd(end: () => Promise<void>): void {
+    this.#ends.push(end)
+  }
+
+  /** Writes a fault down. Before it is brought about, so that nothing comes of it that is not on record. */
+  note(fault: Omit<FaultLine, 'from' | 'to'> & Partial<FaultLine>): void {
+    this.#faults.write({ from: now(), to: null, ...fault })
+  }
+
+  /** Starts a file of the laboratory's or the tests' in a process of its own. */
+  child(file: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Child {
+    return startChild(file, args, (end) => this.onEnd(end), { env: { ...this.#env(), ...env }, keeps: isKept })
+  }
+
+  /** Starts `millrace work` with the laboratory's handlers. */
+  worker({ concurrency = 5, stopMs, graceMs, prefetch, keys, args = [] }: WorkerSettings = {}): Child {
+    const config = join(import.meta.dirname, 'worker/millrace.config.ts')
+    const env = {
+      ...(stopMs !== undefined && { MILLRACE_LAB_STOP_MS: `${stopMs}` }),
+      ...(graceMs !== undefined && { MILLRACE_LAB_GRACE_MS: `${graceMs}` }),
+      ...(prefetch !== undefined && { MILLRACE_LAB_PREFETCH: `${prefetch}` }),
+      ...(keys !== undefined && { MILLRACE_LAB_KEYS: keys }),
+    }
+    const flags = ['--config', config, '--store', this.url, '--concurrency', `${concurrency}`, '--log', 'json']
+    const worker = this.child(this.#built.bin, ['work', ...flags, ...args], env)
+    this.#workers.push(worker)
+    return worker
+  }
+
+  /** Runs another command of `millrace` on the store, with the laboratory's configuration. */
+  command(args: readonly string[], keys: string): Child {
+    const config = join(import.meta.dirname, 'worker/millrace.config.ts')
+    return this.child(this.#built.bin, [...args, '--config', config, '--store', this.url], { MILLRACE_LAB_KEYS: keys })
+  }
+
+  /** Resolves when a worker has begun to work. */
+  async ready(worker: Child): Promise<void> {
+    await worker.line('{')
+  }
+
+  /** Starts a producer. */
+  async producer(keys?: string): Promise<Producer> {
+    const file = join(import.meta.dirname, 'worker/producer.ts')
+    const child = this.child(file, [], keys === undefined ? {} : { MILLRACE_LAB_KEYS: keys })
+    await child.line('ready')
+    let sent = 0
+    return {
+      pid: child.pid,
+      signal: child.signal,
+      async send(batch) {
+        child.tell(JSON.stringify(batch))
+        sent += batch.inputs.length
+        await child.line(`acked ${sent}`)
+      },
+    }
+  }
+
+  /** What handlers have done so far. */
+  effects(): readonly EffectLine[] {
+    return this.#effects.lines()
+  }
+
+  /** How many handlers have begun, of one process or of all. */
+  starts(pid?: number): number {
+    return this.effects().filter((line) => line.phase === 'start' && (pid === undefined || line.pid === pid)).length
+  }
+
+  /** How many handlers a process has begun and not ended. */
+  underWay(pid: number): number {
+    return this.starts(pid) - this.effects().filter((line) => line.phase === 'end' && line.pid === pid).length
+  }
+
+  /** Resolves when a condition holds; rejects with what it is called when it does not in time. */
+  until(what: string, condition: () => boolean | Promise<boolean>, withinMs = READY_MS): Promise<void> {
+    return until(condition, withinMs, () => `not within ${withinMs} ms: ${what}`)
+  }
+
+  /** Resolves when no job waits or runs, or when for so long nothing has moved: the checker says what is stuck. */
+  async drained(stillMs: number): Promise<void> {
+    const mill = await this.mill()
+    let [moved, movedAt] = [this.effects().length, now()]
+    const isOver = async () => {
+      const { count } = await mill.count({ state: LIVE }).catch(() => ({ count: 1 }))
+      const reached = this.effects().length
+      if (reached > moved) [moved, movedAt] = [reached, now()]
+      return count === 0 || now() - movedAt > stillMs
+    }
+    await this.until('no job is left, or nothing moves', isOver, MOST_DRAIN_MS)
+  }
+
+  /** All jobs of a name, as they are now. */
+  async jobsNamed(name: string): Promise<readonly JobInfo[]> {
+    const mill = await this.mill()
+    const found: JobInfo[] = []
+    for (let cursor: string | undefined; ; ) {
+      const page = await mill.list({ name, limit: PAGE, ...(cursor !== undefined && { cursor }) })
+      found.push(...page.jobs)
+      cursor = page.next
+      if (cursor === undefined) return found
+    }
+  }
+
+  /** Stops the workers in good order: what they have still to write down is written. */
+  async quiet(): Promise<void> {
+    const left = this.#workers.filter(({ isOver }) => !isOver)
+    for (const worker of left) worker.signal('SIGTERM')
+    const areOver = () => left.every(({ isOver }) => isOver)
+    await until(areOver, QUIET_MS, () => 'not over').catch(() => undefined)
+  }
+
+  /** Ends all that was started; the ledgers stay. */
+  async stop(): Promise<void> {
+    for (const end of this.#ends.splice(0).reverse()) await end()
+    this.#mill = undefined
+  }
+
+  /** Deletes the ledgers. */
+  remove(): void {
+    this.#faults.close()
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  #env(): Readonly<Record<string, string>> {
+    return {
+      MILLRACE_LAB_FOLDER: this.folder,
+      MILLRACE_LAB_STORE: this.url,
+      MILLRACE_LAB_LEASE_MS: `${this.leaseMs}`,
+      MILLRACE_LAB_LIBRARY: this.#built.library,
+      // Whatever the environment of whoever runs this says.
+      MILLRACE_STORE: '',
+      NODE_OPTIONS: '',
+    }
+  }
+}
+
+/** Of a worker's log the lines that are few. */
+function isKept(line: string): boolean {
+  return !line.includes('"job.settled"')
+}

@@ -1,0 +1,120 @@
+/**
+ * The three ledgers of a run, each a file that several processes append to: what producers were told (acknowledged, or unknown
+ * when a call failed), what handlers did, and which faults were brought about. A line is one `write` to a file opened for
+ * appending, so it is whole or not there, and it outlives the process that wrote it. They stand outside the database under test.
+ */
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** What became of an enqueue: `acked` after the call resolved, `unknown` after one that failed and may have been committed. */
+export interface ProducerLine {
+  readonly id: string
+  readonly status: 'acked' | 'unknown'
+  /** The jobs that this one waits for. */
+  readonly parents?: readonly string[]
+  readonly at: number
+}
+
+/** How a handler ended; `threw` also when it heeded its signal. */
+export type HandlerEnd = 'returned' | 'threw'
+
+/** What a handler did, under which lease, in which process. */
+export type EffectLine = {
+  readonly id: string
+  readonly epoch: number
+  readonly attempt: number
+  readonly pid: number
+  readonly at: number
+} & (
+  | { readonly phase: 'start' }
+  | { readonly phase: 'effect' }
+  | { readonly phase: 'aborted' }
+  | { readonly phase: 'end'; readonly end: HandlerEnd }
+  /** It tried to speak for the job; `accepted` once another owned it is what must not be. */
+  | { readonly phase: 'try'; readonly what: string; readonly answer: 'accepted' | 'refused' }
+)
+
+/**
+ * `kill`: SIGKILL. `stop`: SIGSTOP until SIGCONT. `term`: asked to stop. `end`: a handler ended its process. `block`: a handler
+ * held the event loop. `stall`: a process noticed that its loop had stood still. `cut`: no way to the store.
+ */
+export type FaultKind = 'kill' | 'stop' | 'term' | 'end' | 'block' | 'stall' | 'cut'
+
+/** A fault that was brought about, or noticed. */
+export interface FaultLine {
+  readonly kind: FaultKind
+  /** Whom it hit; null: everybody. */
+  readonly pid: number | null
+  readonly from: number
+  /** When it was over; null: it was not, as with a killed process. */
+  readonly to: number | null
+}
+
+/** The lines of each ledger. */
+export interface Ledgers {
+  readonly producer: ProducerLine
+  readonly effects: EffectLine
+  readonly faults: FaultLine
+}
+
+/** Milliseconds by the machine's monotonic clock, the same for all of its processes. */
+export function now(): number {
+  return Number(process.hrtime.bigint()) / 1_000_000
+}
+
+/** A ledger of a run's folder, open for appending. */
+export interface Appender<L> {
+  write(line: L): void
+  close(): void
+}
+
+/** Opens a ledger for appending. */
+export function appendTo<N extends keyof Ledgers>(folder: string, name: N): Appender<Ledgers[N]> {
+  const file = openSync(pathOf(folder, name), 'a')
+  return {
+    write: (line) => void writeSync(file, `${JSON.stringify(line)}\n`),
+    close: () => closeSync(file),
+  }
+}
+
+/** A ledger that is looked at again and again while it grows. */
+export class LedgerReader<N extends keyof Ledgers> {
+  readonly #path: string
+  readonly #lines: Ledgers[N][] = []
+  #read = 0
+
+  constructor(folder: string, name: N) {
+    this.#path = pathOf(folder, name)
+  }
+
+  /** All lines so far. Reads only what has come since the last look. */
+  lines(): readonly Ledgers[N][] {
+    if (!existsSync(this.#path)) return this.#lines
+    const file = openSync(this.#path, 'r')
+    const bytes = Buffer.alloc(fstatSync(file).size - this.#read)
+    const count = readSync(file, bytes, 0, bytes.length, this.#read)
+    closeSync(file)
+    const whole = bytes.subarray(0, count).lastIndexOf('\n') + 1
+    this.#read += whole
+    for (const line of bytes.toString('utf8', 0, whole).split('\n')) {
+      // Only `appendTo` writes here.
+      if (line !== '') this.#lines.push(JSON.parse(line) as Ledgers[N])
+    }
+    return this.#lines
+  }
+}
+
+/** All lines of a ledger so far, in the order in which they were written. Throws when one is not whole. */
+export function readLedger<N extends keyof Ledgers>(folder: string, name: N): readonly Ledgers[N][] {
+  const path = pathOf(folder, name)
+  if (!existsSync(path)) return []
+  const lines = readFileSync(path, 'utf8').split('\n')
+  if (lines.pop() !== '') throw new Error(`the last line of ${path} is not whole`)
+  // Only `appendTo` writes here.
+  return lines.map((line) => JSON.parse(line) as Ledgers[N])
+}
+
+/** Where a ledger stands. */
+export function pathOf(folder: string, name: keyof Ledgers): string {
+  return join(folder, `${name}.jsonl`)
+}

@@ -1,0 +1,194 @@
+/**
+ * `npm run faults`: brings faults about on a store, judges each run, appends a JSON line for each scenario to a file and prints a
+ * table. Ends with 1 when something was seen that must not be, with the seed and the command that runs it again; with 2 when the
+ * question was wrong, with 3 when there is no such store here.
+ */
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import Table from 'cli-table3'
+import { kindOf, type StoreKind } from '../../support/tables.ts'
+import { asked, type Order } from './arguments.ts'
+import { type Built, build } from './built.ts'
+import { ELSEWHERE, type Elsewhere } from './elsewhere.ts'
+import { now } from './ledgers.ts'
+import { type Place, placeNamed } from './places.ts'
+import { emptyResult, type Result, runOnce, together } from './run.ts'
+import type { Scenario } from './scenario.ts'
+import { SCENARIOS } from './scenarios.ts'
+
+const ROOT = resolve(import.meta.dirname, '../../..')
+const MINUTE_MS = 60_000
+const SHOWN = 10
+
+async function main(args: readonly string[]): Promise<number> {
+  const question = asked(args, Date.now() % 2 ** 31)
+  if (question.kind === 'wrong') {
+    console.error(question.said)
+    return 2
+  }
+  if (question.kind === 'list') {
+    list()
+    return 0
+  }
+  const { order } = question
+  console.log(`seed ${order.seed}`)
+  const place = await placeNamed(order.store)
+  if (typeof place === 'string') {
+    console.error(`no store: ${place}`)
+    return 3
+  }
+  const built = await build()
+  try {
+    return await runAll(order, place, built)
+  } finally {
+    built.remove()
+    await place.close()
+  }
+}
+
+async function runAll(order: Order, place: Place, built: Built): Promise<number> {
+  const out = resolve(process.cwd(), order.out)
+  mkdirSync(dirname(out), { recursive: true })
+  const isAsked = ({ name, stores }: { readonly name: string; readonly stores?: readonly StoreKind[] }) =>
+    order.scenarios === 'all' ? (stores?.includes(place.kind) ?? true) : order.scenarios.includes(name)
+  const results: Result[] = []
+  for (const scenario of [...SCENARIOS, ...ELSEWHERE].filter(isAsked)) {
+    const result =
+      'files' in scenario ? repeatElsewhere(scenario, order, place) : await repeat(scenario, order, place, built)
+    appendFileSync(out, `${JSON.stringify(result)}\n`)
+    results.push(result)
+    for (const violation of result.violations.slice(0, SHOWN)) console.log(`  ${violation}`)
+  }
+  print(results)
+  console.log(`results: ${out}`)
+  const broken = results.filter(({ violations }) => violations.length > 0)
+  for (const { scenario, seed } of broken) {
+    const short = order.size === 'short' ? ' --short' : ''
+    console.error(
+      `${scenario} does not hold; run it again: npm run faults -- --store ${kindOnly(order.store)} --scenario ${scenario} --minutes 0 --seed ${seed}${short}`,
+    )
+  }
+  return broken.length === 0 && results.length > 0 ? 0 : 1
+}
+
+/** Runs of one scenario, each with the next seed, until the time is over or one does not hold. */
+async function repeat(scenario: Scenario, order: Order, place: Place, built: Built): Promise<Result> {
+  if (!(scenario.stores?.includes(place.kind) ?? true)) return notThere(scenario, order, place)
+  const end = now() + order.minutes * MINUTE_MS
+  let sum: Result | undefined
+  for (let run = 0; run === 0 || now() < end; run++) {
+    const seed = order.seed + run
+    const result = await place
+      .onFresh((url) => runOnce(scenario, { url, built, seed, size: order.size, keepsLedgers: true }))
+      .catch((error) => emptyResult(scenario.name, place.kind, seed, `the run itself failed: ${error?.stack ?? error}`))
+    console.log(
+      `${scenario.name} on ${place.kind}, seed ${seed}: ${result.jobs} jobs, ${result.violations.length === 0 ? 'holds' : 'DOES NOT HOLD'}, ${result.wallS} s`,
+    )
+    sum = sum === undefined ? result : together(sum, result)
+    // Its own seed is the one to run again.
+    if (result.violations.length > 0) return { ...sum, seed }
+  }
+  return sum ?? notThere(scenario, order, place)
+}
+
+/** The same of tests that are run as they are, in their long forms. */
+function repeatElsewhere(tests: Elsewhere, order: Order, place: Place): Result {
+  const { name, files, only, stores } = tests
+  if (!stores.includes(place.kind)) return notThere(tests, order, place)
+  const end = now() + order.minutes * MINUTE_MS
+  const begun = now()
+  const pattern = [...(stores.length > 1 ? [place.kind] : []), ...(only === undefined ? [] : [only])].join('.*')
+  let runs = 0
+  do {
+    const seed = order.seed + runs++
+    const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
+    const args = [vitest, 'run', ...files, ...(pattern === '' ? [] : ['-t', pattern])]
+    const env = {
+      ...process.env,
+      MILLRACE_SEED: `${seed}`,
+      ...(order.size === 'long' && { MILLRACE_LONG: '1' }),
+      ...serverOf(order.store),
+    }
+    const { status } = spawnSync(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit' })
+    if (status !== 0)
+      return {
+        ...emptyResult(name, place.kind, seed, `its tests ended with ${status}`),
+        runs,
+        wallS: (now() - begun) / 1_000,
+      }
+  } while (now() < end)
+  return { ...emptyResult(name, place.kind, order.seed), runs, wallS: Math.round((now() - begun) / 1_000) }
+}
+
+/** Where the tests find a server that was given by its URL. */
+function serverOf(store: string): Readonly<Record<string, string>> {
+  if (!store.includes(':')) return {}
+  return { [kindOf(store) === 'mysql' ? 'MILLRACE_TEST_MYSQL_URL' : 'MILLRACE_TEST_POSTGRES_URL']: store }
+}
+
+function notThere(
+  { name, stores }: { readonly name: string; readonly stores?: readonly string[] },
+  { seed }: Order,
+  { kind }: Place,
+): Result {
+  return emptyResult(name, kind, seed, `it is for ${stores?.join(', ')} only`)
+}
+
+/** A URL may hold a password. */
+function kindOnly(store: string): string {
+  return store.includes(':') ? 'URL' : store
+}
+
+function list(): void {
+  const table = new Table({ head: ['scenario', 'fault', 'stores', 'what happens'], style: { head: [], border: [] } })
+  for (const { name, fault, stores, summary } of [...SCENARIOS, ...ELSEWHERE])
+    table.push([name, fault, stores?.join(', ') ?? 'all', summary])
+  console.log(table.toString())
+}
+
+function print(results: readonly Result[]): void {
+  const head = [
+    'scenario',
+    'store',
+    'runs',
+    'jobs',
+    'faults',
+    'lost',
+    'again',
+    'explained',
+    'stale in/out',
+    'stuck',
+    'recovery',
+    'time',
+    '',
+  ]
+  const table = new Table({ head, style: { head: [], border: [] } })
+  for (const each of results) {
+    table.push([
+      each.scenario,
+      each.store,
+      each.runs,
+      each.jobs,
+      each.faults,
+      each.lost,
+      each.duplicated,
+      each.explained,
+      `${each.staleAccepted}/${each.staleRefused}`,
+      each.stuck,
+      `${each.maxRecoveryMs} ms`,
+      `${Math.round(each.wallS)} s`,
+      each.violations.length === 0 ? 'holds' : `${each.violations.length} violations`,
+    ])
+  }
+  console.log(table.toString())
+  for (const { scenario, figures } of results.filter((each) => Object.keys(each.figures).length > 0)) {
+    console.log(
+      `${scenario}: ${Object.entries(figures)
+        .map(([name, value]) => `${name} ${Math.round(value * 10) / 10}`)
+        .join(', ')}`,
+    )
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))

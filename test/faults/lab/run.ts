@@ -1,0 +1,200 @@
+/** One run: the scenario, a quiet time, then the checker in a process of its own. */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { startChild } from '../../support/child.ts'
+import type { Built } from './built.ts'
+import type { Verdict } from './checker/checker.ts'
+import type { Question } from './checker/gather.ts'
+import { Laboratory } from './laboratory.ts'
+import { now } from './ledgers.ts'
+import type { Scenario, Seen, Size } from './scenario.ts'
+
+/** A line of the file of results. */
+export interface Result {
+  readonly scenario: string
+  readonly store: string
+  readonly seed: number
+  readonly runs: number
+  readonly jobs: number
+  readonly faults: number
+  readonly lost: number
+  readonly duplicated: number
+  readonly explained: number
+  readonly staleAccepted: number
+  readonly staleRefused: number
+  readonly stuck: number
+  readonly maxRecoveryMs: number
+  readonly wallS: number
+  readonly commit: string
+  readonly fired: Readonly<Record<string, number>>
+  readonly figures: Readonly<Record<string, number>>
+  /** What must not be, as sentences; empty: the run holds. */
+  readonly violations: readonly string[]
+}
+
+/** What one run is made on. */
+export interface RunOptions {
+  readonly url: string
+  readonly built: Built
+  readonly seed: number
+  readonly size: Size
+  /** What a run that does not hold wrote down is kept, and said where. */
+  readonly keepsLedgers?: true
+}
+
+/** Beyond the lease: until a sweep has taken a job back, and somebody has claimed it; beside other tests a machine has less time. */
+const RECOVER_MS: Readonly<Record<Size, number>> = { short: 15_000, long: 5_000 }
+const QUIET_MS = 30_000
+
+/** Runs a scenario once and judges it. */
+export async function runOnce(
+  scenario: Scenario,
+  { url, built, seed, size, keepsLedgers }: RunOptions,
+): Promise<Result> {
+  const leaseMs = scenario.leaseMs[size]
+  const lab = new Laboratory({ url, built, seed, leaseMs })
+  const begun = now()
+  let isKept = false
+  try {
+    // The tables are there before anybody works.
+    await lab.mill()
+    const seen = await scenario.run(lab, size)
+    await lab.drained(3 * leaseMs + QUIET_MS)
+    await lab.quiet()
+    await lab.stop()
+    const verdict = await judged(built, {
+      url,
+      folder: lab.folder,
+      leaseMs,
+      recoverWithinMs: leaseMs + RECOVER_MS[size],
+      ...(scenario.talkative !== undefined && { talkative: scenario.talkative }),
+      ...(scenario.effectName !== undefined && { effectName: scenario.effectName }),
+      ...(scenario.keys !== undefined && { keys: JSON.parse(scenario.keys) }),
+      ...(seen.canary !== undefined && { canary: seen.canary }),
+    })
+    const result = resultOf(scenario, lab.kind, seed, (now() - begun) / 1_000, seen, verdict)
+    isKept = keepsLedgers === true && result.violations.length > 0
+    if (isKept) console.log(`ledgers: ${lab.folder}`)
+    return result
+  } finally {
+    await lab.stop()
+    if (!isKept) lab.remove()
+  }
+}
+
+async function judged({ library }: Built, question: Question): Promise<Verdict> {
+  const ends: (() => Promise<void>)[] = []
+  const file = join(import.meta.dirname, 'checker/check-run.ts')
+  const checker = startChild(file, [JSON.stringify(question)], (end) => ends.push(end), {
+    env: { MILLRACE_LAB_LIBRARY: library },
+  })
+  try {
+    const line = await checker.line('verdict ')
+    return JSON.parse(line.slice('verdict '.length))
+  } finally {
+    for (const end of ends) await end()
+  }
+}
+
+function resultOf(
+  scenario: Scenario,
+  store: string,
+  seed: number,
+  wallS: number,
+  seen: Seen,
+  verdict: Verdict,
+): Result {
+  const { violations, hitAtWork, ...counts } = verdict
+  const fired = { ...seen.fired, ...(scenario.hitsAtWork === true && { 'hit at work': hitAtWork }) }
+  const silent = Object.entries(fired).flatMap(([fault, times]) =>
+    times > 0 ? [] : [`its fault did not fire: ${fault}`],
+  )
+  return {
+    scenario: scenario.name,
+    store,
+    seed,
+    runs: 1,
+    ...counts,
+    staleRefused: counts.staleRefused + (seen.refused ?? 0),
+    wallS: Math.round(wallS * 10) / 10,
+    commit: commit(),
+    fired,
+    figures: { ...seen.figures },
+    violations: [...silent, ...seen.wrong, ...violations.map(({ invariant, text }) => `${invariant}: ${text}`)],
+  }
+}
+
+/** A result without figures: of tests that only hold or not, or of a run that could not be made. */
+export function emptyResult(scenario: string, store: string, seed: number, violation?: string): Result {
+  return {
+    scenario,
+    store,
+    seed,
+    runs: 1,
+    jobs: 0,
+    faults: 0,
+    lost: 0,
+    duplicated: 0,
+    explained: 0,
+    staleAccepted: 0,
+    staleRefused: 0,
+    stuck: 0,
+    maxRecoveryMs: 0,
+    wallS: 0,
+    commit: commit(),
+    fired: {},
+    figures: {},
+    violations: violation === undefined ? [] : [violation],
+  }
+}
+
+/** Two results of one scenario and store as one. */
+export function together(a: Result, b: Result): Result {
+  const sum = (of: (result: Result) => number) => of(a) + of(b)
+  const merged = (
+    one: Readonly<Record<string, number>>,
+    other: Readonly<Record<string, number>>,
+    how: (x: number, y: number) => number,
+  ) =>
+    Object.fromEntries(
+      [...new Set([...Object.keys(one), ...Object.keys(other)])].map((key) => [
+        key,
+        how(one[key] ?? 0, other[key] ?? 0),
+      ]),
+    )
+  return {
+    ...a,
+    runs: sum(({ runs }) => runs),
+    jobs: sum(({ jobs }) => jobs),
+    faults: sum(({ faults }) => faults),
+    lost: sum(({ lost }) => lost),
+    duplicated: sum(({ duplicated }) => duplicated),
+    explained: sum(({ explained }) => explained),
+    staleAccepted: sum(({ staleAccepted }) => staleAccepted),
+    staleRefused: sum(({ staleRefused }) => staleRefused),
+    stuck: sum(({ stuck }) => stuck),
+    maxRecoveryMs: Math.max(a.maxRecoveryMs, b.maxRecoveryMs),
+    wallS: Math.round(sum(({ wallS }) => wallS) * 10) / 10,
+    fired: merged(a.fired, b.fired, (x, y) => x + y),
+    figures: merged(a.figures, b.figures, Math.max),
+    violations: [...a.violations, ...b.violations],
+  }
+}
+
+let known: string | undefined
+
+/** The commit of these sources, as far as it is known. */
+function commit(): string {
+  try {
+    known ??= execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      cwd: import.meta.dirname,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+      .toString()
+      .trim()
+  } catch {
+    // A package without its history has no commit.
+    known = 'unknown'
+  }
+  return known
+}

@@ -1,0 +1,67 @@
+/** F-09: a few jobs that kill their process each time, beside many healthy ones. */
+import { Fleet } from '../fleet.ts'
+import type { Scenario, Size } from '../scenario.ts'
+import { canaries } from './canaries.ts'
+
+const SIZES: Readonly<Record<Size, { readonly poison: number; readonly healthy: number; readonly calm: number }>> = {
+  short: { poison: 1, healthy: 200, calm: 15 },
+  long: { poison: 5, healthy: 10_000, calm: 200 },
+}
+const WORKERS = 4
+/** Twice before it is suspected, then three crashes on record. */
+const MOST_DEATHS = 5
+
+/** The scenario. */
+export const poison: Scenario = {
+  name: 'poison',
+  fault: 'F-09',
+  summary: 'jobs that kill their process beside many healthy ones, and a queue that is watched',
+  hitsAtWork: true,
+  leaseMs: { short: 800, long: 2_000 },
+  async run(lab, size) {
+    const sizes = SIZES[size]
+    const producer = await lab.producer()
+    const aviary = lab.worker({ args: ['canary'] })
+    await lab.ready(aviary)
+    const fleet = new Fleet(lab, WORKERS, { args: ['default'] })
+    await fleet.ready()
+    const calm = await canaries(lab, (sung) => sung === sizes.calm)
+    await producer.send({
+      kind: 'poison',
+      inputs: Array.from({ length: sizes.poison }, () => ({ how: 'kill' as const })),
+    })
+    let isOver = false
+    const meanwhile = canaries(lab, () => isOver)
+    await producer.send({
+      kind: 'work',
+      inputs: Array.from({ length: sizes.healthy }, () => ({ ms: lab.between(1, 20) })),
+    })
+    const deaths = await fleet.tendUntilDrained(['work', 'poison'])
+    isOver = true
+    const during = await meanwhile
+
+    const wrong: string[] = []
+    for (const { state, reason, crashes } of await lab.jobsNamed('poison')) {
+      if (state !== 'failed' || reason !== 'quarantined' || crashes !== 3)
+        wrong.push(`a poison job is ${state}, ${reason}, ${crashes} crashes`)
+    }
+    const { count } = await (await lab.mill()).count({ name: 'work', state: 'failed' })
+    if (count > 0) wrong.push(`${count} healthy jobs failed`)
+    if (deaths > MOST_DEATHS * sizes.poison) wrong.push(`${sizes.poison} poison jobs ended ${deaths} processes`)
+    return {
+      fired: { deaths, canaries: during.length },
+      wrong,
+      canary: { calmP99Ms: p99(calm), p99Ms: p99(during), leastMs: size === 'short' ? 1_500 : 250 },
+      figures: {
+        deathsPerPoison: deaths / sizes.poison,
+        calmP99Ms: Math.round(p99(calm)),
+        p99Ms: Math.round(p99(during)),
+      },
+    }
+  },
+}
+
+function p99(times: readonly number[]): number {
+  const sorted = [...times].sort((a, b) => a - b)
+  return sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 0
+}

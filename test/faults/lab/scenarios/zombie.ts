@@ -1,0 +1,66 @@
+/** F-03: a worker is stopped in the midst of its handlers until another runs them, and goes on; its handlers then try to speak. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Fleet } from '../fleet.ts'
+import { now } from '../ledgers.ts'
+import type { Scenario, Size } from '../scenario.ts'
+import { makeEffectTable } from './effect-table.ts'
+
+const ROUNDS: Readonly<Record<Size, number>> = { short: 1, long: 20 }
+const HANDLERS = 9
+/** A worker may be stopped in the midst of a transaction, which a server ends after a minute. */
+const TAKE_OVER_MS = 90_000
+/** From SIGCONT until a handler's signal has aborted, on a machine that does little else. */
+const ABORT_MS = 100
+const SLACK_MS = 1_500
+
+/** The scenario. */
+export const zombie: Scenario = {
+  name: 'zombie',
+  fault: 'F-03',
+  summary: 'a stopped worker goes on when another runs its jobs, and its handlers speak',
+  isOfStore: true,
+  leaseMs: { short: 1_000, long: 2_000 },
+  talkative: ['zombie'],
+  async run(lab, size) {
+    await makeEffectTable(lab.url)
+    const producer = await lab.producer()
+    let [pauses, refused, slowest] = [0, 0, 0]
+    const wrong: string[] = []
+    for (let round = 0; round < ROUNDS[size]; round++) {
+      const wake = `wake-${round}`
+      const stale = lab.worker({ concurrency: HANDLERS, prefetch: 0 })
+      await lab.ready(stale)
+      // One of them holds a transaction: on SQLite several in one process would wait for each other.
+      const inputs = Array.from({ length: HANDLERS }, (_, i) => {
+        return {
+          wake,
+          ends: i === 0 ? ('completes' as const) : i % 2 === 0 ? ('returns' as const) : ('throws' as const),
+        }
+      })
+      await producer.send({ kind: 'zombie', inputs })
+      await lab.until('all handlers have begun', () => lab.starts(stale.pid) === HANDLERS, TAKE_OVER_MS)
+      const go = Fleet.stop(lab, [stale])
+      const current = lab.worker({ concurrency: HANDLERS, prefetch: 0 })
+      await lab.until('another runs them', () => lab.starts(current.pid) === HANDLERS, TAKE_OVER_MS)
+      const goneOnAt = now()
+      go()
+      pauses += HANDLERS
+      const lost = () => stale.lines.filter((line) => line.includes('"lease.lost"')).length
+      // Half of the rounds wake the handlers before their worker can know.
+      if (round % 2 === 1) await lab.until('all leases are known to be lost', () => lost() === HANDLERS)
+      writeFileSync(join(lab.folder, wake), '')
+      await lab.until('each loss is told once', () => lost() >= HANDLERS)
+      refused += lost()
+      if (lost() !== HANDLERS) wrong.push(`${lost()} losses of ${HANDLERS} were told`)
+      await lab.drained(TAKE_OVER_MS)
+      const abortedAt = lab
+        .effects()
+        .flatMap(({ phase, pid, at }) => (phase === 'aborted' && pid === stale.pid ? [at] : []))
+      slowest = Math.max(slowest, ...abortedAt.map((at) => at - goneOnAt))
+      for (const worker of [stale, current]) await worker.kill()
+    }
+    if (slowest > ABORT_MS + SLACK_MS) wrong.push(`a signal aborted ${Math.round(slowest)} ms after SIGCONT`)
+    return { fired: { pauses }, wrong, refused, figures: { slowestAbortMs: Math.round(slowest) } }
+  },
+}

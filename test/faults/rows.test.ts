@@ -1,0 +1,101 @@
+/** F-34: rows that no Millrace wrote, under a whole worker: it goes on, those beside them run, and everything can be looked at. */
+import { expect, test } from 'vitest'
+import { defineJob } from '../../src/index.ts'
+import { describeOnEvery, type TestStores } from '../support/every-store.ts'
+import { openMill } from '../support/mill.ts'
+import { readTables } from '../support/tables.ts'
+
+const LARGE = '9223372036854775807'
+/** What somebody sets in a row of a job that waits. What a database refuses is nothing to find there. */
+const DAMAGES = [
+  'epoch = -1',
+  'attempts = -5',
+  'crashes = 100',
+  'run_at = 253402300799999',
+  'run_at = -62135596800000',
+  `run_at = ${LARGE}`,
+  `created_at = ${LARGE}`,
+  `version = ${LARGE}`,
+  'version = -1',
+  'timeout_ms = -1',
+  `timeout_ms = ${LARGE}`,
+  `expires_at = ${LARGE}`,
+  "retry = '{'",
+  "retry = 'null'",
+  "tags = '{'",
+  'payload = NULL',
+  "payload = ''",
+  'waiting_on = 5',
+  'dependents = 7',
+  'state = 7',
+  'state = 3',
+  'state = 0',
+  'priority = 101',
+  "worker_id = 'nobody'",
+  'lease_until = 1',
+  `claimed_at = ${LARGE}`,
+  `started_at = ${LARGE}`,
+  'cancelling = 7',
+  'progress = -1',
+  "reason = 'nonsense'",
+  "blocked_on = 'k9'",
+] as const
+const HEALTHY = 20
+const WAIT = { timeout: '30s' } as const
+const job = defineJob({ name: 'job', run: (input: number) => input })
+
+await describeOnEvery((stores) => {
+  test('damaged rows stop no worker, no neighbour and no look', () => damageAndWork(stores), 90_000)
+})
+
+async function damageAndWork(stores: TestStores): Promise<void> {
+  const url = await stores.freshUrl()
+  const mill = await openMill({ store: url })
+  const failures: unknown[] = []
+  mill.on('store.failed', ({ operation, error }) => failures.push([operation, error]))
+  const bad = await mill.enqueueMany(job, Array(DAMAGES.length).fill(0), { priority: 'urgent' })
+  const healthy = await mill.enqueueMany(
+    job,
+    Array.from({ length: HEALTHY }, (_, i) => i),
+  )
+  const [first, second, third] = await mill.enqueueMany(job, [1, 2, 3])
+  const done = await readTables(url, async ({ rows }) => {
+    const isDone = async (sql: string) =>
+      rows(sql).then(
+        () => true,
+        // A constraint of the table keeps it out.
+        () => false,
+      )
+    const edge = (parent: string, child: string) =>
+      `INSERT INTO millrace_edge (parent_id, child_id, policy) VALUES ('${parent}', '${child}', 'cancel')`
+    // A ring, and an edge from nowhere.
+    const ids = [first?.id ?? '', second?.id ?? '', third?.id ?? ''] as const
+    for (const id of ids)
+      await rows(`UPDATE millrace_job SET state = 0, reason = 'parents', waiting_on = 1 WHERE id = '${id}'`)
+    await rows(edge(ids[0], ids[1]))
+    await rows(edge(ids[1], ids[0]))
+    await rows(edge('nobody', ids[2]))
+    const answers: boolean[] = []
+    for (const [i, damage] of DAMAGES.entries())
+      answers.push(await isDone(`UPDATE millrace_job SET ${damage} WHERE id = '${bad[i]?.id}'`))
+    return answers.filter(Boolean).length
+  })
+  expect(done).toBeGreaterThan(DAMAGES.length / 2)
+
+  const worker = mill.work([job], { lease: '2s', heartbeat: '200ms', poll: '20ms' })
+
+  expect(await Promise.all(healthy.map((one) => one.result(WAIT)))).toEqual(healthy.map((_, i) => i))
+  const after = await mill.enqueue(job, 7)
+  expect(await after.result(WAIT)).toBe(7)
+  expect((await mill.list({ limit: 200 })).jobs).toHaveLength(DAMAGES.length + HEALTHY + 4)
+  for (const { id } of [...bad, first, second, third].flatMap((one) => one ?? [])) {
+    await mill.get(id)
+    await mill.why(id)
+    await mill.logs(id)
+  }
+  await mill.queues.list()
+  await mill.store.diagnose()
+  expect(await mill.cancel([first?.id ?? '', third?.id ?? ''])).toEqual([expect.anything(), expect.anything()])
+  await worker.stop()
+  expect(failures).toEqual([])
+}
