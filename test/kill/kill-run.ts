@@ -2,12 +2,13 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { LedgerReader } from '../faults/lab/ledgers.ts'
 import type { Child } from '../support/child.ts'
 import { invariantFaults } from '../support/invariants.ts'
 import { openMill } from '../support/mill.ts'
 import { generator } from '../support/random.ts'
 import { tempDir } from '../support/temp-store.ts'
-import { logBytes, readRuns, underWay } from './ledger.ts'
+import { readRuns } from './ledger.ts'
 import { allEnded, enqueueAll, faultsOf, startWorker } from './load.ts'
 
 /** How large a run is. */
@@ -32,8 +33,8 @@ export interface Seen {
 const PARENTS = 10
 /** On a busy machine a worker may not get its turn for a second or two, and a third loss would quarantine a job. */
 const LEASE = '4s'
-/** Bytes of a job's two lines in the logs, at least. */
-const BOTH_LINES = 88
+/** A job's lines in the ledger, at least. */
+const BOTH_LINES = 2
 
 /**
  * Kills a worker with each blow; with every other one, if there is `endSessions`, ends the sessions with the server instead, those
@@ -48,6 +49,7 @@ export async function killRun(
   const random = generator(seed)
   const folder = join(tempDir(), 'logs')
   mkdirSync(folder)
+  const effects = new LedgerReader(folder, 'effects')
   const mill = await openMill({ store: url })
   const workers: Child[] = Array.from({ length: count }, () => startWorker(url, folder, LEASE))
   await Promise.all(workers.map((worker) => worker.line('ready')))
@@ -56,7 +58,7 @@ export async function killRun(
   const children: string[] = []
   let [kills, ended] = [0, 0]
   for (let blow = 0; blow < blows; blow++) {
-    const before = logBytes(folder)
+    const before = effects.lines().length
     const inputs = Array.from({ length: Math.floor((jobs * (blow + 1)) / blows) - ids.length }, () => {
       return Math.floor(random() * longestMs)
     })
@@ -69,13 +71,13 @@ export async function killRun(
     // run in which no blow hit anybody at work would prove nothing.
     const share = blow === 0 ? 0.5 : random()
     const wanted = before + Math.floor(share * inputs.length) * BOTH_LINES
-    await expect.poll(() => logBytes(folder) >= wanted, { timeout: 60_000, interval: 1 }).toBe(true)
+    await expect.poll(() => effects.lines().length >= wanted, { timeout: 60_000, interval: 1 }).toBe(true)
     if (blow % 2 === 1 && endSessions !== undefined) {
       // Who is just opening the store is told that it could not, and would end: that is right, and not what is tried here.
       await Promise.all(workers.map((worker) => worker.line('ready')))
       ended += await endSessions()
     } else {
-      const index = blow === 0 ? busiest(workers, folder) : Math.floor(random() * workers.length)
+      const index = blow === 0 ? busiest(workers, effects) : Math.floor(random() * workers.length)
       const [victim] = workers.splice(index, 1)
       await victim?.line('ready')
       await victim?.kill()
@@ -96,8 +98,11 @@ export async function killRun(
 }
 
 /** The place of the worker that has most handlers under way. */
-function busiest(workers: readonly Child[], folder: string): number {
-  const counts = workers.map(({ pid }) => underWay(folder, pid))
+function busiest(workers: readonly Child[], effects: LedgerReader<'effects'>): number {
+  const counts = workers.map(({ pid }) => {
+    const lines = effects.lines().filter((line) => line.pid === pid)
+    return lines.reduce((sum, { phase }) => sum + (phase === 'start' ? 1 : -1), 0)
+  })
   return counts.indexOf(Math.max(...counts))
 }
 

@@ -1,7 +1,6 @@
 /** What the handlers of killed workers wrote down, and what of it the store cannot explain. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import type { JobInfo } from '../../src/index.ts'
+import { readLedger } from '../faults/lab/ledgers.ts'
 
 /** Fences of the starts and ends of each job, in any order. */
 export interface Runs {
@@ -9,28 +8,12 @@ export interface Runs {
   readonly ends: ReadonlyMap<string, readonly number[]>
 }
 
-/** How many bytes all logs have: it grows with every line. */
-export function logBytes(folder: string): number {
-  return logsOf(folder).reduce((sum, path) => sum + statSync(path).size, 0)
-}
-
-/** How many handlers a worker has begun and not ended, by its own log. */
-export function underWay(folder: string, pid: number): number {
-  const path = join(folder, `${pid}.log`)
-  // A worker that has begun nothing has no log.
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
-  return lines.reduce((sum, line) => sum + (line.startsWith('start ') ? 1 : -1), 0)
-}
-
+/** Which handlers were under which leases, by the ledger of their effects. */
 export function readRuns(folder: string): Runs {
-  const starts = new Map<string, number[]>()
-  const ends = new Map<string, number[]>()
-  for (const path of logsOf(folder)) {
-    for (const line of readFileSync(path, 'utf8').trim().split('\n')) {
-      const [word, id = '', fence] = line.split(' ')
-      const runs = word === 'start' ? starts : ends
-      runs.set(id, [...(runs.get(id) ?? []), Number(fence)])
-    }
+  const [starts, ends] = [new Map<string, number[]>(), new Map<string, number[]>()]
+  for (const { id, epoch, phase } of readLedger(folder, 'effects')) {
+    const runs = phase === 'start' ? starts : ends
+    runs.set(id, [...(runs.get(id) ?? []), epoch])
   }
   return { starts, ends }
 }
@@ -54,10 +37,4 @@ export function faultOf(job: JobInfo | null, id: string, runs: Runs): string | n
 
 function lostOrReturned({ outcome }: JobInfo['history'][number]): boolean {
   return outcome === 'lost'
-}
-
-function logsOf(folder: string): readonly string[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.log'))
-    .map((name) => join(folder, name))
 }
