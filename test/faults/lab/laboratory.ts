@@ -39,6 +39,7 @@ export interface WorkerSettings {
 
 const READY_MS = 60_000
 const PAGE = 200
+const WATCH_MS = 100
 const MOST_DRAIN_MS = 1_800_000
 const QUIET_MS = 10_000
 
@@ -80,6 +81,12 @@ export class Laboratory {
   mill(): Promise<Millrace> {
     this.#mill ??= Millrace.open({ store: this.url }).then((mill) => {
       this.onEnd(() => mill.close())
+      const isOver = new AbortController()
+      const watch = this.#watch(mill, isOver.signal)
+      this.onEnd(() => {
+        isOver.abort()
+        return watch
+      })
       return mill
     })
     return this.#mill
@@ -206,6 +213,17 @@ export class Laboratory {
   remove(): void {
     this.#faults.close()
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  /** On a machine that is busy with other things a store may answer as late as under a fault: that is written down too. */
+  async #watch({ store }: Millrace, signal: AbortSignal): Promise<void> {
+    for (let version: number | null = null; !signal.aborted; ) {
+      const from = now()
+      version = await store.state.put('laboratory', '', version).catch(() => null)
+      const to = now()
+      if (to - from > this.leaseMs / 4) this.note({ kind: 'stall', pid: null, from, to })
+      await pause(WATCH_MS)
+    }
   }
 
   #env(): Readonly<Record<string, string>> {

@@ -104,7 +104,7 @@ function resultOf(
   seen: Seen,
   verdict: Verdict,
 ): Result {
-  const { violations, hitAtWork, ...counts } = verdict
+  const { violations, hitAtWork, stalls, ...counts } = verdict
   const fired = { ...seen.fired, ...(scenario.hitsAtWork === true && { 'hit at work': hitAtWork }) }
   const silent = Object.entries(fired).flatMap(([fault, times]) =>
     times > 0 ? [] : [`its fault did not fire: ${fault}`],
@@ -119,7 +119,7 @@ function resultOf(
     wallS: Math.round(wallS * 10) / 10,
     commit: commit(),
     fired,
-    figures: { ...seen.figures },
+    figures: { ...seen.figures, stalls },
     violations: [...silent, ...seen.wrong, ...violations.map(({ invariant, text }) => `${invariant}: ${text}`)],
   }
 }

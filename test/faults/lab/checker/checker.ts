@@ -22,6 +22,8 @@ export interface Verdict {
   readonly violations: readonly Violation[]
   readonly jobs: number
   readonly faults: number
+  /** How often a process or the store stood still with nobody having brought that about: a busy machine. */
+  readonly stalls: number
   readonly lost: number
   /** Starts after the first one of a job. */
   readonly duplicated: number
@@ -59,6 +61,7 @@ export function judge(history: History): Verdict {
     violations: found.flatMap(([invariant, texts]) => texts.map((text) => ({ invariant, text }))),
     jobs: history.jobs.length,
     faults: history.faults.filter(({ kind }) => kind !== 'stall').length,
+    stalls: history.faults.filter(({ kind }) => kind === 'stall').length,
     lost: lost.length,
     duplicated: runs.reduce((sum, all) => sum + all.length - 1, 0),
     explained: starts.explained,

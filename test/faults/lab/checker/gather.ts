@@ -36,13 +36,13 @@ const STATES = [
 
 /** Everything that is known of the run. */
 export async function gather(question: Question, codec: OpenOptions['codec']): Promise<History> {
-  const { url, folder, leaseMs, recoverWithinMs, talkative = [], effectName, canary } = question
+  const { url, folder, leaseMs, recoverWithinMs, talkative = [], effectName, canary, keys } = question
   const mill = await Millrace.open({ store: url, ...(codec !== undefined && { codec }) })
   const jobs: JobRecord[] = []
   for (let cursor: string | undefined; ; ) {
     const page = await mill.list({ limit: PAGE, order: 'oldest', ...(cursor !== undefined && { cursor }) })
     for (const job of page.jobs)
-      jobs.push(recordOf(job, talkative.includes(job.name) ? await linesOf(mill, job.id) : []))
+      jobs.push(recordOf(job, talkative.includes(job.name) ? await linesOf(mill, job.id) : [], keys !== undefined))
     cursor = page.next
     if (cursor === undefined) break
   }
@@ -70,7 +70,7 @@ export async function gather(question: Question, codec: OpenOptions['codec']): P
   }
 }
 
-function recordOf(job: JobInfo, lines: readonly string[]): JobRecord {
+function recordOf(job: JobInfo, lines: readonly string[], isSealed: boolean): JobRecord {
   const { id, name, state, reason, attempts, losses, crashes, waitingOn, history, result, progressNote, isUnreadable } =
     job
   return {
@@ -82,7 +82,8 @@ function recordOf(job: JobInfo, lines: readonly string[]): JobRecord {
     losses,
     crashes,
     waitingOn,
-    isUnreadable,
+    // A scenario that writes rows itself seals nothing.
+    isUnreadable: isSealed && isUnreadable,
     resultEpoch: epochOf(result),
     toldEpochs: [...(progressNote === null ? [] : [progressNote]), ...lines].flatMap((text) => {
       const epoch = /^epoch (\d+)$/.exec(text)?.[1]
