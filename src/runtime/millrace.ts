@@ -1,5 +1,6 @@
 /** The composition root: opens a store and gives the one object an app works with. */
 import { type Clock, systemClock } from '../base/clock.ts'
+import { newWorkerId } from '../base/id.ts'
 import { Telemetry } from '../base/telemetry.ts'
 import { Client } from '../client/client.ts'
 import { createCodec } from '../codec/codec.ts'
@@ -12,6 +13,7 @@ import type { BoundHandler } from '../job/handle.ts'
 import { Registry } from '../job/registry.ts'
 import type { Retention, Store } from '../store/contract/index.ts'
 import { type WorkerOptions, workerSettings } from '../worker/options.ts'
+import { OwnHealth } from '../worker/vitals.ts'
 import type { NodeHandle } from './node-handle.ts'
 import type { OpenOptions } from './open-options.ts'
 import type { RekeyOptions, RekeyReport } from './rekey.ts'
@@ -88,13 +90,14 @@ export class Millrace extends Client {
 
   /** Starts a worker in this process. It never exits the process and installs no signal handler; `done` says how it ended. */
   work(handlers: Handlers, options: WorkerOptions = {}): WorkerHandle {
-    return this[START_WORKER](handlers, options)
+    return this[START_WORKER](handlers, options, newWorkerId())
   }
 
   /** The same for a process that a supervisor has started. */
-  [START_WORKER](handlers: Handlers, options: WorkerOptions, supervision?: Supervision): WorkerHandle {
+  [START_WORKER](handlers: Handlers, options: WorkerOptions, id: string, supervision?: Supervision): WorkerHandle {
     const settings = workerSettings(options, this.store.capabilities)
     const worker = new WorkerHandle({
+      id,
       store: this.store,
       codec: this.codec,
       clock: this.#clock,
@@ -104,6 +107,7 @@ export class Millrace extends Client {
       random: Math.random,
       retention: this.#retention,
       keyIds: this.#keyIds,
+      health: new OwnHealth(this.#clock),
       ...(supervision !== undefined && { supervision }),
     })
     const wake = () => worker.wake()

@@ -1,27 +1,25 @@
 /** A worker of this process with its heartbeat and background duties, and its way out. */
 import { hostname } from 'node:os'
-import { newWorkerId } from '../base/id.ts'
 import { type LateLoop, Loop, lateLoops } from '../base/loop.ts'
 import { Maintenance } from '../maintenance/maintenance.ts'
 import type { Message, Retention } from '../store/contract/index.ts'
 import { Mailbox } from '../worker/mailbox.ts'
 import type { RunningList } from '../worker/process/running-list.ts'
-import { pssOf, Vitals } from '../worker/vitals.ts'
+import type { HealthSource } from '../worker/vitals.ts'
 import { Worker, type WorkerParts } from '../worker/worker.ts'
 import { VERSION } from './version.ts'
 
 /** What a worker of this process is made of. */
-export interface WorkerHandleParts
-  extends Omit<WorkerParts, 'id' | 'onFatal' | 'onLateClaim' | 'forgets' | 'runningList'> {
+export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal' | 'onLateClaim' | 'forgets' | 'runningList'> {
   readonly retention: Retention
   readonly keyIds: () => readonly string[]
+  readonly health: HealthSource
   /** Absent: no supervisor has started this process. */
   readonly supervision?: Supervision
 }
 
 /** What a supervisor gives a worker of its own. */
 export interface Supervision {
-  readonly workerId: string
   /** The supervisor's own id. */
   readonly node: string
   readonly runningList: RunningList
@@ -62,7 +60,6 @@ export class WorkerHandle {
   readonly #heart: Loop
   readonly #beats: Loop
   readonly #mailbox: Mailbox
-  #vitals: Vitals | undefined
   #finish: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
   #stopping: Promise<void> | undefined
   readonly #hurry = Promise.withResolvers<void>()
@@ -72,7 +69,7 @@ export class WorkerHandle {
 
   constructor(parts: WorkerHandleParts) {
     const { clock, telemetry, store, settings, random } = parts
-    this.id = parts.supervision?.workerId ?? newWorkerId()
+    this.id = parts.id
     this.#parts = parts
     this.done = new Promise((resolve, reject) => {
       this.#finish = { resolve, reject }
@@ -81,7 +78,6 @@ export class WorkerHandle {
     this.done.catch(() => {})
     this.#worker = new Worker({
       ...parts,
-      id: this.id,
       ...(parts.supervision !== undefined && { runningList: parts.supervision.runningList }),
       forgets: parts.retention.completedMs === 0,
       onFatal: (error) => this.#fatal(error),
@@ -248,7 +244,7 @@ export class WorkerHandle {
     })
     await inTime(removal)
     clearInterval(this.#keepAlive)
-    this.#vitals?.stop()
+    this.#parts.health.stop()
     this.#parts.telemetry.emit('worker.stopped', { workerId: this.id, jobsDone: this.#worker.jobsDone })
   }
 
@@ -276,9 +272,8 @@ export class WorkerHandle {
   }
 
   async #report(): Promise<number> {
-    const { store, registry, settings, supervision, clock } = this.#parts
-    this.#vitals ??= new Vitals(clock)
-    const health = this.#vitals.read(this.#worker, await pssOf('self'))
+    const { store, registry, settings, supervision } = this.#parts
+    const health = await this.#parts.health.read(this.#worker)
     await store.cluster.beat({
       id: this.id,
       host: hostname(),

@@ -76,16 +76,11 @@ async function work(
   const idle = { rssBytes: process.memoryUsage.rss(), pssBytes }
   const { leaseMs, graceMs, stopWithinMs } = workerSettings(options, mill.store.capabilities)
   const pulseMs = Math.min(PULSE_MS, leaseMs / PULSES_PER_LEASE)
-  const worker = mill[START_WORKER](
-    handlers,
-    { dedicated: true, ...options },
-    {
-      node,
-      workerId,
-      runningList: new RunningList(LIST_FD),
-      onAsked: (verb, why) => void channel.send({ kind: 'asked', verb, why }),
-    },
-  )
+  const worker = mill[START_WORKER](handlers, { dedicated: true, ...options }, workerId, {
+    node,
+    runningList: new RunningList(LIST_FD),
+    onAsked: (verb, why) => void channel.send({ kind: 'asked', verb, why }),
+  })
   if (isPaused) worker.pause()
   const vitals = new Vitals(systemClock)
   const heap = new HeapSamples(mill)

@@ -55,6 +55,32 @@ export class Vitals {
   }
 }
 
+/** Where a worker has its health from. */
+export interface HealthSource {
+  /** Null: nothing is known. */
+  read(worker: Pick<WorkerHealth, 'storeAnsweredMs' | 'jobsDone'>): Promise<WorkerHealth | null>
+  stop(): void
+}
+
+/** The health of this process, from its first reading on. */
+export class OwnHealth implements HealthSource {
+  readonly #clock: Clock
+  #vitals: Vitals | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  async read(worker: Pick<WorkerHealth, 'storeAnsweredMs' | 'jobsDone'>): Promise<WorkerHealth> {
+    this.#vitals ??= new Vitals(this.#clock)
+    return this.#vitals.read(worker, await pssOf('self'))
+  }
+
+  stop(): void {
+    this.#vitals?.stop()
+  }
+}
+
 /** The proportional share of memory of a process in bytes; null where the system does not tell, or the process is gone. */
 export async function pssOf(pid: number | 'self'): Promise<number | null> {
   try {

@@ -56,7 +56,7 @@ describe('SIGTERM', () => {
       for (const { id } of [heeds, ignores]) {
         expect(await app.mill.get(id)).toMatchObject({ state: 'pending', attempts: 0 })
       }
-      },
+    },
     60_000,
   )
 

@@ -179,6 +179,7 @@ export class Fleet {
       random: new Chance(plan.seed, 9, actor.key).next,
       retention: RETENTION,
       keyIds: () => [],
+      health: { read: async () => null, stop: () => undefined },
     })
   }
 }
