@@ -51,8 +51,9 @@ await story.step('within a transaction', () => {
 })
 
 const first = await story.claim('w1', 7)
-await story.step('start, report, extend', async () => {
+await story.step('start, report, save, extend', async () => {
   for (const job of first.slice(0, 2)) await jobs.start('w1', job)
+  for (const job of [...first.slice(0, 3), ...first.slice(0, 1)]) await jobs.saveCheckpoint('w1', job, bytes)
   const logs = [1, 2, 3].map((seq) => ({ seq, level: 'info' as const, message: Buffer.from(`line ${seq}`) }))
   await jobs.report(
     'w1',
@@ -68,6 +69,7 @@ const ends = [
   { to: 'failed', reason: 'exhausted', error: bytes },
   { to: 'scheduled', delayMs: 5_000 },
   { to: 'blocked', reason: 'key', on: 'k1' },
+  { to: 'retrying', delayMs: 1_000, error: bytes, crashed: true },
 ] as const
 await story.settle('w1', first, ends)
 await story.step('cancel', () => jobs.cancel([uncle, ...plain.slice(3)]))
@@ -75,6 +77,7 @@ await story.step('retry', () => jobs.retry(first.map((job) => job.id)))
 const second = await story.claim('w2', 8)
 await story.step('cancel running', () => jobs.cancel(second.slice(0, 3).map((job) => job.id)))
 await story.settle('w2', second, [ends[2], { to: 'pending' }, { to: 'cancelled', reason: 'requested', error: null }])
+await story.step('recover', () => jobs.recover('w2', second.slice(0, 5), 2))
 clock.advance(30_001)
 await story.step('reclaim', () => jobs.reclaim(100))
 clock.advance(60_000)

@@ -92,6 +92,7 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part'], store: Stor
       // One in ten leases is left to run out, and every settlement comes a turn of the loop later.
       await pause()
       const kept = claimed.filter(() => random() < 0.9)
+      for (const lease of kept.slice(0, 1)) await jobs.saveCheckpoint(workerId, lease, Buffer.from('half way'))
       const settle = kept.map(({ id, epoch }) => {
         const fails = random() < 0.2
         return fails
@@ -119,6 +120,8 @@ const ROLES: { readonly [R in keyof Parts]: (part: Parts[R]['part'], store: Stor
         const [answer] = await jobs.cancel([victim.id])
         if (answer === 'cancelled') cancelled++
       }
+      // It may live: then it has lost what it held.
+      if (victim?.workerId != null && random() < 0.3) await jobs.recover(victim.workerId, [victim], 5)
       await jobs.prune({ completedMs: 0, failedMs: 0, cancelledMs: 0 }, 10)
       await pause()
     }
