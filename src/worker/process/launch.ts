@@ -21,12 +21,18 @@ export function launch(
   name: string,
 ): { readonly child: ChildProcess; readonly list: RunningListFile } {
   const list = new RunningListFile(listFolder(), `millrace-${process.pid}-${name}`)
-  const child = spawn(process.execPath, [...inherited(), '--disable-sigusr1', program.file], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', list.fd],
-    detached: true,
-    env: { ...process.env, ...program.env },
-  })
-  return { child, list }
+  try {
+    const child = spawn(process.execPath, [...inherited(), '--disable-sigusr1', program.file], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', list.fd],
+      detached: true,
+      env: { ...process.env, ...program.env },
+    })
+    return { child, list }
+  } catch (error) {
+    // It is tried again and again: each try would keep a descriptor.
+    list.close()
+    throw error
+  }
 }
 
 /** Node's own flags of this process, but for a debugger's: its port is taken. */
