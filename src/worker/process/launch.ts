@@ -22,7 +22,7 @@ export function launch(
 ): { readonly child: ChildProcess; readonly list: RunningListFile } {
   const list = new RunningListFile(listFolder(), `millrace-${process.pid}-${name}`)
   try {
-    const child = spawn(process.execPath, [...inherited(), '--disable-sigusr1', program.file], {
+    const child = spawn(process.execPath, [...inheritedFlags(process.execArgv), '--disable-sigusr1', program.file], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', list.fd],
       detached: true,
       env: { ...process.env, ...program.env },
@@ -35,9 +35,18 @@ export function launch(
   }
 }
 
-/** Node's own flags of this process, but for a debugger's: its port is taken. */
-function inherited(): readonly string[] {
-  return process.execArgv.filter((flag) => !/^--(inspect|disable-sigusr1)/.test(flag))
+/** Flags that take the place of a program's file: a worker that got them would run the supervisor's program once more. */
+const PROGRAM = /^(-e|-p|-pe|-c|-i|--eval|--print|--check|--interactive|--input-type|--test|--watch)(?=$|[=-])/
+/** Of these the next argument is the program. */
+const WITH_TEXT = /^(-e|-p|-pe|--eval|--print)$/
+/** A debugger's port is taken, and our own flag is given anyway. */
+const OWN = /^--(inspect|disable-sigusr1)/
+
+/** Those of Node's own flags that a worker process starts with too. */
+export function inheritedFlags(flags: readonly string[]): readonly string[] {
+  return flags.filter(
+    (flag, i) => !OWN.test(flag) && !PROGRAM.test(flag) && !(i > 0 && WITH_TEXT.test(flags[i - 1] ?? '')),
+  )
 }
 
 /** Where the lists are kept: in memory if the system has a place for that, since they are written before each job. */
