@@ -55,16 +55,14 @@ test('--max-jobs and --max-age replace a worker after so many jobs and at that a
   const app = await nodeApp()
   await app.mill.enqueueMany(
     JOBS.slow,
-    Array.from({ length: 30 }, (_, n) => ({ n, ms: 100 })),
+    Array.from({ length: 12 }, (_, n) => ({ n, ms: 100 })),
   )
-  const node = workNode(app, '--processes 1 --concurrency 1 --max-jobs 10 --max-age 10s')
+  const node = workNode(app, '--processes 1 --concurrency 1 --max-jobs 3 --max-age 5s')
 
-  const byJobs = await node.event('process.replacing')
-  expect(byJobs.why).toMatch(/^it has done \d+ jobs$/)
-  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(30)
-  expect(app.ran()).toHaveLength(60)
-  const byAge = await node.event('process.replacing', ({ why = '' }) => !why.includes('jobs'))
-  expect(byAge.why).toMatch(/^it is (9|1\d) s old$/)
+  await node.event('process.replacing', ({ why = '' }) => /^it has done \d+ jobs$/.test(why))
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(12)
+  expect(app.ran()).toHaveLength(24)
+  const byAge = await node.event('process.replacing', ({ why = '' }) => /^it is \d+ s old$/.test(why))
   await node.event('process.ended', ({ pid }) => pid === byAge.pid)
   await node.ready(1)
 }, 60_000)

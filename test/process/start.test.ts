@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Millrace } from '../../src/index.ts'
+import { cliHere } from '../support/cli-here.ts'
 import { JOBS, nodeApp } from '../support/node-app.ts'
 import { until, workNode } from '../support/node-run.ts'
 
@@ -22,8 +23,8 @@ describe('a node that cannot start', () => {
     expect(await node.ended).toEqual({ code: 3, signal: null })
     expect(node.stderr).toContain('OPTION_UNKNOWN')
     const wrong = await nodeApp("worker: { lease: 'long' }")
-    const other = workNode(wrong, '--processes 1')
-    expect(await other.ended).toEqual({ code: 2, signal: null })
+    expect(await workNode(wrong, '--processes 1').ended).toEqual({ code: 2, signal: null })
+    const given = ['--config', join(wrong.folder, 'millrace.config.mjs'), '--store', wrong.storeUrl]
     for (const flags of [
       '--processes 0',
       '--max-memory much',
@@ -31,7 +32,7 @@ describe('a node that cannot start', () => {
       '--processes 2 --drain',
       '--stall-limit x',
     ])
-      expect(await workNode(wrong, flags).ended, flags).toEqual({ code: 2, signal: null })
+      expect((await cliHere(wrong.folder, ['work', ...flags.split(' '), ...given])).code, flags).toBe(2)
   }, 90_000)
 
   test('for a store that is away tries again with growing rests and tells why, and works when it is there', async () => {
