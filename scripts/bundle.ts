@@ -8,17 +8,14 @@ import manifest from '../package.json' with { type: 'json' }
 import { projectRoot } from './report.ts'
 
 /**
- * What every process loads: one file, since the chunks that sharing alone makes are many and tiny. The pools of isolates and what
- * runs in these are loaded by who needs them.
+ * What every process loads: one file, since the chunks that sharing alone makes are many and tiny. The pools of isolates are loaded by
+ * who needs them.
  */
 const CORE =
-  /[/\\]src[/\\](core|base|codec|job|client|maintenance|runtime|worker(?![/\\]isolate[/\\](thread|process|isolate-process|guard)))/
+  /[/\\]src[/\\](core|base|codec|job|client|maintenance|runtime|worker)[/\\](?!isolate[/\\](thread|process|isolate-process|guard))/
 
-/** What runs in isolates, under the names by which src/worker/isolate/place.ts finds them. */
-const ISOLATES = {
-  'isolate/thread': 'src/worker/isolate/thread.ts',
-  'isolate/process': 'src/worker/isolate/process.ts',
-}
+/** What workers start: see src/worker/isolate/place.ts. */
+const PROGRAMS = ['worker/isolate/thread', 'worker/isolate/process']
 
 /** What only a supervisor or a health port needs: it brings node:child_process and node:http with it. Programs run when they are loaded. */
 const APART =
@@ -33,7 +30,7 @@ export async function bundle(into: string): Promise<void> {
   const names = [...files.map((file) => file.replace(/^\.\/dist\/|\.js$/g, '')), 'cli/main', ...PROGRAMS]
   const build = await rolldown({
     cwd: projectRoot,
-    input: { ...Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])), ...ISOLATES },
+    input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
     platform: 'node',
     external: (id) => !id.startsWith('.') && !/^([/\\]|[A-Za-z]:)/.test(id),
   })

@@ -12,10 +12,7 @@ const entry = new URL('./isolated.js', import.meta.url)
 const job = kind === 'thread' ? inThread : inProcess
 const worker = mill.work([none, job], { concurrency: 1, dedicated: true, entry })
 
-const first = now()
-await (await mill.enqueue(job, payload(0))).result()
-const cold = now() - first
-
+const cold = await msEach(job, 1)
 await msEach(job, count / 10)
 await msEach(none, count / 10)
 const plain = await msEach(none, count)

@@ -3,7 +3,7 @@ import type { JobDefinition } from './define-job.ts'
 import { type BoundHandler, bind } from './handle.ts'
 
 /** Every export that is a bound handler, or a definition with `run`; `file` is where they were found. */
-export function handlersIn(module: Readonly<Record<string, unknown>>, file: string): readonly BoundHandler[] {
+export function handlersOf(module: Readonly<Record<string, unknown>>, file: string): readonly BoundHandler[] {
   return Object.values(module)
     .filter(isRunnable)
     .map((value) => ({ ...bind(value), file }))

@@ -2,7 +2,7 @@
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../core/errors.ts'
-import { handlersIn } from '../job/exports.ts'
+import { handlersOf } from '../job/exports.ts'
 import type { BoundHandler } from '../job/handle.ts'
 import { importModule } from '../job/import-module.ts'
 
@@ -16,7 +16,7 @@ export async function loadHandlers(
   const paths: string[] = []
   for await (const path of glob([...patterns], { cwd: folder })) paths.push(join(folder, path))
   const handlers: BoundHandler[] = []
-  for (const path of [...new Set(paths)].sort()) handlers.push(...handlersIn(await importModule(path), path))
+  for (const path of [...new Set(paths)].sort()) handlers.push(...handlersOf(await importModule(path), path))
   if (handlers.length > 0) return handlers
   const what =
     paths.length === 0

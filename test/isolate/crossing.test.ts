@@ -1,18 +1,24 @@
 /** What crosses between a worker and the isolate that runs its job: everything that a handler is given and gives. */
 import { randomBytes } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
-import { createKeyRing } from '../../src/index.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createKeyRing, Millrace } from '../../src/index.ts'
 import * as handlers from './handlers.ts'
-import { ended, KINDS, scene } from './scene.ts'
+import { ended, KINDS, type Scene, scene, sceneOn } from './scene.ts'
 
 const sealed = () => ({
   store: 'memory:',
   codec: { keys: createKeyRing({ active: 'k1', keys: { k1: randomBytes(32) } }), requireEncryption: true },
 })
 
+let shared: Scene
+beforeAll(async () => {
+  shared = sceneOn(await Millrace.open({ store: 'memory:' }))
+})
+afterAll(() => shared.mill.close())
+
 describe.each(KINDS)('a job in a %s', (kind, job) => {
   test('gets its input and the facts about it, and gives its result back', async () => {
-    const { mill, send } = await scene()
+    const { mill, send } = shared
     const sent = await send(job, 'facts', { priority: 'high', tags: ['a', 'b'] })
 
     const facts = await sent.result({ timeout: '30s' })
@@ -25,7 +31,7 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
   })
 
   test('gets any JSON as its input and gives any back', async () => {
-    const { mill } = await scene()
+    const { mill } = shared
     const text = 'é\u2028"\\\u0000😀'.repeat(50_000)
 
     const sent = await mill.enqueue(job, { how: 'echo', text })
@@ -34,7 +40,7 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
   })
 
   test('tells its progress and its log', async () => {
-    const { mill, send } = await scene()
+    const { mill, send } = shared
 
     const { id } = await send(job, 'tells')
     const info = await ended(mill, id)
@@ -55,7 +61,7 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
   })
 
   test('that floods its log is heard to the last line, as far as lines are kept', async () => {
-    const { mill, send } = await scene()
+    const { mill, send } = shared
 
     const { id } = await send(job, 'logs')
     await ended(mill, id)
@@ -66,7 +72,7 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
   })
 
   test('ends by what it throws: name, code, message, stack and causes', async () => {
-    const { mill, send } = await scene()
+    const { mill, send } = shared
 
     const info = await ended(mill, (await send(job, 'throws')).id)
 
@@ -81,7 +87,7 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
     ['what JSON cannot carry', 'returnsMap', { state: 'failed', error: { code: 'PAYLOAD_NOT_JSON' } }],
     ['completeIn', 'completes', { state: 'failed', error: { code: 'ISOLATE_REFUSED' } }],
   ])('may not do without an answer: %s', async (_, how, expected) => {
-    const { mill, send } = await scene()
+    const { mill, send } = shared
 
     expect(await ended(mill, (await send(job, how)).id)).toMatchObject(expected)
   })
@@ -90,12 +96,13 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
     ['snoozes', { state: 'scheduled', attempts: 0 }],
     ['retriesLater', { state: 'retrying', attempts: 1, error: { message: 'the other side asks' } }],
   ])('%s for an hour', async (how, expected) => {
-    const { mill, send } = await scene()
+    const { mill, send } = shared
     const settled = Promise.withResolvers<void>()
-    mill.on('job.settled', () => settled.resolve())
+    const forget = mill.on('job.settled', () => settled.resolve())
 
     const { id } = await send(job, how, { retry: 5 })
     await settled.promise
+    forget()
 
     const info = await mill.get(id)
     expect(info).toMatchObject(expected)
@@ -103,7 +110,7 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
   })
 
   test('hears that it was cancelled, with the reason that its signal gives beside the worker too', async () => {
-    const { mill, send } = await scene()
+    const { mill, send } = shared
     const { id } = await send(job, 'heeds')
     await expect.poll(async () => (await mill.logs(id)).length, { timeout: 30_000 }).toBe(1)
 
@@ -128,7 +135,7 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
   })
 
   test('has its input and result checked and brought to the present where it runs', async () => {
-    const { mill } = await scene()
+    const { mill } = shared
     const checked = handlers.checked[kind]
 
     const good = await mill.enqueue(checked, { n: '7' })

@@ -53,6 +53,11 @@ mill.enqueueMany(inline, [{ n: 1 }, { m: 1 }])
 handle(resize, () => ({ bytes: 'many' }))
 // @ts-expect-error no result where one is promised
 handle(resize, () => {})
+defineJob({ name: 'isolated', isolate: { in: 'process', memory: '128mb' }, run: () => {} })
+// @ts-expect-error no such kind of isolate
+defineJob({ name: 'isolated', isolate: 'fiber', run: () => {} })
+// @ts-expect-error a memory limit is an isolate's
+defineJob({ name: 'isolated', isolate: { in: 'none', memory: '128mb' }, run: () => {} })
 // @ts-expect-error a handler that wants another input
 handle(resize, (input: { nope: boolean }) => ({ bytes: Number(input.nope) }))
 // @ts-expect-error `run` gives another result than `output` says

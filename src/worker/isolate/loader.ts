@@ -1,7 +1,7 @@
 /** Inside an isolate: finds the handler of a job in the modules of its entry. */
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../core/errors.ts'
-import { handlersIn } from '../../job/exports.ts'
+import { handlersOf } from '../../job/exports.ts'
 import type { BoundHandler } from '../../job/handle.ts'
 import { importModule } from '../../job/import-module.ts'
 
@@ -37,7 +37,7 @@ export class Loader {
         cause,
       })
     }
-    for (const handler of handlersIn(module, path))
+    for (const handler of handlersOf(module, path))
       for (const name of [handler.definition.name, ...handler.definition.aliases]) this.#handlers.set(name, handler)
     this.#loaded.add(url)
   }

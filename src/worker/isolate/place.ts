@@ -1,4 +1,4 @@
-/** Where the programs of isolates are: beside this file as sources, under `isolate/` in the built package. */
+/** Where the programs of isolates are: beside this file as sources, in the same folder of the built package. */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../../core/errors.ts'
@@ -7,7 +7,7 @@ import { ConfigError } from '../../core/errors.ts'
 export function isolateFile(kind: 'thread' | 'process'): string {
   const isSource = import.meta.url.endsWith('.ts')
   // The built code is in dist/chunks/.
-  const path = fileURLToPath(new URL(isSource ? `./${kind}.ts` : `../isolate/${kind}.js`, import.meta.url))
+  const path = fileURLToPath(new URL(isSource ? `./${kind}.ts` : `../worker/isolate/${kind}.js`, import.meta.url))
   if (existsSync(path)) return path
   throw new ConfigError('ISOLATE_START', `there is no ${path}: millrace was bundled into the program`, {
     fields: { path },
