@@ -14,15 +14,12 @@ import { projectRoot } from './report.ts'
 const CORE =
   /[/\\]src[/\\](core|base|codec|job|client|maintenance|runtime|worker)[/\\](?!isolate[/\\](thread|process|isolate-process|guard))/
 
-/** What workers start: see src/worker/isolate/place.ts. */
-const PROGRAMS = ['worker/isolate/thread', 'worker/isolate/process']
-
 /** What only a supervisor or a health port needs: it brings node:child_process and node:http with it. Programs run when they are loaded. */
 const APART =
   /[/\\]src[/\\](runtime[/\\](supervise|node-handle|health|health-server|worker-main)|worker[/\\]process[/\\](supervisor|watch|rescue|launch|worker-process|end-text))\.ts$/
 
-/** What supervisors start: see `programFile`. */
-const PROGRAMS = ['cli/worker-main', 'runtime/worker-main']
+/** What supervisors start, see `programFile`, and what workers do, see src/worker/isolate/place.ts. */
+const PROGRAMS = ['cli/worker-main', 'runtime/worker-main', 'worker/isolate/thread', 'worker/isolate/process']
 
 /** Writes every entry of `exports` and the command into the folder, each under its own path, and beside them what they share. */
 export async function bundle(into: string): Promise<void> {

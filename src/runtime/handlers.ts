@@ -35,7 +35,7 @@ export async function loadEntries(urls: readonly string[]): Promise<readonly Bou
   const handlers: BoundHandler[] = []
   for (const url of urls) {
     const path = fileURLToPath(url)
-    const found = handlersIn(await importModule(path), path)
+    const found = handlersOf(await importModule(path), path)
     if (found.length === 0) {
       throw new ConfigError('HANDLER_MISSING', `${path} exports no handler`, {
         fields: { path },

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { describeOn, freshStoreUrl, migratedStore, SERVER_KINDS, type ServerKind } from '../support/servers.ts'
 import { readTables } from '../support/tables.ts'
-import { beginOn } from '../tx/ground.ts'
+import { beginOn } from '../tx/begin.ts'
 
 const LEASE_MS = 60_000
 const WAIT = { timeout: 20_000, interval: 50 }
