@@ -6,6 +6,7 @@ import { defineJob, Millrace } from '../../src/index.ts'
 import { appFolder } from './app-folder.ts'
 
 const HANDLERS = `import { defineJob } from 'millrace'
+import { spawn } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 const note = (sign, n) => appendFileSync('ran', sign + ' ' + n + ' ' + process.pid + ' ' + (performance.timeOrigin + performance.now()) + '\\n')
 const rest = (ms, signal) => new Promise((done, fail) => { setTimeout(done, ms); signal.addEventListener('abort', () => fail(signal.reason)) })
@@ -20,6 +21,7 @@ export const exit = job('exit', () => process.exit(7))
 export const segv = job('segv', () => process.kill(process.pid, 'SIGSEGV'))
 export const leak = job('leak', async ({ mb, ms }, { signal }) => { kept.push(Buffer.alloc(mb * 2 ** 20, 1)); await rest(ms ?? 0, signal) })
 export const garbage = job('garbage', async ({ mb, ms }, { signal }) => { Buffer.alloc(mb * 2 ** 20, 1); await rest(ms ?? 0, signal) })
+export const orphan = job('orphan', ({ n }) => { spawn('sh', ['-c', '(sleep 0.1; echo gone ' + n + ' 0 0 >> ran) &'], { stdio: 'ignore' }) })
 export const stray = job('stray', () => void Promise.reject(new Error('nobody caught this')))
 `
 

@@ -1,0 +1,101 @@
+/** `millrace work` as the first process of a container, by what a container is made of here: process namespaces. */
+import { spawn, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { delimiter, dirname, join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { defineJob } from '../../src/index.ts'
+import { lacks } from '../support/needs.ts'
+import { type NodeApp, nodeApp } from '../support/node-app.ts'
+import { childrenOf, type NodeRun, until, watchNode } from '../support/node-run.ts'
+
+const NAMESPACE = ['-rpf', '--mount-proc', '--kill-child']
+const hasNamespaces = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0
+const NEEDS = lacks('process namespaces (unshare -rpf)', hasNamespaces)
+
+/** Starts a process that leaves another behind, which ends a moment later. */
+const orphan = defineJob<{ readonly n: number }>({ name: 'orphan' })
+
+test.skipIf(NEEDS)(
+  'the first process of a container collects what others leave, passes signals on and ends as the node does',
+  async () => {
+    const app = await nodeApp()
+    const container = contained(app, [
+      'node',
+      'node_modules/.bin/millrace',
+      'work',
+      '--processes',
+      '1',
+      '--log',
+      'json',
+    ])
+    await container.ready(1)
+    const [init = 0] = childrenOf(container.pid)
+
+    for (let n = 0; n < 3; n++) await (await app.mill.enqueue(orphan, { n })).result({ timeout: '30s' })
+    await until(() => app.ran().filter(({ sign }) => sign === 'gone').length).toBe(3)
+    await until(() => zombiesOf(init)).toEqual([])
+    process.kill(init, 'SIGUSR1')
+    await container.said('worker 1 (pid')
+    process.kill(init, 'SIGTERM')
+
+    expect(await container.ended).toMatchObject({ code: 0 })
+  },
+  60_000,
+)
+
+test.skipIf(NEEDS)(
+  'the command of the Dockerfile works, and answers its probes',
+  async () => {
+    const app = await nodeApp()
+    const dockerfile = readFileSync(resolve('examples/production/Dockerfile'), 'utf8')
+    const command: readonly string[] = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? '')
+    const port = await freePort()
+    const container = contained(
+      app,
+      command.map((word) => (word === '8080' ? String(port) : word === '0.0.0.0' ? '127.0.0.1' : word)),
+    )
+    await container.ready(2)
+
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
+    expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200)
+    const [init = 0] = childrenOf(container.pid)
+    process.kill(init, 'SIGTERM')
+
+    expect(await container.ended).toMatchObject({ code: 0 })
+  },
+  60_000,
+)
+
+/** Runs a command as the first process of a namespace of its own, in the app's folder. */
+function contained({ folder, storeUrl }: NodeApp, command: readonly string[]): NodeRun {
+  const path = [join(folder, 'node_modules/.bin'), dirname(process.execPath), process.env.PATH].join(delimiter)
+  return watchNode(
+    spawn('unshare', [...NAMESPACE, ...command], {
+      cwd: folder,
+      env: { ...process.env, NO_COLOR: '1', MILLRACE_STORE: storeUrl, PATH: path },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    }),
+  )
+}
+
+/** Children that have ended and that nobody has collected. */
+function zombiesOf(pid: number): readonly number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const [, state, parent] = /\) (\w) (\d+)/.exec(readFileSync(`/proc/${Number(name)}/stat`, 'latin1')) ?? []
+      return state === 'Z' && Number(parent) === pid ? [Number(name)] : []
+    } catch {
+      return [] // No process, or gone meanwhile.
+    }
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
