@@ -48,7 +48,13 @@ export interface Events {
     readonly livedMs: number
   }
   /** Its starts have failed one after the other, or a start of a successor did. */
-  'process.failing': ProcessFact & { readonly starts: number; readonly cause: string; readonly nextMs: number | null }
+  'process.failing': ProcessFact & {
+    readonly starts: number
+    /** It will hardly mend by itself. */
+    readonly isLoop: boolean
+    readonly cause: string
+    readonly nextMs: number | null
+  }
   /** Nothing was heard of it for a while: its leases are kept for it. */
   'process.stalled': ProcessFact & { readonly silentMs: number }
   /** It is heard again. */

@@ -49,7 +49,7 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
     await node.stop({ now: true, kill: true })
     throw error
   })
-  const endWatch = command.watch ? watchSources(process.cwd(), reloads(context, node)) : undefined
+  const endWatch = command.watch ? await watchSources(process.cwd(), reloads(context, node)) : undefined
   try {
     await node.done
   } finally {

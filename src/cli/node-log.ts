@@ -7,10 +7,10 @@ import { clean, jsonText } from './output.ts'
 const SENTENCES: { readonly [N in EventName]?: (event: Events[N]) => string } = {
   'process.ready': (event) => `${who(event)} works, ${time(event.afterMs)} after its start`,
   'process.ended': (event) => `${who(event)} ${event.how}`,
-  'process.failing': ({ starts, cause, nextMs, ...event }) =>
+  'process.failing': ({ starts, isLoop, cause, nextMs, ...event }) =>
     nextMs === null
       ? `${who(event)}, a successor, could not start: ${cause}. Its predecessor stays`
-      : `worker ${event.seat} has ended ${starts === 1 ? '' : `${starts} times in a row `}before it had done a job: ${cause}. Next try in ${time(nextMs)}`,
+      : `${isLoop ? 'crash loop: ' : ''}worker ${event.seat} has ended ${starts === 1 ? '' : `${starts} times in a row `}before it had done a job: ${cause}. Next try in ${time(nextMs)}`,
   'process.stalled': (event) => `${who(event)} has not been heard of for ${time(event.silentMs)}: its leases are kept`,
   'process.heard': (event) => `${who(event)} is heard again, after ${time(event.silentMs)}`,
   'process.replacing': (event) => `${who(event)} gets a successor: ${event.why}`,

@@ -4,11 +4,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import { tempDir } from '../../test/support/temp-store.ts'
 import { watchSources } from './source-watch.ts'
 
-function watched() {
+async function watched() {
   const folder = tempDir()
   for (const name of ['jobs', 'node_modules', '.git']) mkdirSync(join(folder, name))
   const changes: string[] = []
-  const end = watchSources(folder, (path) => changes.push(path))
+  const end = await watchSources(folder, (path) => changes.push(path))
   onTestFinished(end)
   const write = (path: string) => writeFileSync(join(folder, path), `${Math.random()}`)
   const told = async (...expected: readonly string[]) => {
@@ -18,7 +18,7 @@ function watched() {
 }
 
 test('a burst of writes is told once, with the file that changed first', async () => {
-  const { write, told } = watched()
+  const { write, told } = await watched()
 
   for (const path of ['jobs/a.ts', 'jobs/b.mjs', 'jobs/a.ts', 'settings.json', '.env']) write(path)
 
@@ -28,7 +28,7 @@ test('a burst of writes is told once, with the file that changed first', async (
 })
 
 test('what is no source of the app, and what is installed, is passed over', async () => {
-  const { write, told } = watched()
+  const { write, told } = await watched()
 
   for (const path of ['millrace.db', 'jobs/notes.txt', 'node_modules/x.js', '.git/config.json', 'jobs/.a.ts.swp'])
     write(path)
@@ -38,7 +38,7 @@ test('what is no source of the app, and what is installed, is passed over', asyn
 })
 
 test('a file in a folder that came later is told', async () => {
-  const { folder, changes, write } = watched()
+  const { folder, changes, write } = await watched()
   mkdirSync(join(folder, 'later'))
   // The system tells of the folder first; only then its files are watched.
   await expect
@@ -55,7 +55,7 @@ test('a file in a folder that came later is told', async () => {
 })
 
 test('a file that is removed is a change too', async () => {
-  const { folder, write, told } = watched()
+  const { folder, write, told } = await watched()
   write('jobs/a.ts')
   await told('jobs/a.ts')
 
@@ -65,8 +65,8 @@ test('a file that is removed is a change too', async () => {
 })
 
 test('nothing is told after its end, not even what had changed before', async () => {
-  const { write, end, changes } = watched()
-  const other = watched()
+  const { write, end, changes } = await watched()
+  const other = await watched()
   write('jobs/a.ts')
   end()
 

@@ -92,6 +92,11 @@ async function work(
   }
   await channel.send({ kind: 'ready', leaseMs, graceMs, pulseMs, stopWithinMs, idle })
   const pulses = setInterval(pulse, pulseMs)
+  // That it could work is told at once: it may be killed before the next pulse.
+  const stopListening = mill.on('job.settled', () => {
+    stopListening()
+    setImmediate(pulse)
+  })
   const collect = () => {
     collectAll()
     heap.take()

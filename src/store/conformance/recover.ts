@@ -54,6 +54,13 @@ export function recoverCases(test: Case): void {
       for (const { id } of recovered) expect((await f.row(id)).losses).toBe(1)
     })
 
+    test('counts no crash at all when none is to blame, not even for a start that is on record', async (f) => {
+      const job = await f.running()
+      await f.jobs.start('w1', job)
+
+      expect(await f.jobs.recover('w1', null, 10)).toMatchObject([{ id: job.id, losses: 1, crashes: 0 }])
+    })
+
     test('does not count a start that is told with another epoch than that of the lease', async (f) => {
       const stale = await f.running()
       await f.lose()

@@ -150,10 +150,10 @@ export interface JobsFacet {
   /**
    * Takes back jobs that this worker holds, which is known to be dead, without waiting for their leases to end; in any order.
    * Each becomes what `reclaim` makes of it, but that a job which `started` names with the epoch that it has now counts as a
-   * crash, as one whose start is on record does. Call it until it returns fewer than `limit`: then there is no more. A claim that the
+   * crash, as one whose start is on record does; with null none does: the worker was ended for nothing that its jobs did. Call it until it returns fewer than `limit`: then there is no more. A claim that the
    * worker had sent may commit still later; those leases end in their time. Cost: a look at every running job of the store at most.
    */
-  recover(workerId: string, started: readonly Lease[], limit: number): Promise<readonly ReclaimedJob[]>
+  recover(workerId: string, started: readonly Lease[] | null, limit: number): Promise<readonly ReclaimedJob[]>
 
   /** Moves jobs that are `blocked` for a key among `keyIds` back to `pending`. Returns how many. */
   unblock(keyIds: readonly string[], limit: number): Promise<number>

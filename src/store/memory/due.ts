@@ -38,20 +38,23 @@ export function nextDue(tables: Tables): number | null {
 /** Takes back jobs whose lease has ended, the longest lost first. */
 export function reclaim(tables: Tables, limit: number, now: number): readonly ReclaimedJob[] {
   const lost = firstOf(tables.leased, limit, (job) => (job.leaseUntil ?? 0) <= now)
-  return lost.map((job) => takeBack(tables, job, now))
+  return lost.map((job) => takeBack(tables, job, now, job.startedAt !== null))
 }
 
-/** Takes back jobs that a dead worker holds. `started`: those whose handlers had begun. */
+/** Takes back jobs that a dead worker holds. `started`: those whose handlers had begun; null: none is to blame. */
 export function recover(
   tables: Tables,
   workerId: string,
-  started: readonly Lease[],
+  started: readonly Lease[] | null,
   limit: number,
   now: number,
 ): readonly ReclaimedJob[] {
-  const epochs = new Map(started.map(({ id, epoch }) => [id, epoch]))
+  const epochs = new Map(started?.map(({ id, epoch }) => [id, epoch]))
   const held = [...tables.leased].filter((job) => job.workerId === workerId).slice(0, limit)
-  return held.map((job) => takeBack(tables, job, now, epochs.get(job.id) === job.epoch))
+  return held.map((job) => {
+    const hasStarted = epochs.get(job.id) === job.epoch || job.startedAt !== null
+    return takeBack(tables, job, now, started !== null && hasStarted)
+  })
 }
 
 /** Moves jobs that wait for one of these keys back to `pending`. */
@@ -71,8 +74,8 @@ export function unblock(tables: Tables, keyIds: readonly string[], limit: number
   return freed.length
 }
 
-function takeBack(tables: Tables, job: Job, now: number, hasStarted = false): ReclaimedJob {
-  const started = hasStarted || job.startedAt !== null
+/** `started`: the loss is a crash. */
+function takeBack(tables: Tables, job: Job, now: number, started: boolean): ReclaimedJob {
   const decided = decideLoss({ losses: job.losses, crashes: job.crashes, started })
   const to = job.cancelling ? 'cancelled' : decided.to
   recordAttempt(job, {

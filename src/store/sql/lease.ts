@@ -172,7 +172,7 @@ export async function takeBackAmong(
   const { ledger, running } = await lockRunning(tx, ids)
   const isLost = (job: LiveJob) => (job.leaseUntil ?? 0) <= tx.now
   const kept = running.filter((job) => !isLost(job)).map((job) => ({ id: job.id, until: job.leaseUntil ?? 0 }))
-  const taken = running.filter(isLost).map((job) => takeBack(ledger, job))
+  const taken = running.filter(isLost).map((job) => takeBack(ledger, job, job.startedAt !== null))
   await writeLedger(ledger)
   return { taken, kept }
 }
@@ -181,7 +181,7 @@ export async function takeBackAmong(
 export async function recover(
   db: Pick<Database, 'read' | 'transact'>,
   workerId: string,
-  started: readonly Lease[],
+  started: readonly Lease[] | null,
   limit: number,
 ): Promise<readonly ReclaimedJob[]> {
   const recovered: ReclaimedJob[] = []
@@ -198,13 +198,16 @@ export async function recover(
 async function takeFrom(
   tx: Transaction,
   workerId: string,
-  started: readonly Lease[],
+  started: readonly Lease[] | null,
   ids: readonly string[],
 ): Promise<readonly ReclaimedJob[]> {
-  const epochs = new Map(started.map(({ id, epoch }) => [id, epoch]))
+  const epochs = new Map(started?.map(({ id, epoch }) => [id, epoch]))
   const { ledger, running } = await lockRunning(tx, ids)
   const held = running.filter((job) => job.workerId === workerId)
-  const taken = held.map((job) => takeBack(ledger, job, epochs.get(job.id) === job.epoch))
+  const taken = held.map((job) => {
+    const hasStarted = epochs.get(job.id) === job.epoch || job.startedAt !== null
+    return takeBack(ledger, job, started !== null && hasStarted)
+  })
   await writeLedger(ledger)
   return taken
 }
@@ -219,8 +222,8 @@ async function lockRunning(tx: Transaction, ids: readonly string[]) {
   return { ledger, running }
 }
 
-function takeBack(ledger: Ledger, job: LiveJob, hasStarted = false): ReclaimedJob {
-  const started = hasStarted || job.startedAt !== null
+/** `started`: the loss is a crash. */
+function takeBack(ledger: Ledger, job: LiveJob, started: boolean): ReclaimedJob {
   const decided = decideLoss({ losses: job.losses, crashes: job.crashes, started })
   const to = job.cancelling ? 'cancelled' : decided.to
   ledger.record(job.id, {

@@ -85,7 +85,7 @@ function writeLogs(c: Connection, news: JobReport, attempt: number, now: number)
 /** See `JobsFacet.reclaim`. */
 export function reclaim(c: Connection, limit: number): readonly ReclaimedJob[] {
   const now = c.now()
-  return c.all(EXPIRED_LEASES, now, limit).map((row) => takeBack(c, row, now))
+  return c.all(EXPIRED_LEASES, now, limit).map((row) => takeBack(c, row, now, row[9] !== null))
 }
 
 /** Whether a worker holds a job. */
@@ -97,20 +97,22 @@ export function holdsAny(c: Connection, workerId: string): boolean {
 export function recover(
   c: Connection,
   workerId: string,
-  started: readonly Lease[],
+  started: readonly Lease[] | null,
   limit: number,
 ): readonly ReclaimedJob[] {
   const now = c.now()
-  const epochs = new Map(started.map(({ id, epoch }) => [id, epoch]))
+  const epochs = new Map(started?.map(({ id, epoch }) => [id, epoch]))
   const rows = c.all(HELD_BY, workerId, limit)
-  return rows.map((row) => takeBack(c, row, now, epochs.get(text(row[0])) === int(row[3])))
+  return rows.map((row) => {
+    const hasStarted = epochs.get(text(row[0])) === int(row[3]) || row[9] !== null
+    return takeBack(c, row, now, started !== null && hasStarted)
+  })
 }
 
-/** A row of `LOST_COLUMNS`. */
-function takeBack(c: Connection, row: Columns, now: number, hasStarted = false): ReclaimedJob {
+/** A row of `LOST_COLUMNS`. `started`: the loss is a crash. */
+function takeBack(c: Connection, row: Columns, now: number, started: boolean): ReclaimedJob {
   const id = text(row[0])
   const epoch = int(row[3])
-  const started = hasStarted || row[9] !== null
   const decided = decideLoss({ losses: int(row[4]), crashes: int(row[5]), started })
   const isCancelling = int(row[10]) === 1
   const to = isCancelling ? 'cancelled' : decided.to

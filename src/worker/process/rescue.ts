@@ -44,8 +44,8 @@ export class Rescue {
     }
   }
 
-  /** Takes back what a dead worker held; what it had `begun` counts as a crash. Resolves when it has been done once. */
-  recover(workerId: string, begun: readonly Lease[]): Promise<void> {
+  /** Takes back what a dead worker held; what it had `begun` counts as a crash, and nothing with null. Resolves when it has been done once. */
+  recover(workerId: string, begun: readonly Lease[] | null): Promise<void> {
     const first = this.#recoverWell(workerId, begun)
     const work = first.then(() => this.#recoverLate(workerId, begun))
     this.#underWay.add(work)
@@ -58,7 +58,7 @@ export class Rescue {
     this.#isStopped = true
   }
 
-  async #recoverLate(workerId: string, begun: readonly Lease[]): Promise<void> {
+  async #recoverLate(workerId: string, begun: readonly Lease[] | null): Promise<void> {
     for (const ms of AGAIN_MS) {
       await this.#rest(ms)
       if (this.#isStopped) return
@@ -66,7 +66,7 @@ export class Rescue {
     }
   }
 
-  async #recoverWell(workerId: string, begun: readonly Lease[]): Promise<void> {
+  async #recoverWell(workerId: string, begun: readonly Lease[] | null): Promise<void> {
     for (let tries = 0; tries < MOST_TRIES && !(tries > 0 && this.#isStopped); tries++) {
       try {
         return await this.#recover(workerId, begun)
@@ -77,7 +77,7 @@ export class Rescue {
     }
   }
 
-  async #recover(workerId: string, begun: readonly Lease[]): Promise<void> {
+  async #recover(workerId: string, begun: readonly Lease[] | null): Promise<void> {
     const store = await this.#parts.store()
     for (;;) {
       const jobs = await store.jobs.recover(workerId, begun, BATCH)

@@ -12,7 +12,7 @@ import { newWorkerId } from '../../base/id.ts'
 import type { ProcessFact, Telemetry } from '../../base/telemetry.ts'
 import { type ErrorCode, MillraceError } from '../../core/errors.ts'
 import { type RecycleLimits, spreadLimits } from '../../core/process/recycle.ts'
-import { countFailedStarts, restartDelayMs } from '../../core/process/restart.ts'
+import { countFailedStarts, isCrashLoop, restartDelayMs } from '../../core/process/restart.ts'
 import type { Guard } from '../isolate/guard.ts'
 import { endText } from './end-text.ts'
 import type { FromWorker } from './messages.ts'
@@ -233,7 +233,7 @@ export class Supervisor {
     const how = endText(end, process.killedFor)
     telemetry.emit('process.ended', { ...this.#fact(process), code, signal, how, livedMs })
     if (!isDrained && process.readiness !== undefined) {
-      const recovery = rescue.recover(process.workerId, process.isExcused ? [] : process.begun)
+      const recovery = rescue.recover(process.workerId, process.isExcused ? null : process.begun)
       this.#recoveries.add(recovery)
       void recovery.finally(() => this.#recoveries.delete(recovery))
     }
@@ -266,7 +266,7 @@ export class Supervisor {
     const { clock, telemetry, random } = this.#parts
     const { failedStarts: starts } = seat
     const nextMs = restartDelayMs(starts, random())
-    if (starts > 0) telemetry.emit('process.failing', { ...fact, starts, cause, nextMs })
+    if (starts > 0) telemetry.emit('process.failing', { ...fact, starts, isLoop: isCrashLoop(starts), cause, nextMs })
     seat.cancelStart = clock.after(nextMs, () => this.#start(seat))
   }
 
@@ -296,7 +296,13 @@ export class Supervisor {
     telemetry.emit('process.replacing', { ...this.#fact(before), why })
     const next = this.#launch(seat)
     if (!(next instanceof WorkerProcess)) {
-      telemetry.emit('process.failing', { ...this.#noFact(seat), starts: 1, cause: next.cause, nextMs: null })
+      telemetry.emit('process.failing', {
+        ...this.#noFact(seat),
+        starts: 1,
+        isLoop: false,
+        cause: next.cause,
+        nextMs: null,
+      })
       return false
     }
     seat.successor = next
@@ -305,7 +311,7 @@ export class Supervisor {
     if (!isReady) {
       const end = await next.ended
       const cause = endText(end, next.killedFor)
-      telemetry.emit('process.failing', { ...this.#fact(next), starts: 1, cause, nextMs: null })
+      telemetry.emit('process.failing', { ...this.#fact(next), starts: 1, isLoop: false, cause, nextMs: null })
       if (seat.current === undefined) this.#startAgain(seat, next, end, cause)
       return false
     }

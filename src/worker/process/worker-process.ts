@@ -11,6 +11,9 @@ const HARD_STOP_MS = 5_000
 /** Then a process that has not ended is killed. */
 const STOP_MARGIN_MS = 500
 
+/** At once: for handlers that heed their signal, and for the store to take back what does not. */
+const HURRIED_STOP_MS = 1_500
+
 /** How a process ended. */
 export interface ProcessEnd {
   readonly code: number | null
@@ -136,7 +139,7 @@ export class WorkerProcess {
     this.state = 'draining'
     this.tell({ kind: 'stop', now })
     const orderlyMs = (this.readiness?.stopWithinMs ?? 0) + HARD_STOP_MS
-    const withinMs = (now ? 0 : orderlyMs) + STOP_MARGIN_MS
+    const withinMs = now ? HURRIED_STOP_MS : orderlyMs + STOP_MARGIN_MS
     const cancel = this.#clock.after(withinMs, () =>
       this.kill(`did not stop within ${withinMs} ms`, { isExcused: true }),
     )
