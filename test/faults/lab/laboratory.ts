@@ -221,7 +221,7 @@ export class Laboratory {
       const from = now()
       version = await store.state.put('laboratory', '', version).catch(() => null)
       const to = now()
-      if (to - from > this.leaseMs / 4) this.note({ kind: 'stall', pid: null, from, to })
+      if (to - from > this.leaseMs / 8) this.note({ kind: 'stall', pid: null, from, to })
       await pause(WATCH_MS)
     }
   }

@@ -29,6 +29,8 @@ export type EffectLine = {
   | { readonly phase: 'start' }
   | { readonly phase: 'effect' }
   | { readonly phase: 'aborted' }
+  /** It wrote a note and a line of its log that name its epoch. */
+  | { readonly phase: 'told' }
   | { readonly phase: 'end'; readonly end: HandlerEnd }
   /** It tried to speak for the job; `accepted` once another owned it is what must not be. */
   | { readonly phase: 'try'; readonly what: string; readonly answer: 'accepted' | 'refused' }

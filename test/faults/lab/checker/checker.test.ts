@@ -183,8 +183,11 @@ describe('each invariant bites', () => {
     ['I5', 'a stale attempt was believed', stale('accepted')],
     [
       'I5',
-      'a note is of an attempt that was not the last',
-      withJobs(job('lost', [ended(1, 'lost'), ended(2, 'completed')], { toldEpochs: [1] })),
+      'a note was written by an attempt after a later one had begun',
+      {
+        ...withJobs(job('lost', [ended(1, 'lost'), ended(2, 'completed')], { toldEpochs: [1] })),
+        effects: [...GOOD.effects, { ...line('lost', 1, W1, 1_300), phase: 'told' }],
+      },
     ],
     [
       'I5',
@@ -266,5 +269,30 @@ describe('each invariant bites', () => {
 
   test('I5 not when the stale attempt was refused', () => {
     expect(judge(stale('refused'))).toMatchObject({ violations: [], staleRefused: 1, staleAccepted: 0 })
+  })
+
+  test('I13 not for the time in which everybody stood still', () => {
+    const late = { ...GOOD, terms: { ...GOOD.terms, recoverWithinMs: 1_000 } }
+    const paused = (pid: number | null, kind: 'stop' | 'stall'): History => ({
+      ...late,
+      faults: [...GOOD.faults, { kind, pid, from: 200, to: 500 }],
+    })
+
+    expect(broken(late)).toEqual(['I13'])
+    expect(broken(paused(W2, 'stop'))).toEqual([])
+    expect(broken(paused(null, 'stall'))).toEqual([])
+    expect(broken(paused(W2, 'stall'))).toEqual(['I13'])
+  })
+
+  test('I5 not when a process ends after a completion that its handler committed itself', () => {
+    const cut: History = {
+      ...GOOD,
+      effects: GOOD.effects.filter(({ id, phase }) => id !== 'once' || phase !== 'end'),
+      faults: [...GOOD.faults, killed(W1, 25)],
+    }
+
+    expect(broken(cut)).toContain('I5')
+    const rows = ['once', 'child', 'lost', 'retried', 'released']
+    expect(broken({ ...cut, effectName: 'work', effectRows: rows })).not.toContain('I5')
   })
 })

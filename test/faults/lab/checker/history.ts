@@ -114,3 +114,15 @@ export function runsOf({ effects, faults }: Pick<History, 'effects' | 'faults'>)
     ({ id }) => id,
   )
 }
+
+/** For how long these faults lasted within a time; several at once count once. */
+export function heldMs(faults: readonly FaultLine[], from: number, to: number): number {
+  let [total, reached] = [0, from]
+  for (const fault of [...faults].sort((a, b) => a.from - b.from)) {
+    const [begin, end] = [Math.max(fault.from, reached), Math.min(fault.to ?? to, to)]
+    if (end <= begin) continue
+    total += end - begin
+    reached = end
+  }
+  return total
+}

@@ -1,5 +1,6 @@
 /** I7, I10, I13, I15: effects, dependencies, recovery and neighbours. */
-import { ENDED, type History, runsOf } from './history.ts'
+import type { FaultLine } from '../ledgers.ts'
+import { ENDED, type History, heldMs, runsOf } from './history.ts'
 
 /** Effects that are not there exactly once where they were to be, and a fenced place that an older epoch wrote to last. */
 export function wrongEffects(history: History): readonly string[] {
@@ -59,7 +60,7 @@ export function lateRecoveries(history: History): { readonly faults: readonly st
       const begin = Math.min(...hit.map(({ from }) => from))
       if (!Number.isFinite(begin)) continue
       // Whoever stood still meanwhile could not take it over.
-      const ms = next.from - Math.max(begin, ...held(history, begin, next.from))
+      const ms = next.from - begin - heldMs(heldBack(history), begin, next.from)
       longestMs = Math.max(longestMs, ms)
       if (ms > recoverWithinMs) faults.push(`${id} ran again ${Math.round(ms)} ms after its process had ended`)
     }
@@ -73,19 +74,18 @@ export function lateRecoveries(history: History): { readonly faults: readonly st
 }
 
 /** From the end of the last fault to the first job that ended after it; null when none was left to run. */
-function silenceAfter({ faults, effects }: History): number | null {
+function silenceAfter(history: History): number | null {
+  const { faults, effects } = history
   const last = Math.max(...faults.filter(({ kind }) => kind !== 'stall').map(({ from, to }) => to ?? from))
   const ends = effects.filter(({ phase, at }) => phase === 'end' && at > last).map(({ at }) => at)
-  return ends.length === 0 || !Number.isFinite(last) ? null : Math.min(...ends) - last
+  if (ends.length === 0 || !Number.isFinite(last)) return null
+  const first = Math.min(...ends)
+  return first - last - heldMs(heldBack(history), last, first)
 }
 
-/** The ends of pauses in which whoever else could have taken over stood still too. */
-function held({ faults }: History, from: number, to: number): readonly number[] {
-  return faults.flatMap(({ kind, from: begun, to: over }) =>
-    (kind === 'stop' || kind === 'stall' || kind === 'cut') && over !== null && begun < to && over > from && over <= to
-      ? [over]
-      : [],
-  )
+/** Whoever could have taken over stood still too: a pause or a cut, or the whole store. */
+function heldBack({ faults }: History): readonly FaultLine[] {
+  return faults.filter(({ kind, pid }) => kind === 'stop' || kind === 'cut' || (kind === 'stall' && pid === null))
 }
 
 /** A healthy queue that a bad neighbour slowed down. */

@@ -43,7 +43,25 @@ export function staleAccepted(history: History): readonly string[] {
   const accepted = staleTries(history).flatMap(({ what, id, epoch, answer }) =>
     answer === 'accepted' ? [`${what} of ${id} under ${epoch} was accepted`] : [],
   )
-  return [...accepted, ...history.jobs.flatMap((job) => staleIn(job, runs.get(job.id) ?? []))]
+  return [
+    ...accepted,
+    ...staleWords(history),
+    ...history.jobs.flatMap((job) => staleIn(job, runs.get(job.id) ?? [], job.name === history.effectName)),
+  ]
+}
+
+/** Notes and log lines that the store has of an attempt which wrote them when a later one had begun. */
+function staleWords({ effects, jobs }: History): readonly string[] {
+  const starts = Map.groupBy(
+    effects.filter(({ phase }) => phase === 'start'),
+    ({ id }) => id,
+  )
+  const told = new Map(jobs.map(({ id, toldEpochs }) => [id, toldEpochs]))
+  return effects.flatMap(({ phase, id, epoch, at }) => {
+    if (phase !== 'told' || !told.get(id)?.includes(epoch)) return []
+    const isStale = starts.get(id)?.some((start) => start.epoch > epoch && start.at < at) === true
+    return isStale ? [`${id} has notes or log lines that ${epoch} wrote when a later attempt had begun`] : []
+  })
 }
 
 /** What attempts tried that were not the last of their job. */
@@ -53,8 +71,9 @@ export function staleTries({ effects, jobs }: History) {
 }
 
 function staleIn(
-  { id, state, history, resultEpoch, toldEpochs }: History['jobs'][number],
+  { id, state, history, resultEpoch }: History['jobs'][number],
   runs: readonly { readonly epoch: number; readonly end: string | null }[],
+  commitsItself: boolean,
 ): string[] {
   const epochs = history.map(({ epoch }) => epoch)
   const last = Math.max(0, ...epochs)
@@ -66,7 +85,9 @@ function staleIn(
     if (completed.length !== 1 || completed[0]?.epoch !== last)
       faults.push(`${id} completed ${completed.length} times, last under ${last}`)
     const begun = runs.find(({ epoch }) => epoch === completed[0]?.epoch)
-    if (begun !== undefined && begun.end !== 'returned') faults.push(`${id} was completed by a run that did not return`)
+    // One that commits its own completion may end with its process right after.
+    if (begun !== undefined && begun.end !== 'returned' && !(commitsItself && begun.end === null))
+      faults.push(`${id} was completed by a run that did not return`)
     if (runs.length > 0 && begun === undefined)
       faults.push(`${id} was completed under ${completed[0]?.epoch}, and never began there`)
     if (resultEpoch !== null && resultEpoch !== completed[0]?.epoch)
@@ -74,8 +95,6 @@ function staleIn(
   }
   if (runs.some(({ epoch }) => epoch > last) && ENDED.has(state))
     faults.push(`${id} began under an epoch after its last, ${last}`)
-  const stale = toldEpochs.filter((epoch) => epoch !== last)
-  if (stale.length > 0) faults.push(`${id} has notes or log lines of ${stale.join()}, its last attempt was ${last}`)
   return faults
 }
 

@@ -1,6 +1,6 @@
 /** I3, I4, I6: how often a handler began, why it began again, and whether two of one job ever ran at a time. */
 import type { FaultLine } from '../ledgers.ts'
-import { attemptsOf, type History, type JobRecord, type Run, runsOf } from './history.ts'
+import { attemptsOf, type History, heldMs, type JobRecord, type Run, runsOf } from './history.ts'
 
 /** How many starts of one job each had: what the bound is broken by. */
 export function tooManyStarts(history: History): readonly string[] {
@@ -40,34 +40,20 @@ export function unexplainedStarts(history: History): {
 
 /**
  * Two runs of one job at a time, although the process of the earlier could extend its lease: in the time of a lease before the
- * later began, no pause, block or cut held it for as long as a lease lasts less the margin.
+ * next began, no pause, block or cut held it for as long as a lease lasts less the margin. Whoever has lost its job so may go on
+ * beside others after that one, too: a handler can be deaf.
  */
 export function overlaps(history: History): readonly string[] {
   const { leaseMs, marginMs } = history.terms
   return [...runsOf(history)].flatMap(([id, runs]) =>
-    runs.flatMap((later, i) =>
-      runs.slice(0, i).flatMap((earlier) => {
-        if (earlier.to !== null && earlier.to <= later.from) return []
-        const heldMs = heldIn(history, earlier, later.from - leaseMs, later.from)
-        return heldMs >= leaseMs - marginMs ? [] : [`${id} ran under ${earlier.epoch} and ${later.epoch} at a time`]
-      }),
-    ),
+    runs.flatMap((later, i) => {
+      const earlier = runs[i - 1]
+      if (earlier === undefined || (earlier.to !== null && earlier.to <= later.from)) return []
+      const held = history.faults.filter((fault) => canOverlap(fault) && hits(history, fault, earlier))
+      const isExcused = heldMs(held, later.from - leaseMs, later.from) >= leaseMs - marginMs
+      return isExcused ? [] : [`${id} ran under ${earlier.epoch} and ${later.epoch} at a time`]
+    }),
   )
-}
-
-/** For how long faults held the process of a run within a time; several at once count once. */
-function heldIn(history: History, run: Run, from: number, to: number): number {
-  let [total, reached] = [0, from]
-  const held = history.faults
-    .filter((fault) => canOverlap(fault) && hits(history, fault, run))
-    .sort((a, b) => a.from - b.from)
-  for (const fault of held) {
-    const [begin, end] = [Math.max(fault.from, reached), Math.min(fault.to ?? to, to)]
-    if (end <= begin) continue
-    total += end - begin
-    reached = end
-  }
-  return total
 }
 
 function explanation(history: History, job: JobRecord | undefined, before: Run, run: Run): string | null {

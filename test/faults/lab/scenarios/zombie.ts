@@ -20,7 +20,7 @@ export const zombie: Scenario = {
   fault: 'F-03',
   summary: 'a stopped worker goes on when another runs its jobs, and its handlers speak',
   isOfStore: true,
-  leaseMs: { short: 1_000, long: 2_000 },
+  leaseMs: { short: 1_500, long: 2_000 },
   talkative: ['zombie'],
   async run(lab, size) {
     await makeEffectTable(lab.url)

@@ -41,7 +41,7 @@ export const canary = noted('canary', ({ ms }, job) => pause(ms, job.signal))
 /** Its effect and its completion are one transaction. */
 export const committed = noted('committed', async ({ ms }, job) => {
   await pause(ms, job.signal)
-  const begun = await beginPatiently()
+  const begun = await beginPatiently(job.signal)
   try {
     await begun.write(job.id)
     await job.completeIn(begun.tx, { epoch: job.fence })
@@ -55,6 +55,7 @@ export const committed = noted('committed', async ({ ms }, job) => {
 export const zombie = noted('zombie', async ({ wake, ends }, job) => {
   job.signal.addEventListener('abort', () => effects.write({ ...runOf(job), phase: 'aborted', at: now() }))
   while (!existsSync(join(folder, wake))) await pause(5)
+  effects.write({ ...runOf(job), phase: 'told', at: now() })
   await speak(job, ends, (what, answer) => effects.write({ ...runOf(job), phase: 'try', what, answer, at: now() }))
 })
 /** Takes its process with it. */
@@ -108,13 +109,13 @@ function runOf({ id, fence, attempt }: JobContext) {
 }
 
 /** A transaction of the handler's own. The event loop turns while it waits for the lock of a file, as it has to in a worker. */
-async function beginPatiently(): Promise<Begun> {
+async function beginPatiently(signal: AbortSignal): Promise<Begun> {
   for (;;) {
     try {
       return await beginOn(store, 0)
     } catch (error) {
       if (!(error instanceof Error && error.message.includes('locked'))) throw error
-      await pause(LOCKED_MS)
+      await pause(LOCKED_MS, signal)
     }
   }
 }
@@ -140,7 +141,7 @@ function watchLoop(): void {
   let last = now()
   const look = () => {
     const at = now()
-    if (at - last > Number(leaseMs) / 4) faults.write({ kind: 'stall', pid: process.pid, from: last, to: at })
+    if (at - last > Number(leaseMs) / 8) faults.write({ kind: 'stall', pid: process.pid, from: last, to: at })
     last = at
   }
   setInterval(look, TICK_MS).unref()
