@@ -295,4 +295,17 @@ describe('each invariant bites', () => {
     const rows = ['once', 'child', 'lost', 'retried', 'released']
     expect(broken({ ...cut, effectName: 'work', effectRows: rows })).not.toContain('I5')
   })
+
+  test('I13 by the claim: what was claimed and lost again before it began takes as much longer', () => {
+    const again: History = {
+      ...withJobs(job('lost', [ended(1, 'lost'), ended(2, 'lost'), ended(3, 'completed')])),
+      effects: GOOD.effects.map((each) => {
+        if (each.id === 'released' && each.epoch === 2) return { ...each, at: each.at - 1_000 }
+        return each.id === 'lost' && each.epoch === 2 ? { ...each, epoch: 3 } : each
+      }),
+    }
+
+    expect(broken({ ...again, terms: { ...GOOD.terms, recoverWithinMs: 600 } })).toEqual([])
+    expect(broken({ ...again, terms: { ...GOOD.terms, recoverWithinMs: 500 } })).toEqual(['I13'])
+  })
 })

@@ -60,9 +60,12 @@ export function lateRecoveries(history: History): { readonly faults: readonly st
       const begin = Math.min(...hit.map(({ from }) => from))
       if (!Number.isFinite(begin)) continue
       // Whoever stood still meanwhile could not take it over.
-      const ms = next.from - begin - heldMs(heldBack(history), begin, next.from)
+      // Between the two it may have been claimed, and lost again before it began.
+      const claims = next.epoch - run.epoch
+      const ms = (next.from - begin - heldMs(heldBack(history), begin, next.from)) / claims
       longestMs = Math.max(longestMs, ms)
-      if (ms > recoverWithinMs) faults.push(`${id} ran again ${Math.round(ms)} ms after its process had ended`)
+      if (ms > recoverWithinMs)
+        faults.push(`${id} ran again ${Math.round(ms)} ms after its process had ended, by the claim`)
     }
   }
   const silent = silenceAfter(history)
