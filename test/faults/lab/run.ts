@@ -66,7 +66,7 @@ export async function runOnce(
       url,
       folder: lab.folder,
       leaseMs,
-      recoverWithinMs: leaseMs + RECOVER_MS[size],
+      recoverWithinMs: scenario.recoverWithinMs ?? leaseMs + RECOVER_MS[size],
       ...(scenario.talkative !== undefined && { talkative: scenario.talkative }),
       ...(scenario.effectName !== undefined && { effectName: scenario.effectName }),
       ...(scenario.keys !== undefined && { keys: JSON.parse(scenario.keys) }),

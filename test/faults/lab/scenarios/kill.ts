@@ -33,6 +33,8 @@ export const kill: Scenario = {
   isOfStore: true,
   leaseMs: { short: 1_200, long: 2_000 },
   hitsAtWork: true,
+  // Thousands wait, and workers of a server fetch hundreds ahead: a job that was lost stands behind those.
+  recoverWithinMs: 60_000,
   effectName: 'committed',
   async run(lab, size) {
     const { workers, waves, killsPerWave, restMs } = SIZES[size]
