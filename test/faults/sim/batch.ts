@@ -46,7 +46,6 @@ export const SOMETIMES: readonly string[] = [
   'stale settlement refused while another attempt ran',
   'stale extend refused',
   'stale report refused',
-  'stale start refused',
   'a reclaim raced a completion',
   'a settlement was repeated after a lost answer',
   'a worker noticed that a lease was lost',

@@ -15,6 +15,9 @@ export interface Cut {
   readonly isSilent: boolean
 }
 
+/** Calls that are seldom made meet their fates so many times as often. */
+const RARE: Readonly<Record<string, number>> = { 'jobs.start': 5 }
+
 interface Call {
   readonly actor: Actor
   readonly operation: string
@@ -106,7 +109,7 @@ export class Network {
     const chance = new Chance(this.#plan.seed, 7, keyOf(caller), number)
     const there = this.#latency(chance)
     const back = this.#latency(chance)
-    const fate = this.#fateOf(`${caller} #${number}`, chance)
+    const fate = this.#fateOf(`${caller} #${number}`, chance.next() / (RARE[operation] ?? 1))
     const { deadlineMs, leaseMs } = this.#plan
     return new Promise<T>((resolve, reject) => {
       const call: Call = { actor, operation, sentAt: world.now, chance, fail: reject }
@@ -178,8 +181,7 @@ export class Network {
     this.#ledgers.faults.push({ kind: `${fate} ${operation}`, slot: actor.slot, from: sentAt, to: until })
   }
 
-  #fateOf(key: string, chance: Chance): Fate | undefined {
-    const draw = chance.next()
+  #fateOf(key: string, draw: number): Fate | undefined {
     if (!this.isFaulty) return undefined
     const { rates, calls } = this.#plan
     const fate = calls === null ? drawn(rates, draw) : calls[key]

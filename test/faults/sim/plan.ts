@@ -126,7 +126,7 @@ function planSlot(chance: Chance, leaseMs: number): SlotPlan {
 function planRates(chance: Chance): Plan['rates'] {
   const isQuiet = chance.flip(0.25)
   const rate = (most: number) => (!isQuiet && chance.flip(0.4) ? chance.between(0, most) : 0)
-  return { refused: rate(0.1), unheard: rate(0.1), vanished: rate(0.02), swallowed: rate(0.02), delayed: rate(0.02) }
+  return { refused: rate(0.1), unheard: rate(0.1), vanished: rate(0.02), swallowed: rate(0.02), delayed: rate(0.05) }
 }
 
 function planFaults(

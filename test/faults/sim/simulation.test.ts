@@ -42,10 +42,3 @@ test(
   },
   TIMEOUT_MS,
 )
-
-// Found by seed 434, and mended: see also test/worker/own-clock.test.ts.
-test('seed 0x1b2: a worker that stood still while a start was written does not begin beside the next owner', async () => {
-  const { breaches } = await simulate(planOf(0x1b2))
-
-  expect(breaches).toEqual([])
-})
