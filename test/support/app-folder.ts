@@ -1,11 +1,10 @@
 /**
- * A small app of a user's own in a fresh folder: `import 'millrace'` and `millrace` on the PATH lead to this project's
- * sources, so that tests of examples and of the command line need no build.
+ * A small app of a user's own in a fresh folder: `import 'millrace'` and `millrace` on the PATH lead to the package as it was built of
+ * this project's sources when the tests began.
  */
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import manifest from '../../package.json' with { type: 'json' }
 import { tempDir } from './temp-store.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -20,19 +19,18 @@ export interface Ran {
 export function appFolder(): string {
   const folder = tempDir()
   writeFileSync(join(folder, 'package.json'), '{ "name": "app", "private": true, "type": "module" }\n')
-  const installed = join(folder, 'node_modules/millrace')
-  mkdirSync(installed, { recursive: true })
-  // A link is followed to its real place, which is not under node_modules: there Node strips the types.
-  symlinkSync(join(ROOT, 'src'), join(installed, 'src'))
-  writeFileSync(join(installed, 'package.json'), JSON.stringify({ ...manifest, exports: sourceExports() }))
+  mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true })
+  symlinkSync(builtPackage(), join(folder, 'node_modules/millrace'))
   for (const name of ['zod', '@standard-schema']) {
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
   }
-  // Without a dist/ beside it the command runs the sources.
-  mkdirSync(join(installed, 'bin'))
-  copyFileSync(join(ROOT, 'bin/millrace.js'), join(installed, 'bin/millrace.js'))
-  mkdirSync(join(folder, 'node_modules/.bin'))
   symlinkSync('../millrace/bin/millrace.js', join(folder, 'node_modules/.bin/millrace'))
+  return folder
+}
+
+function builtPackage(): string {
+  const folder = process.env.MILLRACE_TEST_PACKAGE
+  if (folder === undefined) throw new Error('test/package-built.ts has not run: see globalSetup in vitest.config.ts')
   return folder
 }
 
@@ -56,14 +54,4 @@ export function runIn(folder: string, line: string, env: Readonly<Record<string,
     child.on('error', fail)
     child.on('close', (code) => done({ code, stdout, stderr }))
   })
-}
-
-function sourceExports(): Record<string, string> {
-  const source = (target: string) => target.replace('./dist/', './src/').replace(/\.js$/, '.ts')
-  return Object.fromEntries(
-    Object.entries(manifest.exports).map(([name, target]) => [
-      name,
-      typeof target === 'string' ? target : source(target.default),
-    ]),
-  )
 }
