@@ -108,8 +108,17 @@ async function workersOf(pid) {
 
 function childrenOf(pid) {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid && isWorker(name))
     .map(Number)
+}
+
+/** Not the shell that waits for the supervisor's end. */
+function isWorker(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('worker-main')
+  } catch {
+    return false // It has ended meanwhile.
+  }
 }
 
 function parentOf(pid) {

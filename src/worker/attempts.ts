@@ -241,6 +241,8 @@ export class Attempts {
       telemetry.emit('job.claimed', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
     if (needsStartRecord(claimed)) void this.#startOnRecord(job)
     else this.#run(job)
+    // What came before its first `await` may have taken long, and the next lease have ended meanwhile.
+    if (!job.isOver) this.#now = this.#parts.clock.monotonic()
     this.#parts.runningList?.afterStart(job)
   }
 

@@ -118,8 +118,8 @@ describe('SIGUSR1 and SIGUSR2', () => {
   test('to a supervisor and a worker whose code is not loaded yet harms nothing and opens no inspector', async () => {
     const app = await nodeApp()
     const node = workNode(app, '--processes 1')
-    await until(() => childrenOf(node.pid).length).toBe(1)
-    const [early = 0] = childrenOf(node.pid)
+    await until(() => childrenOf(node.pid, 'worker-main').length).toBe(1)
+    const [early = 0] = childrenOf(node.pid, 'worker-main')
 
     node.signal('SIGUSR1')
     process.kill(early, 'SIGUSR1')

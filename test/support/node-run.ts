@@ -137,13 +137,15 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** The processes that a process has started and that have not ended. Linux. */
-export function childrenOf(pid: number): readonly number[] {
+/** The processes that a process has started and that have not ended, those that run `program` if one is named. Linux. */
+export function childrenOf(pid: number, program = ''): readonly number[] {
   return readdirSync('/proc').flatMap((name) => {
     try {
       // pid (name of the program) state ppid …
       const [, ppid] = /\) \w (\d+)/.exec(readFileSync(`/proc/${Number(name)}/stat`, 'latin1')) ?? []
-      return Number(ppid) === pid ? [Number(name)] : []
+      return Number(ppid) === pid && readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(program)
+        ? [Number(name)]
+        : []
     } catch {
       return [] // No process, or gone meanwhile.
     }
