@@ -39,7 +39,7 @@ export function modelCases(open: OpenStore, sequences: number = SEQUENCES): void
         const property = fc.asyncProperty(sequence, (commands) => Fixture.run(open, (f) => compare(f, commands)))
         await fc.assert(property, { seed, numRuns, endOnFailure: false })
       },
-      LONG ? 3_600_000 : 120_000,
+      LONG ? 3_600_000 : 300_000,
     )
   })
 }
