@@ -2,7 +2,7 @@
  * Runs once before all tests: the package's code as it is published, made of these sources, so that the many processes that tests
  * start load a few files instead of a hundred, as users' processes do. Where it stands is in MILLRACE_TEST_PACKAGE.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { bundle } from '../scripts/bundle.ts'
@@ -12,6 +12,8 @@ const ROOT = resolve(import.meta.dirname, '..')
 /** Makes it, and returns what takes it away. */
 export default async function setup(): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-package-'))
+  // Tests run it as other users, too.
+  chmodSync(folder, 0o755)
   await bundle(join(folder, 'dist'))
   mkdirSync(join(folder, 'bin'))
   copyFileSync(join(ROOT, 'bin/millrace.js'), join(folder, 'bin/millrace.js'))

@@ -1,5 +1,4 @@
 /** Queues as a client sees them: what waits, pausing, clearing. */
-import { hostname, userInfo } from 'node:os'
 import type { Telemetry } from '../base/telemetry.ts'
 import { MillraceError } from '../core/errors.ts'
 import { checkQueue } from '../core/job/limits.ts'
@@ -7,6 +6,7 @@ import type { JobState } from '../core/job/state.ts'
 import { checkOptions } from '../core/options.ts'
 import type { QueueInfo, QueueStats, Store } from '../store/contract/index.ts'
 import { oneOf } from './arguments.ts'
+import { whoAmI } from './who.ts'
 
 /** Who pauses and why; shown wherever the queue is. */
 export interface PauseOptions {
@@ -43,7 +43,7 @@ export class Queues {
   async pause(queue: string, options: PauseOptions = {}): Promise<void> {
     checkQueue(queue)
     checkOptions(options, ['by', 'reason'], 'pause')
-    const by = options.by ?? `${userInfo().username}@${hostname()}`
+    const by = options.by ?? whoAmI()
     await this.#store.queues.pause(queue, by, options.reason ?? '')
     this.#telemetry.emit('queue.paused', { queue, by, reason: options.reason ?? '' })
   }

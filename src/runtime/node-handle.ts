@@ -19,6 +19,9 @@ const LATE_MS = 30_000
 /** How long the workers of a supervisor that was killed may take to give back what they hold. */
 const ORPHANS_END_WITHIN_S = 8
 
+/** How long its store may take to close. */
+const CLOSE_WITHIN_MS = 2_000
+
 /** What a node is made of. */
 export interface NodeParts {
   readonly clock: Clock
@@ -196,6 +199,14 @@ export class NodeHandle {
 
   async #close(): Promise<void> {
     clearInterval(this.#keepAlive)
+    // A store that does not answer must not keep a node from ending.
+    await Promise.race([
+      this.#closeStore(),
+      new Promise<void>((resolve) => this.#parts.clock.after(CLOSE_WITHIN_MS, resolve)),
+    ])
+  }
+
+  async #closeStore(): Promise<void> {
     await this.#mailbox.stop()
     if (this.#opening === undefined) return
     await this.#opening.then((store) => store.close()).catch(() => undefined)

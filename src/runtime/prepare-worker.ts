@@ -1,16 +1,22 @@
 /** How a worker process makes its plan into a Millrace with handlers. */
+import { ConfigError } from '../core/errors.ts'
 import { loadConfig } from './config.ts'
 import { loadEntries, loadHandlers } from './handlers.ts'
 import { type Handlers, Millrace } from './millrace.ts'
 import type { WorkerPlan } from './worker-plan.ts'
 import type { Prepared } from './worker-program.ts'
 
-/** Opens the store of a plan, with `more` handlers beside those that it names. */
+/** Opens the store of a plan, with `more` handlers beside those that it names. Throws `HANDLER_MISSING` when it names none. */
 export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Promise<Prepared> {
   const { config, folder } =
     plan.config === undefined ? { config: {}, folder: plan.base } : await loadConfig(plan.config, plan.base)
   const fromGlobs = config.handlers === undefined ? [] : await loadHandlers(config.handlers, folder)
   const fromEntries = await loadEntries(plan.entries)
+  if (fromGlobs.length + fromEntries.length === 0) {
+    throw new ConfigError('HANDLER_MISSING', 'no handlers are configured', {
+      hint: 'Run `millrace init`, or name them in millrace.config.ts: handlers: "./jobs/**/*.handler.ts"',
+    })
+  }
   const retention = plan.retention ?? config.retention
   const mill = await Millrace.open({
     store: plan.store,
@@ -19,8 +25,10 @@ export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Prom
     ...(config.encryption !== undefined && { codec: config.encryption }),
   })
   const { concurrency, queues } = config
+  // A worker of a node neither ends when nothing is left nor counts its jobs: its supervisor does, by its own options.
+  const { drain: _, maxJobs: __, ...configured } = config.worker ?? {}
   const options = {
-    ...config.worker,
+    ...configured,
     ...(concurrency !== undefined && { concurrency }),
     ...(queues !== undefined && { queues }),
     ...plan.options,

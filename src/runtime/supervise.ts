@@ -70,9 +70,10 @@ export async function supervise(options: SuperviseOptions): Promise<NodeHandle> 
     })
   }
   const loaded = config === undefined ? undefined : await loadConfig(config, process.cwd())
+  const isOfConfig = options.store === undefined && !process.env.MILLRACE_STORE && loaded?.config.store !== undefined
   const plan: WorkerPlan = {
-    store: storeUrl(options.store ?? (process.env.MILLRACE_STORE ? undefined : loaded?.config.store)),
-    base: options.store === undefined && loaded?.config.store !== undefined ? loaded.folder : process.cwd(),
+    store: storeUrl(isOfConfig ? loaded.config.store : options.store),
+    base: isOfConfig ? loaded.folder : process.cwd(),
     entries,
     options: options.worker ?? {},
     ...(config !== undefined && { config }),

@@ -97,6 +97,7 @@ export class Attempts {
       },
       onOver: parts.onReleased,
     })
+    parts.runningList?.setApart((job) => this.isolates.isApart(job))
     const { reporter } = parts
     this.#outlet = {
       progress: (job, fraction, note) => reporter.progress(job, fraction, note),
@@ -239,7 +240,8 @@ export class Attempts {
     slots.take(job)
     if (telemetry.has('job.claimed'))
       telemetry.emit('job.claimed', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
-    if (needsStartRecord(claimed)) void this.#startOnRecord(job)
+    // One in a process of its own takes nobody with it: a start on record would accuse it of a neighbour's crash.
+    if (needsStartRecord(claimed) && !this.isolates.isApart(claimed)) void this.#startOnRecord(job)
     else this.#run(job)
     // What came before its first `await` may have taken long, and the next lease have ended meanwhile.
     if (!job.isOver) this.#now = this.#parts.clock.monotonic()

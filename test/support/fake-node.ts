@@ -148,7 +148,7 @@ export async function fakeNode({
       if (refuses()) throw new Error('EMFILE: too many open files')
       const child = new FakeChild(FIRST_PID + children.length, workerId)
       children.push(child)
-      const list = { fd: -1, read: () => child.begun, close: () => undefined }
+      const list = { fd: -1, read: () => child.begun, readOwn: () => child.begun, close: () => undefined }
       // It has of a process what the supervisor uses.
       return { child: child as unknown as ChildProcess, list }
     },

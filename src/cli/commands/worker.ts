@@ -1,5 +1,5 @@
 /** `millrace worker list | show | pause | resume | stop | restart`: the live workers, and what they are asked from here. */
-import { hostname, userInfo } from 'node:os'
+import { whoAmI } from '../../client/who.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { formatSize } from '../../core/size.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
@@ -162,7 +162,7 @@ async function askAll(
   verb: Verb,
   timeout: unknown,
 ): Promise<ExitCode> {
-  const by = `${userInfo().username}@${hostname()}`
+  const by = whoAmI()
   const results = await Promise.all(
     targets.map(async (id) => ({
       id,

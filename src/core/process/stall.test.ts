@@ -14,8 +14,9 @@ test('a worker is stalled after two and a half pulses, and lost at the limit', (
   ])
 })
 
-test('a limit below that kills without keeping', () => {
-  expect([500, 1_000].map((silentMs) => stallOf(silentMs, { pulseMs: 1_000, stallLimitMs: 800 }))).toEqual([
+test('a limit below that kills without keeping, but nobody between two pulses', () => {
+  expect([500, 2_500, 2_501].map((silentMs) => stallOf(silentMs, { pulseMs: 1_000, stallLimitMs: 800 }))).toEqual([
+    'well',
     'well',
     'lost',
   ])

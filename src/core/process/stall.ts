@@ -16,6 +16,7 @@ const MISSED = 2.5
 
 /** Tells how a worker is that was last heard from `silentMs` ago. */
 export function stallOf(silentMs: number, { pulseMs, stallLimitMs }: StallLimits): Stall {
-  if (silentMs >= stallLimitMs) return 'lost'
-  return silentMs > pulseMs * MISSED ? 'stalled' : 'well'
+  const isSilent = silentMs > pulseMs * MISSED
+  if (isSilent && silentMs >= stallLimitMs) return 'lost'
+  return isSilent ? 'stalled' : 'well'
 }

@@ -5,9 +5,11 @@
  * Threads and processes are each at most `maxIsolates` at a time; by default that is the worker's concurrency, so nothing waits.
  * What keeps them is loaded with the first attempt that needs it.
  */
+import { isContained } from '../../core/job/decide.ts'
 import type { BoundHandler } from '../../job/handle.ts'
 import type { Isolation } from '../../job/isolation.ts'
 import type { Registry } from '../../job/registry.ts'
+import type { ClaimedJob } from '../../store/contract/index.ts'
 import type { WorkerSettings } from '../options.ts'
 import { RunningJob } from '../running-job.ts'
 import { entryMissing, entryOf } from './entry.ts'
@@ -72,6 +74,14 @@ export class Isolates {
     const contained = this.#elsewhere(handler, { in: 'process', memoryMib })
     this.#contained.set(jobName, contained)
     return contained
+  }
+
+  /** Whether a job is to run in a process of its own. */
+  isApart({ name, crashes }: Pick<ClaimedJob, 'name' | 'crashes'>): boolean {
+    const handler = this.#parts.registry.get(name)
+    if (handler === undefined) return false
+    if (handler.definition.isolate?.in === 'process') return true
+    return isContained(crashes) && entryOf(handler, this.#parts.settings.entry).length > 0
   }
 
   /** Ends the isolate of a job; false when it has none. The attempt ends when the isolate is gone. */

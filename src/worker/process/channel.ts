@@ -26,11 +26,16 @@ export interface WorkerEnd {
 
 /** The channel of this process to the one that started it. */
 export function channelUp(): WorkerEnd {
+  const send = process.send?.bind(process)
+  const disconnect = process.disconnect?.bind(process)
+  // Code that is run here must not take itself for a child that its own parent wants to hear of, nor end the channel.
+  Reflect.deleteProperty(process, 'send')
+  Reflect.deleteProperty(process, 'disconnect')
   return {
     send: (message) =>
       new Promise((resolve) => {
-        if (process.send === undefined || !process.connected) resolve()
-        else process.send(message, undefined, undefined, () => resolve())
+        if (send === undefined || !process.connected) resolve()
+        else send(message, undefined, undefined, () => resolve())
       }),
     // What comes over it is sent by `tellWorker` of the same version: a supervisor starts its own code.
     onMessage: (take) => void process.on('message', (message) => take(message as ToWorker)),
@@ -39,7 +44,7 @@ export function channelUp(): WorkerEnd {
       else take()
     },
     close: () => {
-      if (process.connected) process.disconnect()
+      if (process.connected) disconnect?.()
     },
   }
 }

@@ -64,3 +64,17 @@ export type FromWorker =
   | { readonly kind: 'asked'; readonly verb: 'stop' | 'restart'; readonly why: string }
   /** Nothing runs, nothing is held: it ends now. */
   | { readonly kind: 'drained' }
+
+const KINDS: ReadonlySet<unknown> = new Set<FromWorker['kind']>([
+  'ready',
+  'pulse',
+  'collected',
+  'failed',
+  'asked',
+  'drained',
+])
+
+/** Whether something that came over the channel is one of ours: user code in the worker process can send anything. */
+export function isFromWorker(message: unknown): message is FromWorker {
+  return typeof message === 'object' && message !== null && 'kind' in message && KINDS.has(message.kind)
+}

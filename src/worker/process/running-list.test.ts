@@ -52,6 +52,21 @@ describe('the list of what has begun', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  test('tells apart what runs in a process of its own: whatever ended the worker, it was none of those', () => {
+    const { file, own, start } = list()
+    own.setApart(({ id }) => id === idOf(2))
+
+    own.beginTurn()
+    start(job(1), [], 1)
+    start(job(2, 9), [], 1)
+
+    expect(file.read()).toEqual([
+      { id: idOf(1), epoch: 1 },
+      { id: idOf(2), epoch: 9 },
+    ])
+    expect(file.readOwn()).toEqual([{ id: idOf(1), epoch: 1 }])
+  })
+
   test('has a job with its epoch before it begins, and until another takes its place', () => {
     const { file, own, start, end, ids } = list()
     const [a, b] = [job(1, 7), job(2, 4_000_000_000)]

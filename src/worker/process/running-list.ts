@@ -9,7 +9,7 @@
  * at most the jobs that would have run next.
  */
 import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
-import type { Lease } from '../../store/contract/index.ts'
+import type { ClaimedJob, Lease } from '../../store/contract/index.ts'
 import type { Fetched, Fetcher } from '../fetcher.ts'
 import type { RunningJob } from '../running-job.ts'
 
@@ -17,10 +17,10 @@ import type { RunningJob } from '../running-job.ts'
 export const LIST_FD = 4
 /** The most jobs that are announced together. */
 const ANNOUNCED = 64
-/** An id of 36 characters, a space, the epoch, spaces. */
-const ENTRY_BYTES = 48
+/** An id of 36 characters, a space, the epoch, a plus for one that runs apart, spaces. */
+const ENTRY_BYTES = 56
 const ID_CHARS = 36
-const ENTRY = /^([0-9a-f-]{36}) (\d{1,10}) *$/
+const ENTRY = /^([0-9a-f-]{36}) (\d{1,10})( \+)? *$/
 
 /** The list as the worker writes it. */
 export class RunningList {
@@ -35,10 +35,16 @@ export class RunningList {
   /** Begun since the last announcement, and still running when their handler returned. */
   #unplaced: RunningJob[] = []
   #isBroken = false
+  #isApart: (job: ClaimedJob) => boolean = () => false
 
   /** `fd`: a file open for writing that nobody else writes. */
   constructor(fd: number) {
     this.#fd = fd
+  }
+
+  /** Says which jobs run in processes of their own: whatever ends this one, it was none of them. */
+  setApart(isApart: (job: ClaimedJob) => boolean): void {
+    this.#isApart = isApart
   }
 
   /** A new turn: what was announced and has not begun will not begin now. */
@@ -99,8 +105,9 @@ export class RunningList {
     return this.#freePlaces.pop() ?? this.#places++
   }
 
-  #put(at: number, { id, epoch }: Lease): void {
-    this.#bytes.write(`${id} ${epoch}`.padEnd(ENTRY_BYTES), at * ENTRY_BYTES, 'latin1')
+  #put(at: number, job: ClaimedJob): void {
+    const apart = this.#isApart(job) ? ' +' : ''
+    this.#bytes.write(`${job.id} ${job.epoch}${apart}`.padEnd(ENTRY_BYTES), at * ENTRY_BYTES, 'latin1')
   }
 
   #write(count: number, at: number): void {
@@ -127,17 +134,26 @@ export class RunningListFile {
 
   /** The attempts that its worker has begun, those that are over included. */
   read(): readonly Lease[] {
-    const bytes = Buffer.alloc(fstatSync(this.fd).size)
-    const length = bytes.length === 0 ? 0 : readSync(this.fd, bytes, 0, bytes.length, 0)
-    const leases: Lease[] = []
-    for (let at = 0; at + ID_CHARS < length; at += ENTRY_BYTES) {
-      const [, id, epoch] = ENTRY.exec(bytes.toString('latin1', at, at + ENTRY_BYTES)) ?? []
-      if (id !== undefined) leases.push({ id, epoch: Number(epoch) })
-    }
-    return leases
+    return entriesOf(this.fd).map(({ lease }) => lease)
+  }
+
+  /** Those of them that ran in the worker's own process. */
+  readOwn(): readonly Lease[] {
+    return entriesOf(this.fd).flatMap(({ lease, isApart }) => (isApart ? [] : [lease]))
   }
 
   close(): void {
     closeSync(this.fd)
   }
+}
+
+function entriesOf(fd: number): readonly { readonly lease: Lease; readonly isApart: boolean }[] {
+  const bytes = Buffer.alloc(fstatSync(fd).size)
+  const length = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, 0)
+  const entries: { readonly lease: Lease; readonly isApart: boolean }[] = []
+  for (let at = 0; at + ID_CHARS < length; at += ENTRY_BYTES) {
+    const [, id, epoch, apart] = ENTRY.exec(bytes.toString('latin1', at, at + ENTRY_BYTES)) ?? []
+    if (id !== undefined) entries.push({ lease: { id, epoch: Number(epoch) }, isApart: apart !== undefined })
+  }
+  return entries
 }

@@ -24,11 +24,11 @@ describe('a stop', () => {
     node.child(0).drain()
     await node.pass(6_250, [node.child(1)])
     expect(node.alive()).toHaveLength(1)
-    await node.pass(500, [node.child(1)])
+    await node.pass(900, [node.child(1)])
 
     await stopped
     expect(node.alive()).toEqual([])
-    expect(node.killed()).toMatchObject([{ seat: 2, why: 'did not stop within 6500 ms' }])
+    expect(node.killed()).toMatchObject([{ seat: 2, why: 'did not stop within 6900 ms' }])
     expect(node.facts('job.reclaimed')).toMatchObject([{ jobId: ID, outcome: 'pending', crashes: 0 }])
   })
 
@@ -140,4 +140,26 @@ describe('a worker that is silent', () => {
     expect(node.killed()).toEqual([])
     expect(node.alive()).toHaveLength(2)
   })
+})
+
+test('a worker that says why it ends, since its store is away say, was ended by no job', async () => {
+  const node = await fakeNode()
+  node.child(0).ready()
+  await begins(node, node.child(0))
+
+  node.child(0).says({ kind: 'failed', code: 'STORE_UNREACHABLE', message: 'nobody answers', isFinal: false })
+  node.child(0).exit(3, null)
+  await node.turn()
+
+  expect(node.facts('job.reclaimed')).toMatchObject([{ jobId: ID, outcome: 'pending', crashes: 0 }])
+})
+
+test('what a handler writes to the channel harms nobody', async () => {
+  const node = await fakeNode()
+  node.child(0).ready()
+
+  for (const said of [null, 'ready', 7, {}, { kind: 'nonsense' }]) node.child(0).emit('message', said)
+  await node.turn()
+
+  expect(node.alive()).toHaveLength(1)
 })

@@ -233,7 +233,9 @@ export class Supervisor {
     const how = endText(end, process.killedFor)
     telemetry.emit('process.ended', { ...this.#fact(process), code, signal, how, livedMs })
     if (!isDrained && process.readiness !== undefined) {
-      const recovery = rescue.recover(process.workerId, process.isExcused ? null : process.begun)
+      // A process that says why it ends, since its store is away say, was ended by no job.
+      const isExcused = process.isExcused || end.failure !== undefined
+      const recovery = rescue.recover(process.workerId, isExcused ? null : process.accused)
       this.#recoveries.add(recovery)
       void recovery.finally(() => this.#recoveries.delete(recovery))
     }

@@ -83,7 +83,7 @@ export class Watch {
     this.#lookedAt = now
     let restMs = LOOK_MS
     for (const process of this.#parts.processes()) {
-      if (lateMs > LOOK_MS) process.heardAt += lateMs
+      if (lateMs > LOOK_MS) process.heardAt = Math.min(now, process.heardAt + lateMs)
       restMs = Math.min(restMs, process.readiness?.pulseMs ?? restMs)
       if (process.state === 'starting') {
         if (now - process.heardAt > START_WITHIN_MS) process.kill(`did not start within ${START_WITHIN_MS} ms`)

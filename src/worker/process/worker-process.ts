@@ -3,13 +3,13 @@ import type { ChildProcess } from 'node:child_process'
 import type { Clock } from '../../base/clock.ts'
 import type { Lease } from '../../store/contract/index.ts'
 import { tellWorker } from './channel.ts'
-import type { FromWorker, Pulse, ToWorker } from './messages.ts'
+import { type FromWorker, isFromWorker, type Pulse, type ToWorker } from './messages.ts'
 import type { RunningListFile } from './running-list.ts'
 
 /** How long aborted handlers may take after the soft stop: see worker-handle.ts. */
 const HARD_STOP_MS = 5_000
 /** Then a process that has not ended is killed. */
-const STOP_MARGIN_MS = 500
+const STOP_MARGIN_MS = 900
 
 /** At once: for handlers that heed their signal, and for the store to take back what does not. */
 const HURRIED_STOP_MS = 1_500
@@ -72,6 +72,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #list: RunningListFile
   readonly #clock: Clock
+  #cancelKill: (() => void) | undefined
 
   constructor(parts: WorkerProcessParts) {
     const { workerId, seat, child, list, clock, onMessage, onEnded } = parts
@@ -87,8 +88,9 @@ export class WorkerProcess {
     const ready = Promise.withResolvers<boolean>()
     this.ready = ready.promise
     child.on('message', (raw) => {
-      // Our own code at the other end: see channel.ts.
-      const message = raw as FromWorker
+      // A handler may write to the channel too, whatever it likes.
+      if (!isFromWorker(raw)) return
+      const message = raw
       this.heardAt = clock.monotonic()
       if (message.kind === 'drained') isDrained = true
       if (message.kind === 'failed') failure = message
@@ -106,6 +108,8 @@ export class WorkerProcess {
         if (isOver) return
         isOver = true
         this.state = 'ended'
+        // What its handlers have started would go on beside the next attempt.
+        if (!isDrained) endGroup(child.pid)
         const told = { code, signal, livedMs: clock.monotonic() - this.startedAt, isDrained, failure }
         onEnded(this, told)
         ready.resolve(false)
@@ -129,6 +133,11 @@ export class WorkerProcess {
     return this.#list.read()
   }
 
+  /** Those of them that may have ended it: they ran in it. */
+  get accused(): readonly Lease[] {
+    return this.#list.readOwn()
+  }
+
   tell(message: ToWorker): boolean {
     return tellWorker(this.#child, message)
   }
@@ -140,9 +149,11 @@ export class WorkerProcess {
     this.tell({ kind: 'stop', now })
     const orderlyMs = (this.readiness?.stopWithinMs ?? 0) + HARD_STOP_MS
     const withinMs = now ? HURRIED_STOP_MS : orderlyMs + STOP_MARGIN_MS
+    this.#cancelKill?.()
     const cancel = this.#clock.after(withinMs, () =>
       this.kill(`did not stop within ${withinMs} ms`, { isExcused: true }),
     )
+    this.#cancelKill = cancel
     void this.ended.then(cancel)
   }
 
@@ -164,5 +175,15 @@ export class WorkerProcess {
   /** The list of what it has begun is of no use any more. */
   forget(): void {
     this.#list.close()
+  }
+}
+
+/** Ends a process group, if anything of it is left. */
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Nothing is left, or this system has no groups.
   }
 }
