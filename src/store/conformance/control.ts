@@ -42,6 +42,21 @@ export function controlCases(test: Case): void {
       expect(cancelling).toEqual([{ id: lease.id, epoch: lease.epoch }])
     })
 
+    test('names it too where an attempt before is settled that it is not any more', async (f) => {
+      const before = await f.running()
+      await f.lose()
+      const lease = await f.hold(before.id)
+      await f.cancel(lease.id)
+
+      const result = await f.jobs.exchange({
+        workerId: 'w1',
+        settle: [{ id: before.id, epoch: before.epoch, runMs: 0, to: 'completed', result: null }],
+      })
+
+      expect(result.settled).toEqual(['lost'])
+      expect(result.cancelling).toEqual([{ id: lease.id, epoch: lease.epoch }])
+    })
+
     test('keeps the last error of a job that was waiting for its retry', async (f) => {
       const lease = await f.running()
       await f.settle(lease, { to: 'retrying', delayMs: 1_000, error: bytes('e') })

@@ -258,8 +258,11 @@ async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[
 function leasesIn(rows: readonly Columns[], settled: readonly Lease[]): readonly Lease[] {
   const leases = rows.slice(1).filter((row) => int(row[0]) === ROW.cancelling)
   if (leases.length === 0) return NOTHING
-  const gone = new Set(settled.map(({ id }) => id))
-  return leases.map((row) => ({ id: text(row[1]), epoch: int(row[2]) })).filter(({ id }) => !gone.has(id))
+  // One that was settled under an epoch before is lost, and its job runs on.
+  const gone = new Map(settled.map(({ id, epoch }) => [id, epoch]))
+  return leases
+    .map((row) => ({ id: text(row[1]), epoch: int(row[2]) }))
+    .filter(({ id, epoch }) => gone.get(id) !== epoch)
 }
 
 function pausedIn(rows: readonly Columns[]): ReadonlySet<string> {

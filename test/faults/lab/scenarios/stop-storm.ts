@@ -41,12 +41,12 @@ export const stopStorm: Scenario = {
       if (ms > stopMs + SLACK_MS) wrong.push(`a worker took ${Math.round(ms)} ms to stop, ${stopMs} were allowed`)
     }
     for (let stop = 0; stop < stops; stop++) {
-      const inputs = Array.from({ length: SLOTS }, () => ({ ms: lab.between(0, LONGEST * stopMs) }))
-      await producer.send({ kind: 'work', inputs })
-      await lab.rest(...restMs)
       const worker = fleet.pick()
       // A worker that has not begun to work has nothing to give back.
       await lab.ready(worker)
+      const inputs = Array.from({ length: WORKERS * SLOTS }, () => ({ ms: lab.between(0, LONGEST * stopMs) }))
+      await producer.send({ kind: 'work', inputs })
+      await lab.rest(...restMs)
       fleet.replace(worker)
       endings.push(asked(worker))
     }
