@@ -49,6 +49,6 @@ function endWithReader(error: NodeJS.ErrnoException): void {
     console.error(`✕ the output cannot be written: ${error.message}`)
     process.exitCode = EXIT.failed
   }
-  if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM')
+  if (process.listenerCount('SIGHUP') > 0) process.kill(process.pid, 'SIGHUP')
   else process.exit()
 }

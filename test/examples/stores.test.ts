@@ -34,7 +34,7 @@ function cases(server: TestServer): void {
 
   test('a run that is killed and stopped goes on, and ends with the report of one that was not', async () => {
     const folder = example()
-    const root = manyFiles(1_500, 100)
+    const root = manyFiles(1_500, 500)
     const url = await freshStoreUrl(server)
     const store = await openHere(url)
     const words = [root, '--out', 'out', '--store', url]
@@ -44,6 +44,8 @@ function cases(server: TestServer): void {
       ['SIGKILL', 200],
     ] as const) {
       const run = startExample(folder, words)
+      // What was done before may be enough: its workers have gone on for a moment.
+      await expect.poll(run.said, { timeout: 30_000, interval: 5 }).toMatch(/Indexing|Going on/)
       await untilDone(store, done, run)
       run.child.kill(signal)
       expect(await run.ended).toMatchObject(signal === 'SIGINT' ? { code: 130 } : { signal })

@@ -27,10 +27,9 @@ export interface WorkerEnd {
 /** The channel of this process to the one that started it. */
 export function channelUp(): WorkerEnd {
   const send = process.send?.bind(process)
-  const disconnect = process.disconnect?.bind(process)
-  // Code that is run here must not take itself for a child that its own parent wants to hear of, nor end the channel.
+  // Code that is run here must not take itself for a child that its own parent wants to hear of. (Node itself calls `disconnect`
+  // when the channel has closed: without it nobody would be told.)
   Reflect.deleteProperty(process, 'send')
-  Reflect.deleteProperty(process, 'disconnect')
   return {
     send: (message) =>
       new Promise((resolve) => {
@@ -44,7 +43,7 @@ export function channelUp(): WorkerEnd {
       else take()
     },
     close: () => {
-      if (process.connected) disconnect?.()
+      if (process.connected) process.disconnect()
     },
   }
 }
