@@ -54,6 +54,8 @@ export const zombie: Scenario = {
       refused += lost()
       if (lost() !== HANDLERS) wrong.push(`${lost()} losses of ${HANDLERS} were told`)
       await lab.drained(TAKE_OVER_MS)
+      // One that has completed its job in a transaction of its own may have yet to return, and to say so.
+      await lab.until('its handlers have ended', () => lab.underWay(current.pid) === 0)
       const abortedAt = lab
         .effects()
         .flatMap(({ phase, pid, at }) => (phase === 'aborted' && pid === stale.pid ? [at] : []))
