@@ -136,7 +136,7 @@ function count(value: number | undefined, name: string, max: number): number | u
 
 function positive(value: number, name: string): number {
   if (value > 0) return value
-  throw new ConfigError('CONFIG_INVALID', `${name} is 0; it must be above`, {
+  throw new ConfigError('CONFIG_INVALID', `${name} is 0; it must be above 0`, {
     fields: { option: name, value },
     hint: 'Give more, or leave it out.',
   })

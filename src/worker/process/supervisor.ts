@@ -18,6 +18,7 @@ import { endText } from './end-text.ts'
 import type { FromWorker } from './messages.ts'
 import type { Rescue } from './rescue.ts'
 import type { RunningListFile } from './running-list.ts'
+import { emptySeat, type Seat } from './seat.ts'
 import { Watch } from './watch.ts'
 import { type ProcessEnd, WorkerProcess } from './worker-process.ts'
 
@@ -37,21 +38,6 @@ export interface SupervisorParts {
   readonly processes: number
   readonly stallLimitMs: number
   readonly limits: RecycleLimits
-}
-
-/** A place of a node. */
-export interface Seat {
-  readonly number: number
-  /** Who works there; undefined between an end and the next start. */
-  current: WorkerProcess | undefined
-  /** Starts while `current` still works. */
-  successor: WorkerProcess | undefined
-  /** Starts that failed in a row. */
-  failedStarts: number
-  /** Left empty: somebody stopped its worker. */
-  isStopped: boolean
-  limits: RecycleLimits
-  cancelStart: (() => void) | undefined
 }
 
 /** How long a node that ends waits for the store to take back what killed workers held. */
@@ -80,15 +66,7 @@ export class Supervisor {
     this.#parts = parts
     this.done = this.#done.promise
     this.done.catch(() => {})
-    this.seats = Array.from({ length: parts.processes }, (_, i) => ({
-      number: i + 1,
-      current: undefined,
-      successor: undefined,
-      failedStarts: 0,
-      isStopped: false,
-      limits: parts.limits,
-      cancelStart: undefined,
-    }))
+    this.seats = Array.from({ length: parts.processes }, (_, i) => emptySeat(i + 1, parts.limits))
     this.watch = new Watch({
       ...parts,
       processes: () => this.#processes,

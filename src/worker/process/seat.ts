@@ -1,0 +1,31 @@
+/** The places of a node, one for each of its worker processes. */
+import type { RecycleLimits } from '../../core/process/recycle.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+/** A place of a node. */
+export interface Seat {
+  readonly number: number
+  /** Who works there; undefined between an end and the next start. */
+  current: WorkerProcess | undefined
+  /** Starts while `current` still works. */
+  successor: WorkerProcess | undefined
+  /** Starts that failed in a row. */
+  failedStarts: number
+  /** Left empty: somebody stopped its worker. */
+  isStopped: boolean
+  limits: RecycleLimits
+  cancelStart: (() => void) | undefined
+}
+
+/** A place where nobody has worked yet. */
+export function emptySeat(number: number, limits: RecycleLimits): Seat {
+  return {
+    number,
+    current: undefined,
+    successor: undefined,
+    failedStarts: 0,
+    isStopped: false,
+    limits,
+    cancelStart: undefined,
+  }
+}
