@@ -71,7 +71,7 @@ function reloads(context: Context, node: NodeHandle): (path: string) => void {
       return
     }
     say(context.output, `${clean(path)} has changed: replacing the workers.`)
-    running = node.restart(`${path} has changed`).then(() => {
+    running = node.restart(`${path} has changed`, { isHurried: true }).then(() => {
       running = undefined
       const again = next
       next = undefined

@@ -1,5 +1,5 @@
 /** A node of this process: a supervisor with its workers, and the way to steer it. */
-
+import { availableParallelism } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import { newWorkerId } from '../base/id.ts'
 import { type LateLoop, lateLoops } from '../base/loop.ts'
@@ -70,6 +70,7 @@ export class NodeHandle {
     this.#supervisor = new Supervisor({
       ...parts,
       node: this.id,
+      cores: availableParallelism(),
       rescue,
       guard: new Guard(ORPHANS_END_WITHIN_S),
       launch: (workerId) => launch(program, workerId),
@@ -149,10 +150,11 @@ export class NodeHandle {
 
   /**
    * Replaces the workers one after the other, each successor claiming before its predecessor drains. Resolves with false when a
-   * successor could not start: the workers that are left stay.
+   * successor could not start: the workers that are left stay. On few cores there are rests between them, so that starts take no more
+   * than a twentieth of the machine from the jobs; none when `isHurried`, as in development.
    */
-  restart(why?: string): Promise<boolean> {
-    return this.#supervisor.restart(why)
+  restart(why?: string, options: { readonly isHurried?: boolean } = {}): Promise<boolean> {
+    return this.#supervisor.restart(why, options)
   }
 
   /**

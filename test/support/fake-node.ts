@@ -120,11 +120,14 @@ const NAMES = [
 /** Starts a supervisor of `processes` workers that say nothing until the test lets them. */
 export async function fakeNode({
   processes = 1,
+  cores = 32,
   limits = NEVER,
   stallLimitMs = 60_000,
   refuses = () => false,
 }: {
   readonly processes?: number
+  /** Default: so many that replacements need no rest. */
+  readonly cores?: number
   readonly limits?: RecycleLimits
   readonly stallLimitMs?: number
   /** Whether the system gives no process now. */
@@ -155,6 +158,7 @@ export async function fakeNode({
     guard: { add: () => undefined, remove: () => undefined, close: async () => undefined },
     plan: {},
     processes,
+    cores,
     stallLimitMs,
     limits,
   })

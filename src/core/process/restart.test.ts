@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { countFailedStarts, isCrashLoop, restartDelayMs } from './restart.ts'
+import { countFailedStarts, isCrashLoop, restAfterMs, restartDelayMs } from './restart.ts'
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
@@ -33,5 +33,19 @@ describe('restartDelayMs', () => {
 describe('isCrashLoop', () => {
   test('is said from the third failed start in a row', () => {
     expect([0, 1, 2, 3, 4].map(isCrashLoop)).toEqual([false, false, false, true, true])
+  })
+})
+
+describe('restAfterMs', () => {
+  test('leaves the machine nineteen twentieths of its cores, and never more than 5 s', () => {
+    expect([1, 2, 4, 10, 20, 64].map((cores) => restAfterMs(100, cores))).toEqual([1_900, 900, 400, 100, 0, 0])
+    const cores = fc.integer({ min: 1, max: 256 })
+    fc.assert(
+      fc.property(fc.double({ min: 1, max: 100_000, noNaN: true }), cores, (startMs, n) => {
+        const rest = restAfterMs(startMs, n)
+        const share = startMs / (startMs + rest) / n
+        return rest <= 5_000 && (share <= 1 / 20 + 1e-9 || rest === 5_000)
+      }),
+    )
   })
 })

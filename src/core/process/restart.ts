@@ -12,6 +12,9 @@ export interface EndedProcess {
 const SHORT_LIFE_MS = 10_000
 const FIRST_DELAY_MS = 100
 const MAX_DELAY_MS = 30_000
+/** Of all cores together, what one start after the other may take, at most. */
+const START_SHARE = 1 / 20
+const MAX_REST_MS = 5_000
 /** After so many failed starts in a row it is a crash loop, and said. */
 const LOOP_ENDS = 3
 
@@ -33,4 +36,14 @@ export function restartDelayMs(failedStarts: number, random: number): number {
 /** Whether so many failed starts in a row are worth more than a line: whoever reads the log should know that it will not mend by itself. */
 export function isCrashLoop(failedStarts: number): boolean {
   return failedStarts >= LOOP_ENDS
+}
+
+/**
+ * How long workers are left alone after one was replaced whose successor took `startMs` to begin, in milliseconds: a start keeps a
+ * core busy, which others need, so that starts take no more than a twentieth of what `cores` there are. None from twenty on; 5 s
+ * at most, since a machine where starts take that long has other troubles.
+ */
+export function restAfterMs(startMs: number, cores: number): number {
+  const share = 1 / Math.max(1, cores)
+  return Math.ceil(Math.min(MAX_REST_MS, startMs * Math.max(0, share / START_SHARE - 1)))
 }

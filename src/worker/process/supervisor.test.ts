@@ -144,6 +144,41 @@ describe('a replacement', () => {
     expect(node.facts('process.failing')).toEqual([])
   })
 
+  test('on few cores waits until these have made up for the start before, unless it is hurried or the node stops', async () => {
+    const node = await fakeNode({ processes: 3, cores: 2 })
+    for (const child of node.children) child.ready()
+    const replace = async (index: number) => {
+      await node.turn()
+      node.clock.advance(100)
+      node.child(index + 3).ready()
+      await node.turn()
+      node.child(index).drain()
+      await node.turn()
+    }
+
+    const isDone = node.supervisor.restart()
+    await replace(0)
+    node.clock.advance(899)
+    await node.turn()
+    expect(node.children).toHaveLength(4)
+    node.clock.advance(1)
+    await replace(1)
+    expect(node.children).toHaveLength(5)
+    void node.supervisor.stop()
+    expect(await isDone).toBe(false)
+
+    const hurried = await fakeNode({ processes: 2, cores: 2 })
+    for (const child of hurried.children) child.ready()
+    void hurried.supervisor.restart('a file has changed', { isHurried: true })
+    await hurried.turn()
+    hurried.clock.advance(100)
+    hurried.child(2).ready()
+    await hurried.turn()
+    hurried.child(0).drain()
+    await hurried.turn()
+    expect(hurried.children).toHaveLength(4)
+  })
+
   test('leaves the predecessor at work when the successor cannot start, and stops there', async () => {
     const node = await fakeNode({ processes: 2 })
     for (const child of node.children) child.ready()

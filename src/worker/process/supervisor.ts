@@ -12,7 +12,7 @@ import { newWorkerId } from '../../base/id.ts'
 import type { ProcessFact, Telemetry } from '../../base/telemetry.ts'
 import { type ErrorCode, MillraceError } from '../../core/errors.ts'
 import { type RecycleLimits, spreadLimits } from '../../core/process/recycle.ts'
-import { countFailedStarts, isCrashLoop, restartDelayMs } from '../../core/process/restart.ts'
+import { countFailedStarts, isCrashLoop, restAfterMs, restartDelayMs } from '../../core/process/restart.ts'
 import type { Guard } from '../isolate/guard.ts'
 import { endText } from './end-text.ts'
 import type { FromWorker } from './messages.ts'
@@ -36,6 +36,8 @@ export interface SupervisorParts {
   /** What each worker is to do; see `ToWorker`. */
   readonly plan: unknown
   readonly processes: number
+  /** Of this machine. */
+  readonly cores: number
   readonly stallLimitMs: number
   readonly limits: RecycleLimits
 }
@@ -55,6 +57,9 @@ export class Supervisor {
   readonly watch: Watch
   /** The replacement under way, and behind it those that wait. */
   #replacements: Promise<unknown> = Promise.resolve()
+  /** Monotonic ms until which workers are left alone after the last one. */
+  #restUntil = 0
+  #endRest: (() => void) | undefined
   /** By processes that have ended. */
   #doneBefore = 0
   #wasReady = false
@@ -112,11 +117,12 @@ export class Supervisor {
 
   /**
    * Replaces every worker in turn, its successor claiming before it drains. Resolves when all are replaced, or with false at the first
-   * successor that could not start: the others stay as they are.
+   * successor that could not start: the others stay as they are. `isHurried`: without the rests that keep the cores free for jobs.
    */
-  async restart(why = 'restart'): Promise<boolean> {
+  async restart(why = 'restart', { isHurried = false } = {}): Promise<boolean> {
     for (const seat of this.seats) {
       seat.isStopped = false
+      if (isHurried) this.#restUntil = 0
       if (!(await this.#replace(seat, why))) return false
     }
     return true
@@ -140,6 +146,7 @@ export class Supervisor {
   stop(options: { readonly now?: boolean } = {}): Promise<void> {
     // The watch goes on until the last has ended: who blocks its loop meanwhile keeps its leases, or is killed.
     this.#isStopping = true
+    this.#endRest?.()
     for (const seat of this.seats) seat.cancelStart?.()
     for (const process of this.#processes) process.drain(options.now === true)
     this.#endWhenEmpty()
@@ -257,13 +264,27 @@ export class Supervisor {
 
   /** In its turn: one replacement at a time. With `only`, nothing is done once that process has gone of itself. */
   #replace(seat: Seat, why: string, only?: WorkerProcess): Promise<boolean> {
-    const turn = this.#replacements.then(() => this.#replaceNow(seat, why, only))
+    const turn = this.#replacements.then(() => this.#rest()).then(() => this.#replaceNow(seat, why, only))
     this.#replacements = turn
     return turn
   }
 
+  /** Until the cores have made up for the start before. Ends with the node. */
+  #rest(): Promise<void> {
+    const { clock } = this.#parts
+    const restMs = this.#restUntil - clock.monotonic()
+    if (restMs <= 0 || this.#isStopping) return Promise.resolve()
+    return new Promise((resolve) => {
+      const cancel = clock.after(restMs, resolve)
+      this.#endRest = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+
   async #replaceNow(seat: Seat, why: string, only: WorkerProcess | undefined): Promise<boolean> {
-    const { telemetry } = this.#parts
+    const { telemetry, clock, cores } = this.#parts
     const before = seat.current
     if (this.#isStopping) return false
     if (only !== undefined && before !== only) return true
@@ -300,7 +321,9 @@ export class Supervisor {
     before.drain(false)
     // Stopped for good meanwhile: the seat is to be empty.
     if (seat.isStopped) next.drain(false)
+    const startMs = clock.monotonic() - next.startedAt
     await before.ended
+    this.#restUntil = clock.monotonic() + restAfterMs(startMs, cores)
     return true
   }
 
