@@ -76,6 +76,12 @@ async function work(
   const idle = { rssBytes: process.memoryUsage.rss(), pssBytes }
   const { leaseMs, graceMs, stopWithinMs } = workerSettings(options, mill.store.capabilities)
   const pulseMs = Math.min(PULSE_MS, leaseMs / PULSES_PER_LEASE)
+  // Told to stop while it prepared: its first claim would be one too many.
+  if (inbox.isToldToStop || early.names.includes('SIGTERM')) {
+    await mill.close()
+    await channel.send({ kind: 'drained' })
+    return 0
+  }
   const worker = mill[START_WORKER](handlers, { dedicated: true, ...options }, workerId, {
     node,
     runningList: new RunningList(LIST_FD),
@@ -90,6 +96,16 @@ async function work(
     heap.take()
     void channel.send({ kind: 'pulse', running, jobsDone, isPaused, health, late })
   }
+  const collect = () => {
+    collectAll()
+    heap.take()
+    void channel.send({ kind: 'collected', grew: heap.growth() })
+  }
+  // In the turn in which it starts, so before it claims.
+  inbox.open((message) => act(worker, message, { pulse, collect }))
+  channel.onOrphaned(() => stop(worker, true))
+  takeSignals(worker, early)
+  drainOnStrayErrors(channel)
   await channel.send({ kind: 'ready', leaseMs, graceMs, pulseMs, stopWithinMs, idle })
   const pulses = setInterval(pulse, pulseMs)
   // That it could work is told at once: it may be killed before the next pulse.
@@ -97,15 +113,6 @@ async function work(
     stopListening()
     setImmediate(pulse)
   })
-  const collect = () => {
-    collectAll()
-    heap.take()
-    void channel.send({ kind: 'collected', grew: heap.growth() })
-  }
-  inbox.open((message) => act(worker, message, { pulse, collect }))
-  channel.onOrphaned(() => stop(worker, true))
-  takeSignals(worker, early)
-  drainOnStrayErrors(channel)
   try {
     await worker.done
     pulse()
@@ -168,7 +175,6 @@ function takeSignals(worker: WorkerHandle, early: EarlySignals): void {
   process.on('SIGTERM', onTerm)
   for (const name of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => undefined)
   early.release()
-  if (early.names.includes('SIGTERM')) onTerm()
 }
 
 /**
@@ -211,6 +217,7 @@ class Inbox {
   readonly start: Promise<Extract<ToWorker, { readonly kind: 'start' }>>
   #waiting: ToWorker[] = []
   #take: ((message: ToWorker) => void) | undefined
+  #isOrphaned = false
 
   constructor(channel: WorkerEnd) {
     const start = Promise.withResolvers<Extract<ToWorker, { readonly kind: 'start' }>>()
@@ -220,7 +227,15 @@ class Inbox {
       else if (this.#take !== undefined) this.#take(message)
       else this.#waiting.push(message)
     })
-    channel.onOrphaned(() => start.reject(new MillraceError('CLOSED', 'the supervisor has gone')))
+    channel.onOrphaned(() => {
+      this.#isOrphaned = true
+      start.reject(new MillraceError('CLOSED', 'the supervisor has gone'))
+    })
+  }
+
+  /** A stop waits to be taken, or the supervisor has gone. */
+  get isToldToStop(): boolean {
+    return this.#isOrphaned || this.#waiting.some(({ kind }) => kind === 'stop')
   }
 
   open(take: (message: ToWorker) => void): void {

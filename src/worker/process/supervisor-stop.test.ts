@@ -59,6 +59,35 @@ describe('a stop', () => {
     expect(node.children).toHaveLength(2)
   })
 
+  test('while a replacement starts ends that before it claims, which is no failure', async () => {
+    const node = await fakeNode()
+    node.child(0).ready()
+    void node.supervisor.restart()
+    await node.turn()
+
+    const stopped = node.supervisor.stop()
+    expect(node.child(1).told.at(-1)).toEqual({ kind: 'stop', now: false })
+    node.child(1).drain()
+    node.child(0).drain()
+
+    await stopped
+    expect(node.facts('process.failing')).toEqual([])
+    expect(node.children).toHaveLength(2)
+  })
+
+  test('at once stays so for a process that is ready only then', async () => {
+    const node = await fakeNode()
+    const stopped = node.supervisor.stop({ now: true })
+    await node.pass(1_000)
+
+    node.child(0).ready()
+
+    expect(node.child(0).told.at(-1)).toEqual({ kind: 'stop', now: true })
+    await node.pass(1_500)
+    await stopped
+    expect(node.killed()).toMatchObject([{ why: 'did not stop within 1500 ms' }])
+  })
+
   test('of every worker one by one ends the node', async () => {
     const node = await fakeNode({ processes: 2 })
     for (const child of node.children) {

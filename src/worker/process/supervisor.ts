@@ -140,6 +140,7 @@ export class Supervisor {
     if (seat === undefined) return
     seat.isStopped = true
     seat.current?.drain(false)
+    seat.successor?.drain(false)
   }
 
   /** Drains every worker and ends; `now` aborts what runs. Whoever does not heed it is killed, and its jobs are recovered. */
@@ -202,7 +203,8 @@ export class Supervisor {
     if (message.kind === 'ready') {
       this.#wasReady = true
       telemetry.emit('process.ready', { ...this.#fact(process), afterMs: clock.monotonic() - process.startedAt })
-      if (this.#isStopping) process.drain(false)
+      // Told so before, it may not have heard; now it is known how long it may take.
+      if (this.#isStopping || this.#seatOf(process).isStopped) process.drain(false)
     } else if (message.kind === 'asked') {
       if (message.verb === 'stop') this.stopWorker(process.workerId)
       else void this.#replaceProcess(process, message.why)
@@ -312,15 +314,15 @@ export class Supervisor {
     if (!isReady) {
       const end = await next.ended
       const cause = endText(end, next.killedFor)
-      telemetry.emit('process.failing', { ...this.#fact(next), starts: 1, isLoop: false, cause, nextMs: null })
+      // One that was told to stop before it had begun has not failed.
+      if (!end.isDrained && !this.#isStopping)
+        telemetry.emit('process.failing', { ...this.#fact(next), starts: 1, isLoop: false, cause, nextMs: null })
       if (seat.current === undefined) this.#startAgain(seat, next, end, cause)
       return false
     }
     seat.current = next
     seat.failedStarts = 0
     before.drain(false)
-    // Stopped for good meanwhile: the seat is to be empty.
-    if (seat.isStopped) next.drain(false)
     const startMs = clock.monotonic() - next.startedAt
     await before.ended
     this.#restUntil = clock.monotonic() + restAfterMs(startMs, cores)

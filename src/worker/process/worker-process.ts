@@ -73,6 +73,7 @@ export class WorkerProcess {
   readonly #list: RunningListFile
   readonly #clock: Clock
   #cancelKill: (() => void) | undefined
+  #isHurried = false
 
   constructor(parts: WorkerProcessParts) {
     const { workerId, seat, child, list, clock, onMessage, onEnded } = parts
@@ -142,13 +143,14 @@ export class WorkerProcess {
     return tellWorker(this.#child, message)
   }
 
-  /** Lets it finish what runs, or, `now`, abort it. Kills it when it has not ended in the time that it has for that. */
+  /** Lets it finish what runs, or, `now`, from then on, abort it. Kills it when it has not ended in the time that it has for that. */
   drain(now: boolean): void {
     if (this.state === 'ended') return
     this.state = 'draining'
-    this.tell({ kind: 'stop', now })
+    this.#isHurried ||= now
+    this.tell({ kind: 'stop', now: this.#isHurried })
     const orderlyMs = (this.readiness?.stopWithinMs ?? 0) + HARD_STOP_MS
-    const withinMs = now ? HURRIED_STOP_MS : orderlyMs + STOP_MARGIN_MS
+    const withinMs = this.#isHurried ? HURRIED_STOP_MS : orderlyMs + STOP_MARGIN_MS
     this.#cancelKill?.()
     const cancel = this.#clock.after(withinMs, () =>
       this.kill(`did not stop within ${withinMs} ms`, { isExcused: true }),
