@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { type LateLoop, Loop, lateLoops } from '../base/loop.ts'
 import { Maintenance } from '../maintenance/maintenance.ts'
-import type { Message, Retention } from '../store/contract/index.ts'
+import type { Message, MessageVerb, Retention } from '../store/contract/index.ts'
 import { Mailbox } from '../worker/mailbox.ts'
 import type { RunningList } from '../worker/process/running-list.ts'
 import type { HealthSource } from '../worker/vitals.ts'
@@ -23,8 +23,8 @@ export interface Supervision {
   /** The supervisor's own id. */
   readonly node: string
   readonly runningList: RunningList
-  /** Somebody far away wants this worker to stop, or another in its place. */
-  readonly onAsked: (verb: 'stop' | 'restart', why: string) => void
+  /** Somebody far away wants this worker to stop, or another in its place; or has paused or resumed it, which it has done. */
+  readonly onAsked: (verb: MessageVerb, why: string) => void
 }
 
 /** How a worker is, for whoever watches over it. */
@@ -251,6 +251,7 @@ export class WorkerHandle {
   /** Somebody far away has asked for something. */
   #asked({ verb, by }: Message): void {
     const { supervision } = this.#parts
+    supervision?.onAsked(verb, `${by} asked for it`)
     switch (verb) {
       case 'pause':
         this.pause()
@@ -260,11 +261,10 @@ export class WorkerHandle {
         break
       case 'stop':
       case 'restart':
-        if (supervision !== undefined) supervision.onAsked(verb, `${by} asked for it`)
-        else {
-          this.askedTo ??= verb
-          void this.stop()
-        }
+        // A supervisor says when.
+        if (supervision !== undefined) break
+        this.askedTo ??= verb
+        void this.stop()
         break
       default:
         verb satisfies never

@@ -37,7 +37,7 @@ describe('millrace worker', () => {
     expect((await run(app, 'millrace worker pause')).code).toBe(2)
   }, 90_000)
 
-  test('pause and resume one worker, and with --all every node', async () => {
+  test('pause and resume one worker, whoever takes its seat meanwhile, and with --all every node', async () => {
     const app = await nodeApp()
     const node = workNode(app, '--processes 2')
     await node.ready(2)
@@ -48,6 +48,11 @@ describe('millrace worker', () => {
     expect(JSON.parse(one.stdout)).toEqual([{ id: first?.workerId, result: 'done' }])
     const states = async () => (await app.mill.workers()).map(({ status }) => status).toSorted()
     expect(await states()).toEqual(['paused', 'running'])
+    node.signal('SIGHUP')
+    await node.said('Every worker is replaced.')
+    await until(states).toEqual(['paused', 'running'])
+    const paused = (await app.mill.workers()).find(({ status }) => status === 'paused')
+    expect(paused?.pid).toBe(node.workers()[0]?.pid)
     expect((await run(app, 'millrace worker pause --all')).stdout).toMatch(/^\S+\tpaused\n$/)
     const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
     expect(await states()).toEqual(['paused', 'paused'])

@@ -1,6 +1,7 @@
 /** What a supervisor and its workers say to each other, over the channel that Node opens between a process and its child. */
 import type { WorkerHealth } from '../../core/health.ts'
 import type { Growth } from '../../core/process/growth.ts'
+import type { MessageVerb } from '../../store/contract/index.ts'
 
 /** What a worker process is told. `start` comes first, and once. */
 export type ToWorker =
@@ -60,8 +61,8 @@ export type FromWorker =
       readonly isFinal: boolean
       readonly hint?: string
     }
-  /** It should end, or be replaced. */
-  | { readonly kind: 'asked'; readonly verb: 'stop' | 'restart'; readonly why: string }
+  /** It should end or be replaced, or has been paused or resumed, which its successors should be too. */
+  | { readonly kind: 'asked'; readonly verb: MessageVerb; readonly why: string }
   /** Nothing runs, nothing is held: it ends now. */
   | { readonly kind: 'drained' }
 

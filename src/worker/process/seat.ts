@@ -13,6 +13,8 @@ export interface Seat {
   failedStarts: number
   /** Left empty: somebody stopped its worker. */
   isStopped: boolean
+  /** Who works there claims nothing: somebody has paused the worker or the node. It stays so whoever comes next. */
+  isPaused: boolean
   limits: RecycleLimits
   cancelStart: (() => void) | undefined
 }
@@ -25,6 +27,7 @@ export function emptySeat(number: number, limits: RecycleLimits): Seat {
     successor: undefined,
     failedStarts: 0,
     isStopped: false,
+    isPaused: false,
     limits,
     cancelStart: undefined,
   }

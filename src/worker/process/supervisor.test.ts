@@ -269,4 +269,64 @@ describe('a pause', () => {
     node.supervisor.resume()
     expect(kinds(node, 1)).toEqual(['start', 'resume'])
   })
+
+  test('of one worker is of its seat: whoever takes it is paused too, until it or the node is resumed', async () => {
+    const node = await fakeNode({ processes: 2 })
+    for (const child of node.children) child.ready()
+    const asks = (index: number, verb: 'pause' | 'resume') =>
+      node.child(index).says({ kind: 'asked', verb, why: 'somebody asked for it' })
+    const restart = async (index: number) => {
+      const before = node.children.length
+      void node.supervisor.restartWorker(node.child(index).workerId)
+      await node.turn()
+      node.child(before).ready()
+      await node.turn()
+      node.child(index).drain()
+      await node.turn()
+      return node.child(before)
+    }
+
+    asks(0, 'pause')
+    expect(node.supervisor.isPaused).toBe(false)
+    expect((await restart(0)).told[0]).toMatchObject({ kind: 'start', isPaused: true })
+    expect((await restart(1)).told[0]).toMatchObject({ kind: 'start', isPaused: false })
+    node.child(2).pulse({ jobsDone: 1 })
+    node.child(2).exit(1)
+    node.clock.advance(0)
+    expect(node.child(4).told[0]).toMatchObject({ kind: 'start', isPaused: true })
+    node.child(4).ready()
+    asks(4, 'resume')
+    expect((await restart(4)).told[0]).toMatchObject({ kind: 'start', isPaused: false })
+
+    asks(5, 'pause')
+    node.supervisor.resume()
+    expect((await restart(5)).told[0]).toMatchObject({ kind: 'start', isPaused: false })
+  })
+
+  test('of one worker whose successor starts already reaches that', async () => {
+    const node = await fakeNode()
+    node.child(0).ready()
+    void node.supervisor.restart()
+    await node.turn()
+
+    node.child(0).says({ kind: 'asked', verb: 'pause', why: 'somebody asked for it' })
+
+    expect(kinds(node, 1)).toEqual(['start', 'pause'])
+  })
+
+  test('of the node is over for the one worker that is resumed', async () => {
+    const node = await fakeNode({ processes: 2 })
+    for (const child of node.children) child.ready()
+    node.supervisor.pause()
+    expect(node.supervisor.isPaused).toBe(true)
+
+    node.child(1).says({ kind: 'asked', verb: 'resume', why: 'somebody asked for it' })
+
+    expect(node.supervisor.isPaused).toBe(false)
+    node.child(1).exit(1)
+    node.child(0).exit(1)
+    node.clock.advance(100)
+    expect(node.child(2).told[0]).toMatchObject({ kind: 'start', isPaused: false })
+    expect(node.child(3).told[0]).toMatchObject({ kind: 'start', isPaused: true })
+  })
 })

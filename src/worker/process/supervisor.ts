@@ -63,7 +63,6 @@ export class Supervisor {
   /** By processes that have ended. */
   #doneBefore = 0
   #wasReady = false
-  #isPaused = false
   #isStopping = false
   #failure: unknown
 
@@ -90,8 +89,9 @@ export class Supervisor {
     return [...this.#processes].reduce((sum, { pulse }) => sum + (pulse?.jobsDone ?? 0), this.#doneBefore)
   }
 
+  /** None of its workers claims, since they were paused together or one by one. */
   get isPaused(): boolean {
-    return this.#isPaused
+    return this.seats.every(({ isPaused }) => isPaused)
   }
 
   get isStopping(): boolean {
@@ -105,14 +105,12 @@ export class Supervisor {
 
   /** No worker claims until `resume`. */
   pause(): void {
-    this.#isPaused = true
-    for (const process of this.#processes) process.tell({ kind: 'pause' })
+    for (const seat of this.seats) this.#setPaused(seat, true)
   }
 
   /** Workers claim again; seats that were stopped one by one stay empty. */
   resume(): void {
-    this.#isPaused = false
-    for (const process of this.#processes) process.tell({ kind: 'resume' })
+    for (const seat of this.seats) this.#setPaused(seat, false)
   }
 
   /**
@@ -193,7 +191,7 @@ export class Supervisor {
     })
     this.#processes.add(process)
     if (process.pid !== undefined) this.#parts.guard.add(process.pid)
-    process.tell({ kind: 'start', node, workerId, isPaused: this.#isPaused, plan })
+    process.tell({ kind: 'start', node, workerId, isPaused: seat.isPaused, plan })
     telemetry.emit('process.started', this.#fact(process))
     return process
   }
@@ -206,9 +204,31 @@ export class Supervisor {
       // Told so before, it may not have heard; now it is known how long it may take.
       if (this.#isStopping || this.#seatOf(process).isStopped) process.drain(false)
     } else if (message.kind === 'asked') {
-      if (message.verb === 'stop') this.stopWorker(process.workerId)
-      else void this.#replaceProcess(process, message.why)
+      this.#asked(process, message)
     } else this.watch.heard(process, message)
+  }
+
+  #asked(process: WorkerProcess, { verb, why }: Extract<FromWorker, { readonly kind: 'asked' }>): void {
+    switch (verb) {
+      case 'stop':
+        this.stopWorker(process.workerId)
+        break
+      case 'restart':
+        void this.#replaceProcess(process, why)
+        break
+      case 'pause':
+      case 'resume':
+        this.#setPaused(this.#seatOf(process), verb === 'pause')
+        break
+      default:
+        verb satisfies never
+    }
+  }
+
+  #setPaused(seat: Seat, isPaused: boolean): void {
+    seat.isPaused = isPaused
+    for (const process of this.#processes)
+      if (process.seat === seat.number) process.tell({ kind: isPaused ? 'pause' : 'resume' })
   }
 
   #ended(process: WorkerProcess, end: ProcessEnd): void {
