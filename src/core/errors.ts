@@ -50,6 +50,7 @@ export type ErrorCode =
   | 'STORE_CLOSED'
   | 'STORE_UNSAFE'
   | 'CLOSED'
+  | 'PACKAGE_CHANGED'
   | 'BULK_PARTIAL'
   | 'COPY_REFUSED'
   | 'COPY_DIFFERS'

@@ -8,10 +8,11 @@ import { HeapSamples } from '../worker/heap-samples.ts'
 import { collectAll } from '../worker/memory.ts'
 import { type WorkerOptions, workerSettings } from '../worker/options.ts'
 import { channelUp, type WorkerEnd } from '../worker/process/channel.ts'
-import type { ToWorker } from '../worker/process/messages.ts'
+import { PROTOCOL, type ToWorker } from '../worker/process/messages.ts'
 import { LIST_FD, RunningList } from '../worker/process/running-list.ts'
 import { pssOf, Vitals } from '../worker/vitals.ts'
 import { type Handlers, type Millrace, START_WORKER } from './millrace.ts'
+import { VERSION } from './version.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
 /** A Millrace that is open, and what is to be worked with it. */
@@ -47,7 +48,8 @@ export async function runWorkerProgram(
   const inbox = new Inbox(channel)
   let exitCode = 0
   try {
-    const { plan, node, workerId, isPaused } = await inbox.start
+    const { protocol, plan, node, workerId, isPaused } = await inbox.start
+    if (protocol !== PROTOCOL) throw packageChanged(protocol)
     const prepared = await prepare(plan)
     exitCode = await work(prepared, { node, workerId, isPaused }, channel, inbox, early)
   } catch (error) {
@@ -210,6 +212,15 @@ function failureOf(error: unknown): Extract<Parameters<WorkerEnd['send']>[0], { 
   // A store that cannot be reached may be there soon; a configuration does not mend itself.
   const isFinal = isOurs && !(error instanceof StoreError && error.kind === 'transient')
   return { kind: 'failed', code, message, isFinal, ...(isOurs && error.hint !== undefined && { hint: error.hint }) }
+}
+
+/** The supervisor was started from another release of the package than lies on the disk now. */
+function packageChanged(protocol: number): MillraceError {
+  return new MillraceError(
+    'PACKAGE_CHANGED',
+    `the installed package was changed to ${VERSION} under a node that runs an incompatible release`,
+    { fields: { version: VERSION, protocol, expected: PROTOCOL }, hint: 'Restart the node.' },
+  )
 }
 
 /** Messages that came before somebody takes them wait for that. */

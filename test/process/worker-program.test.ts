@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { newWorkerId } from '../../src/base/id.ts'
+import { PROTOCOL } from '../../src/worker/process/messages.ts'
 import { JOBS, nodeApp } from '../support/node-app.ts'
 import { planOf, workerRun } from '../support/worker-run.ts'
 
@@ -15,7 +15,7 @@ test.each(['a message', 'SIGTERM'])(
     if (how === 'SIGTERM') writeFileSync(join(app.folder, 'jobs/stops.mjs'), "process.kill(process.pid, 'SIGTERM')")
     const worker = workerRun()
 
-    worker.tell({ kind: 'start', node: newWorkerId(), workerId: worker.id, isPaused: false, plan: planOf(app) })
+    worker.start(planOf(app))
     if (how === 'a message') worker.tell({ kind: 'stop', now: false })
 
     expect(await worker.ended).toEqual({ code: 0, signal: null })
@@ -25,3 +25,22 @@ test.each(['a message', 'SIGTERM'])(
   },
   60_000,
 )
+
+test('a supervisor of another protocol, whose package was changed under it, is told so before anything else is read', async () => {
+  const worker = workerRun()
+
+  worker.start({ whatever: 'another release says here' }, PROTOCOL + 1)
+
+  expect(await worker.ended).toEqual({ code: 3, signal: null })
+  expect(worker.said).toEqual([
+    {
+      kind: 'failed',
+      code: 'PACKAGE_CHANGED',
+      message: expect.stringMatching(
+        /^the installed package was changed to \S+ under a node that runs an incompatible/,
+      ),
+      isFinal: true,
+      hint: 'Restart the node.',
+    },
+  ])
+}, 60_000)

@@ -3,14 +3,15 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { newWorkerId } from '../../src/base/id.ts'
 import { launch } from '../../src/worker/process/launch.ts'
-import type { FromWorker, ToWorker } from '../../src/worker/process/messages.ts'
+import { type FromWorker, PROTOCOL, type ToWorker } from '../../src/worker/process/messages.ts'
 import type { NodeApp } from './node-app.ts'
 
 export interface WorkerRun {
-  readonly id: string
   /** All that it has said so far. */
   readonly said: readonly FromWorker[]
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  /** Tells it to begin, by the protocol of this release unless another is given. */
+  start(plan: unknown, protocol?: number): void
   tell(message: ToWorker): void
 }
 
@@ -37,5 +38,12 @@ export function workerRun(): WorkerRun {
     child.kill('SIGKILL')
     await ended
   })
-  return { id, said, ended, tell: (message) => void child.send(message) }
+  const tell = (message: ToWorker) => void child.send(message)
+  return {
+    said,
+    ended,
+    tell,
+    start: (plan, protocol = PROTOCOL) =>
+      tell({ kind: 'start', protocol, node: newWorkerId(), workerId: id, isPaused: false, plan }),
+  }
 }

@@ -36,7 +36,7 @@ export function channelUp(): WorkerEnd {
         if (send === undefined || !process.connected) resolve()
         else send(message, undefined, undefined, () => resolve())
       }),
-    // What comes over it is sent by `tellWorker` of the same version: a supervisor starts its own code.
+    // What comes over it is sent by `tellWorker`, of the same protocol: see messages.ts.
     onMessage: (take) => void process.on('message', (message) => take(message as ToWorker)),
     onOrphaned: (take) => {
       if (process.connected) process.once('disconnect', take)

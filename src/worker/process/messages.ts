@@ -3,10 +3,19 @@ import type { WorkerHealth } from '../../core/health.ts'
 import type { Growth } from '../../core/process/growth.ts'
 import type { MessageVerb } from '../../store/contract/index.ts'
 
+/**
+ * The version of all that is said here, of the plans that `start` carries and of the running list. A supervisor lives on when the
+ * package is changed on disk, and its next worker is of the new release. Raise it with every change that the other side would
+ * misread. `start` has it in every release, and every release understands `failed`.
+ */
+export const PROTOCOL = 1
+
 /** What a worker process is told. `start` comes first, and once. */
 export type ToWorker =
   | {
       readonly kind: 'start'
+      /** The supervisor's `PROTOCOL`. */
+      readonly protocol: number
       readonly node: string
       readonly workerId: string
       readonly isPaused: boolean

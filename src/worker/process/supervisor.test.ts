@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type FakeNode, fakeNode } from '../../../test/support/fake-node.ts'
+import { PROTOCOL } from './messages.ts'
 
 const kinds = (node: FakeNode, index: number) => node.child(index).told.map(({ kind }) => kind)
 
@@ -86,6 +87,21 @@ describe('a process that ends unasked', () => {
     expect(node.killed()).toMatchObject([{ seat: 1, why: 'did not start within 60000 ms' }])
     expect(node.alive()).toHaveLength(1)
   })
+})
+
+test('a worker of another release, since the package was changed under the node, leaves the others at work and says why', async () => {
+  const node = await fakeNode({ processes: 2 })
+  for (const child of node.children) child.ready()
+  expect(node.child(0).told[0]).toMatchObject({ kind: 'start', protocol: PROTOCOL })
+  const isDone = node.supervisor.restart()
+  await node.turn()
+
+  node.child(2).says({ kind: 'failed', code: 'PACKAGE_CHANGED', message: 'it was changed', isFinal: true })
+  node.child(2).exit(3)
+
+  expect(await isDone).toBe(false)
+  expect(node.facts('process.failing')).toMatchObject([{ seat: 1, cause: 'it was changed (PACKAGE_CHANGED)' }])
+  expect(node.alive()).toEqual([node.child(0), node.child(1)])
 })
 
 describe('a system that gives no process', () => {

@@ -15,7 +15,7 @@ import { type RecycleLimits, spreadLimits } from '../../core/process/recycle.ts'
 import { countFailedStarts, isCrashLoop, restAfterMs, restartDelayMs } from '../../core/process/restart.ts'
 import type { Guard } from '../isolate/guard.ts'
 import { endText } from './end-text.ts'
-import type { FromWorker } from './messages.ts'
+import { type FromWorker, PROTOCOL } from './messages.ts'
 import type { Rescue } from './rescue.ts'
 import type { RunningListFile } from './running-list.ts'
 import { emptySeat, type Seat } from './seat.ts'
@@ -191,7 +191,7 @@ export class Supervisor {
     })
     this.#processes.add(process)
     if (process.pid !== undefined) this.#parts.guard.add(process.pid)
-    process.tell({ kind: 'start', node, workerId, isPaused: seat.isPaused, plan })
+    process.tell({ kind: 'start', protocol: PROTOCOL, node, workerId, isPaused: seat.isPaused, plan })
     telemetry.emit('process.started', this.#fact(process))
     return process
   }
