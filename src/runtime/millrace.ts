@@ -17,7 +17,7 @@ import { OwnHealth } from '../worker/vitals.ts'
 import type { NodeHandle } from './node-handle.ts'
 import type { OpenOptions } from './open-options.ts'
 import type { RekeyOptions, RekeyReport } from './rekey.ts'
-import { createStore, storeUrl } from './store-url.ts'
+import { createStore, storeDeadlineMs, storeUrl } from './store-url.ts'
 import type { SuperviseOptions } from './supervise.ts'
 import { type Supervision, WorkerHandle } from './worker-handle.ts'
 
@@ -34,6 +34,7 @@ export type Handlers = readonly (BoundHandler | JobDefinition<never, unknown, un
 export class Millrace extends Client {
   readonly #clock: Clock
   readonly #retention: Retention
+  readonly #storeDeadlineMs: number
   readonly #keys: KeyRing | undefined
   readonly #keyIds: () => readonly string[]
   readonly #workers = new Set<WorkerHandle>()
@@ -52,6 +53,8 @@ export class Millrace extends Client {
     this.#clock = clock
     this.#wakers = wakers
     this.#retention = retentionOf(options.retention)
+    // A store of the user's own is taken for one with the usual deadline.
+    this.#storeDeadlineMs = storeDeadlineMs(isStore(options.store) ? '' : storeUrl(options.store))
     const keys = options.codec?.keys
     this.#keys = keys
     this.#keyIds = () => keys?.ids ?? []
@@ -108,6 +111,7 @@ export class Millrace extends Client {
       retention: this.#retention,
       keyIds: this.#keyIds,
       health: new OwnHealth(this.#clock),
+      storeDeadlineMs: this.#storeDeadlineMs,
       ...(supervision !== undefined && { supervision }),
     })
     const wake = () => worker.wake()

@@ -11,10 +11,9 @@ import { Mailbox } from '../worker/mailbox.ts'
 import { launch, type Program } from '../worker/process/launch.ts'
 import { Rescue } from '../worker/process/rescue.ts'
 import { Supervisor } from '../worker/process/supervisor.ts'
+import { lateAfterMs } from './late.ts'
+import { storeDeadlineMs } from './store-url.ts'
 import type { WorkerPlan } from './worker-plan.ts'
-
-/** A loop that is so late is told of. */
-const LATE_MS = 30_000
 
 /** How long the workers of a supervisor that was killed may take to give back what they hold. */
 const ORPHANS_END_WITHIN_S = 8
@@ -127,7 +126,8 @@ export class NodeHandle {
 
   /** Loops of the supervisor itself that should have done their round long ago. */
   get late(): readonly LateLoop[] {
-    return lateLoops({ watch: this.#supervisor.watch.loop, mailbox: this.#mailbox.loop }, LATE_MS)
+    const loops = { watch: this.#supervisor.watch.loop, mailbox: this.#mailbox.loop }
+    return lateLoops(loops, lateAfterMs(storeDeadlineMs(this.#parts.plan.store)))
   }
 
   get isPaused(): boolean {

@@ -6,6 +6,8 @@ import { ConfigError } from '../core/errors.ts'
 import type { Store } from '../store/contract/index.ts'
 
 const DEFAULT_STORE = 'sqlite:./millrace.db'
+/** The drivers' own default; that of a file's lock is shorter. */
+const DEADLINE_MS = 30_000
 
 /** The URL to use: what was given, else `MILLRACE_STORE`, else the default. */
 export function storeUrl(given: string | undefined): string {
@@ -50,6 +52,14 @@ export async function createStore(url: string, base: string = process.cwd(), clo
         'it names no store that this version knows',
       )
   }
+}
+
+/** How long one call to the store of this URL may take until it fails, in ms: what the URL says, else what is usual on a server. */
+export function storeDeadlineMs(url: string): number {
+  const params = new URLSearchParams(url.split('?')[1] ?? '')
+  const given = params.get('deadline') ?? params.get('busy')
+  if (given === null) return DEADLINE_MS
+  return parseDuration(/^\d+$/.test(given) ? Number(given) : given, 'deadline')
 }
 
 /** Text with store URLs for people: without user and password, also where a password holds what it should not. */

@@ -7,6 +7,7 @@ import { Mailbox } from '../worker/mailbox.ts'
 import type { RunningList } from '../worker/process/running-list.ts'
 import type { HealthSource } from '../worker/vitals.ts'
 import { Worker, type WorkerParts } from '../worker/worker.ts'
+import { lateAfterMs } from './late.ts'
 import { VERSION } from './version.ts'
 
 /** What a worker of this process is made of. */
@@ -14,6 +15,8 @@ export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal' | 'onLate
   readonly retention: Retention
   readonly keyIds: () => readonly string[]
   readonly health: HealthSource
+  /** How long a call to the store may take until it fails. Absent: no time. */
+  readonly storeDeadlineMs?: number
   /** Absent: no supervisor has started this process. */
   readonly supervision?: Supervision
 }
@@ -44,8 +47,6 @@ const HARD_STOP_MS = 5_000
 /** After a second, hurried stop: the same, just long enough for a handler that heeds it to settle. */
 const HURRIED_STOP_MS = 100
 const MAX_RECLAIM_MS = 5_000
-/** A loop that is so late, and later than a lease is long, is told of. */
-const LATE_MS = 10_000
 
 /** A worker at work in this process: what it does, and the way to stop it. */
 export class WorkerHandle {
@@ -133,7 +134,9 @@ export class WorkerHandle {
       mailbox: this.#mailbox.loop,
       ...this.#maintenance.loops,
     }
-    return lateLoops(loops, Math.max(LATE_MS, this.#parts.settings.leaseMs))
+    const { storeDeadlineMs = 0, settings } = this.#parts
+    // A heartbeat gives up on a store after a lease's time.
+    return lateLoops(loops, lateAfterMs(storeDeadlineMs, settings.leaseMs))
   }
 
   start(): void {
