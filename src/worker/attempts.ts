@@ -221,9 +221,10 @@ export class Attempts {
   }
 
   #giveOneBack(job: ClaimedJob): void {
-    const { settler } = this.#parts
+    const { settler, runningList } = this.#parts
     const handler = this.#registry.get(job.name)
     if (handler === undefined) return
+    runningList?.withdraw()
     const running = new RunningJob(job, handler, 0, this.#outlet)
     running.isOver = true
     settler.add({ job: running, settlement: { id: job.id, epoch: job.epoch, runMs: 0, to: 'pending' } })

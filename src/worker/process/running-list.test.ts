@@ -98,6 +98,22 @@ describe('the list of what has begun', () => {
     expect(ids()).toEqual(expect.arrayContaining([idOf(0), idOf(2), idOf(3)]))
   })
 
+  test('has nothing of those that go back before they begin, keeps what runs, and announces anew', () => {
+    const { own, start, ids } = list()
+    const [a, b, c, d, e] = Array.from({ length: 5 }, (_, n) => job(n)) as [Job, Job, Job, Job, Job]
+
+    own.beginTurn()
+    start(a, [b, c], 3)
+    own.withdraw()
+    expect(ids()).toEqual([idOf(0)])
+    start(c, [d, e], 2, false, () => expect(new Set(ids())).toEqual(new Set([idOf(0), idOf(2), idOf(3)])))
+    own.endTurn()
+    own.withdraw()
+    own.withdraw()
+
+    expect(new Set(ids())).toEqual(new Set([idOf(0), idOf(2)]))
+  })
+
   test('holds a thousand jobs that run at once', () => {
     const { own, start, ids, end } = list()
     const jobs = Array.from({ length: 1_000 }, (_, n) => job(n))

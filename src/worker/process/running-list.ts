@@ -28,6 +28,8 @@ export class RunningList {
   readonly #bytes = Buffer.alloc(ANNOUNCED * ENTRY_BYTES, ' ')
   readonly #freePlaces: number[] = []
   #places = 0
+  /** How many entries stand in the first part. */
+  #announced = 0
   /** How many of those announced are still to come. */
   #coming = 0
   /** The place that the next job has been given before it begins; -1: none. */
@@ -69,7 +71,19 @@ export class RunningList {
     }
     for (const [i, { job }] of next.entries()) this.#put(i + 1, job)
     this.#write(next.length + 1, 0)
+    this.#announced = Math.max(this.#announced, next.length + 1)
     this.#coming = next.length
+  }
+
+  /** Fetched jobs go back to the store, and some may have been announced: if this process ended now, it was none of them. Call between starts. */
+  withdraw(): void {
+    this.#coming = 0
+    if (this.#announced === 0) return
+    // What has begun keeps a place of its own.
+    this.endTurn()
+    this.#bytes.fill(' ', 0, this.#announced * ENTRY_BYTES)
+    this.#write(this.#announced, 0)
+    this.#announced = 0
   }
 
   /** Call once the job has begun, whether it is over or goes on. */
