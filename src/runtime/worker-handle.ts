@@ -113,6 +113,14 @@ export class WorkerHandle {
     return this.#worker.jobsDone
   }
 
+  /**
+   * Whether the store may still hold leases of this worker. After a stop too: outcomes that the store did not take in time are lost,
+   * and their jobs run again once the leases end.
+   */
+  get mayHoldLeases(): boolean {
+    return this.#worker.mayHoldLeases
+  }
+
   /** How it is now. */
   get view(): WorkerView {
     const { running, jobsDone, storeAnsweredMs, isClaiming } = this.#worker

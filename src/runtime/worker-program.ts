@@ -80,7 +80,7 @@ async function work(
   const pulseMs = Math.min(PULSE_MS, leaseMs / PULSES_PER_LEASE)
   // Told to stop while it prepared: its first claim would be one too many.
   if (inbox.isToldToStop || early.names.includes('SIGTERM')) {
-    await mill.close()
+    await closeSoon(mill)
     await channel.send({ kind: 'drained' })
     return 0
   }
@@ -118,20 +118,31 @@ async function work(
   try {
     await worker.done
     pulse()
-    await mill.close()
+    await closeSoon(mill)
+    // Whoever says that it is drained is not recovered.
+    if (worker.mayHoldLeases) throw notDrained()
     await channel.send({ kind: 'drained' })
     return 0
   } catch (error) {
     await channel.send(failureOf(error))
-    await Promise.race([
-      mill.close().catch(() => undefined),
-      new Promise((r) => setTimeout(r, CLOSE_WITHIN_MS).unref()),
-    ])
+    await closeSoon(mill)
     return 3
   } finally {
     clearInterval(pulses)
     vitals.stop()
   }
+}
+
+async function closeSoon(mill: Millrace): Promise<void> {
+  const late = new Promise((resolve) => setTimeout(resolve, CLOSE_WITHIN_MS).unref())
+  // What goes wrong at the very end is nobody's any more.
+  await Promise.race([mill.close().catch(() => undefined), late])
+}
+
+function notDrained(): StoreError {
+  return new StoreError('transient', 'STORE_UNREACHABLE', 'it stopped before the store had taken what it held', {
+    hint: 'Its jobs are recovered, or run again when their leases end.',
+  })
 }
 
 function act(

@@ -80,6 +80,8 @@ export class Attempts {
   #now = 0
   /** From here on nothing more is started in this turn of the event loop. */
   #turnEnd = 0
+  /** Monotonic ms until which the store may hold leases of attempts that were left without an outcome. */
+  #leftUntil = Number.NEGATIVE_INFINITY
   /** Attempts that ended here, whatever became of them. */
   done = 0
 
@@ -135,6 +137,16 @@ export class Attempts {
     return this.#completer.waiting
   }
 
+  /** Whether leases may still be held of attempts that are over and will not be settled. */
+  get hasLeft(): boolean {
+    return this.#parts.clock.monotonic() < this.#leftUntil
+  }
+
+  /** The attempt is over and will not be settled: its lease ends by itself. */
+  left(job: RunningJob): void {
+    this.#leftUntil = Math.max(this.#leftUntil, job.leaseEnd + this.#parts.settings.leaseMs)
+  }
+
   /** Asks after completions of jobs that still run. */
   async checkCompletions(): Promise<void> {
     await this.#completer.check(this.#parts.slots.running)
@@ -173,6 +185,7 @@ export class Attempts {
     const isKilled = this.isolates.kill(job)
     this.#parts.telemetry.emit('job.abandoned', { jobId: job.id, name: job.name, queue: job.queue, why })
     if (why === 'lease-lost') {
+      this.left(job)
       this.#leave(job)
       return
     }
@@ -264,6 +277,7 @@ export class Attempts {
       onStoreFailed('start', error)
     }
     this.#now = clock.monotonic()
+    this.left(job)
     this.#leave(job)
   }
 
@@ -327,7 +341,10 @@ export class Attempts {
   }
 
   #settle(job: RunningJob, ended: Ended, runMs: number): void {
-    if (job.aborted === 'lease-lost') return
+    if (job.aborted === 'lease-lost') {
+      this.left(job)
+      return
+    }
     const { random, settler, forgets } = this.#parts
     const settlement = settlementOf(job, ended, runMs, random(), forgets)
     settler.add(ended.errorLine === undefined ? { job, settlement } : { job, settlement, errorLine: ended.errorLine })

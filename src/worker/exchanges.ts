@@ -194,11 +194,13 @@ export class Exchanges {
 
   /** The store did not take the batch: it waits, is halved, or ends the worker. */
   #refused(batch: readonly Outcome[], error: unknown): void {
-    const { settler, telemetry, contact, clock, random, onRetry, onFatal } = this.#parts
+    const { settler, attempts, telemetry, contact, clock, random, onRetry, onFatal } = this.#parts
     const kind = error instanceof StoreError ? error.kind : undefined
     if (kind === 'constraint' && batch.length > 0) {
       const aside = settler.refused(batch)
-      if (aside !== undefined) telemetry.emit('store.failed', { operation: 'settle', error })
+      if (aside === undefined) return
+      attempts.left(aside.job)
+      telemetry.emit('store.failed', { operation: 'settle', error })
       return
     }
     settler.putBack(batch)

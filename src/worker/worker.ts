@@ -133,6 +133,11 @@ export class Worker implements Service {
     return running.size === 0 && this.#fetcher.waiting === 0 && isSettled && !this.#exchanges.isInFlight
   }
 
+  /** Whether the store may still hold leases of this worker, as far as is known here. */
+  get mayHoldLeases(): boolean {
+    return !this.isIdle || this.#attempts.hasLeft
+  }
+
   start(): void {
     if (this.#parts.settings.dedicated) keepYoungSmall()
     this.#exchanges.isClaiming = true
