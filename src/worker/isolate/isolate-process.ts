@@ -11,7 +11,7 @@ import type { Guard } from './guard.ts'
 import type { IsolateDeath } from './isolate-error.ts'
 import type { FromIsolate, Packet, RunMessage, ToIsolate } from './message.ts'
 import { isolateFile } from './place.ts'
-import type { SeatListener } from './pool.ts'
+import type { IsolateListener } from './pool.ts'
 import { fromWire } from './wire-error.ts'
 
 /** Of what it says on stderr, the end is kept. */
@@ -28,7 +28,7 @@ export class IsolateProcess {
   readonly #child: ChildProcess
   readonly #onFree: (isolate: IsolateProcess) => void
   readonly #gone = Promise.withResolvers<void>()
-  #listener: SeatListener | undefined
+  #listener: IsolateListener | undefined
   #death: IsolateDeath | undefined
   #said = ''
   #isKilled = false
@@ -78,7 +78,7 @@ export class IsolateProcess {
   }
 
   /** Gives it an attempt. Only when it is free. */
-  begin(message: RunMessage, body: string, listener: SeatListener): void {
+  begin(message: RunMessage, body: string, listener: IsolateListener): void {
     this.#listener = listener
     this.#send(message, body)
   }

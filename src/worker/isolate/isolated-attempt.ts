@@ -10,7 +10,7 @@ import { type RunningJob, reasonOf } from '../running-job.ts'
 import { answerCall } from './calls.ts'
 import { crashOf, type IsolateDeath, IsolateError } from './isolate-error.ts'
 import type { FromIsolate, IsolatedEnd, RunMessage } from './message.ts'
-import type { Pool, Seat } from './pool.ts'
+import type { HeldIsolate, Pool } from './pool.ts'
 import { dressed, fromWire, messageOf, type WireError } from './wire-error.ts'
 
 /** What one attempt needs. */
@@ -34,7 +34,7 @@ export class IsolatedAttempt {
   readonly #parts: IsolatedAttemptParts
   readonly #done = Promise.withResolvers<unknown>()
   #pool: Pool | undefined
-  #seat: Seat | undefined
+  #isolate: HeldIsolate | undefined
   #starts = 0
   #hasBegun = false
   #isOver = false
@@ -67,8 +67,8 @@ export class IsolatedAttempt {
 
   /** Ends the isolate; `done` rejects once it is gone. */
   kill(): void {
-    if (this.#seat === undefined) this.fail(this.#killed())
-    else this.#seat.kill()
+    if (this.#isolate === undefined) this.fail(this.#killed())
+    else this.#isolate.kill()
   }
 
   /** There will be no room for it. */
@@ -87,7 +87,7 @@ export class IsolatedAttempt {
       entry,
     }
     try {
-      this.#seat = pool.begin(message, input, memoryMib, {
+      this.#isolate = pool.begin(message, input, memoryMib, {
         onMessage: (heard, body) => this.#heard(heard, body),
         onGone: (death) => this.#gone(death),
       })
@@ -107,7 +107,7 @@ export class IsolatedAttempt {
       if (message.progress !== undefined || message.note !== undefined)
         job.progress(message.progress ?? Number.NaN, message.note)
     } else if (message.kind === 'call') {
-      void answerCall(job, message).then((answer) => this.#seat?.send(answer))
+      void answerCall(job, message).then((answer) => this.#isolate?.send(answer))
     } else if (message.kind === 'done') this.#end(() => this.#settle(message.end, body))
   }
 
@@ -134,8 +134,8 @@ export class IsolatedAttempt {
   #aborted(): void {
     const { aborted } = this.#parts.job
     if (this.#isOver || aborted === undefined) return
-    if (this.#seat === undefined) this.fail(reasonOf(aborted))
-    else this.#seat.send({ kind: 'abort', why: aborted })
+    if (this.#isolate === undefined) this.fail(reasonOf(aborted))
+    else this.#isolate.send({ kind: 'abort', why: aborted })
   }
 
   #end(settle: () => void): void {

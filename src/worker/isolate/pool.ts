@@ -4,14 +4,14 @@ import type { IsolateDeath } from './isolate-error.ts'
 import type { FromIsolate, RunMessage, ToIsolate } from './message.ts'
 
 /** Who is told how an attempt goes on in its isolate. */
-export interface SeatListener {
+export interface IsolateListener {
   readonly onMessage: (message: FromIsolate, body: string) => void
   /** The isolate is gone, with all that it had started; `undefined`: it was killed by `kill`. Called once, and not after a `done`. */
   readonly onGone: (death: IsolateDeath | undefined) => void
 }
 
 /** An attempt's isolate, from its first message to its last. */
-export interface Seat {
+export interface HeldIsolate {
   send(message: ToIsolate): void
   /** Ends the isolate and all that it has started, now. */
   kill(): void
@@ -20,7 +20,7 @@ export interface Seat {
 /** Isolates that are kept warm. */
 export interface Pool {
   /** Gives an attempt to an isolate that is free, else to a new one. */
-  begin(message: RunMessage, body: string, memoryMib: number | undefined, listener: SeatListener): Seat
+  begin(message: RunMessage, body: string, memoryMib: number | undefined, listener: IsolateListener): HeldIsolate
   /** Ends all of them, and resolves when they are gone. */
   close(): Promise<void>
 }

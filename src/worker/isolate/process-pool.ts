@@ -2,7 +2,7 @@
 import { Guard } from './guard.ts'
 import { IsolateProcess } from './isolate-process.ts'
 import type { RunMessage } from './message.ts'
-import { type Pool, type PoolOptions, poolClosed, type Seat, type SeatListener } from './pool.ts'
+import { type HeldIsolate, type IsolateListener, type Pool, type PoolOptions, poolClosed } from './pool.ts'
 
 /** Processes, warm and at work. */
 export class ProcessPool implements Pool {
@@ -17,7 +17,7 @@ export class ProcessPool implements Pool {
     this.#options = options
   }
 
-  begin(message: RunMessage, body: string, memoryMib: number | undefined, listener: SeatListener): Seat {
+  begin(message: RunMessage, body: string, memoryMib: number | undefined, listener: IsolateListener): HeldIsolate {
     if (this.#isClosed) throw poolClosed()
     const isolate = this.#take(memoryMib) ?? this.#start(memoryMib)
     isolate.begin(message, body, listener)

@@ -9,7 +9,7 @@ import { Piscina } from 'piscina'
 import type { IsolateDeath } from './isolate-error.ts'
 import type { FromIsolate, Packet, RunMessage, ToIsolate } from './message.ts'
 import { isolateFile } from './place.ts'
-import { type Pool, type PoolOptions, poolClosed, type Seat, type SeatListener } from './pool.ts'
+import { type HeldIsolate, type IsolateListener, type Pool, type PoolOptions, poolClosed } from './pool.ts'
 import type { ThreadTask } from './thread.ts'
 import { fromWire } from './wire-error.ts'
 
@@ -20,23 +20,23 @@ const MOST_WAIT_MS = 2_000
 export class ThreadPool implements Pool {
   readonly #options: PoolOptions
   readonly #pools = new Map<number | undefined, Piscina<ThreadTask, void>>()
-  readonly #seats = new Set<ThreadSeat>()
+  readonly #held = new Set<HeldThread>()
   #isClosed = false
 
   constructor(options: PoolOptions) {
     this.#options = options
   }
 
-  begin(message: RunMessage, body: string, memoryMib: number | undefined, listener: SeatListener): Seat {
+  begin(message: RunMessage, body: string, memoryMib: number | undefined, listener: IsolateListener): HeldIsolate {
     if (this.#isClosed) throw poolClosed()
-    const seat = new ThreadSeat(this.#poolOf(memoryMib), { message, body }, listener, () => this.#seats.delete(seat))
-    this.#seats.add(seat)
-    return seat
+    const thread = new HeldThread(this.#poolOf(memoryMib), { message, body }, listener, () => this.#held.delete(thread))
+    this.#held.add(thread)
+    return thread
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    for (const seat of this.#seats) seat.kill()
+    for (const thread of this.#held) thread.kill()
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
     this.#pools.clear()
   }
@@ -61,8 +61,8 @@ export class ThreadPool implements Pool {
   }
 }
 
-class ThreadSeat implements Seat {
-  readonly #listener: SeatListener
+class HeldThread implements HeldIsolate {
+  readonly #listener: IsolateListener
   readonly #onLeft: () => void
   readonly #port: MessagePort
   readonly #far: MessagePort
@@ -78,7 +78,7 @@ class ThreadSeat implements Seat {
   constructor(
     pool: Piscina<ThreadTask, void>,
     { message, body }: { readonly message: RunMessage; readonly body: string },
-    listener: SeatListener,
+    listener: IsolateListener,
     onLeft: () => void,
   ) {
     this.#listener = listener
