@@ -82,6 +82,7 @@ describe('millrace worker', () => {
     await node.ready(1)
     expect((await run(app, 'millrace worker stop --all')).code).toBe(6)
     expect((await run(app, 'millrace worker restart --all --yes')).code).toBe(0)
+    await until(async () => (await app.mill.workers()).length).toBe(2)
     await node.ready(2)
     expect((await run(app, 'millrace worker stop --all --yes')).code).toBe(0)
     expect(await node.ended).toEqual({ code: 0, signal: null })
