@@ -1,20 +1,12 @@
-/** The flags of Node that a worker's isolates are started with: its own, without what only one process can have. */
+/** The flags of Node that a worker's isolates are started with: those that any child has, without what is the worker's own memory. */
+import { inheritedFlags } from '../node-flags.ts'
 
-/** Flags that take their value as the next argument when it does not follow an equals sign. */
-const WITH_VALUE: ReadonlySet<string> = new Set(['-e', '--eval', '-p', '--print', '--input-type', '--watch-path'])
-const DROPPED =
-  /^(-[epi]$|--(eval|print|interactive|input-type|inspect|watch|test|check|max-old-space-size|max_old_space_size|heap|cpu-prof))/
+/** Limits and measurements of the worker's heap. */
+const OF_WORKER = /^--(max-old-space-size|max_old_space_size|heap|cpu-prof)/
 
 /** The worker's flags that an isolate shares, with its memory limit. */
 export function isolateArgs(own: readonly string[], memoryMib: number | undefined): readonly string[] {
-  const kept: string[] = []
-  for (let i = 0; i < own.length; i++) {
-    const arg = own[i] ?? ''
-    if (!DROPPED.test(arg)) kept.push(arg)
-    else if (WITH_VALUE.has(arg)) i++
-  }
   // SIGUSR1 would open the inspector.
-  kept.push('--disable-sigusr1')
-  if (memoryMib !== undefined) kept.push(`--max-old-space-size=${memoryMib}`)
-  return kept
+  const args = [...inheritedFlags(own, OF_WORKER), '--disable-sigusr1']
+  return memoryMib === undefined ? args : [...args, `--max-old-space-size=${memoryMib}`]
 }

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { inheritedFlags } from '../node-flags.ts'
 import { RunningListFile } from './running-list.ts'
 
 /** What is started. */
@@ -33,20 +34,6 @@ export function launch(
     list.close()
     throw error
   }
-}
-
-/** Flags that take the place of a program's file: a worker that got them would run the supervisor's program once more. */
-const PROGRAM = /^(-e|-p|-pe|-c|-i|--eval|--print|--check|--interactive|--input-type|--test|--watch)(?=$|[=-])/
-/** Of these the next argument is the program. */
-const WITH_TEXT = /^(-e|-p|-pe|--eval|--print)$/
-/** A debugger's port is taken, and our own flag is given anyway. */
-const OWN = /^--(inspect|disable-sigusr1)/
-
-/** Those of Node's own flags that a worker process starts with too. */
-export function inheritedFlags(flags: readonly string[]): readonly string[] {
-  return flags.filter(
-    (flag, i) => !OWN.test(flag) && !PROGRAM.test(flag) && !(i > 0 && WITH_TEXT.test(flags[i - 1] ?? '')),
-  )
 }
 
 /** Where the lists are kept: in memory if the system has a place for that, since they are written before each job. */
