@@ -1,18 +1,56 @@
 /** Values as they are typed: checked before anything is opened, refused with `USAGE`. */
+import { parseDuration } from '../core/duration.ts'
 import { MillraceError } from '../core/errors.ts'
 import { instantFromText } from '../core/filter/instant.ts'
 import { parsePriority } from '../core/job/priority.ts'
+import { parseSize } from '../core/size.ts'
 
-/** A whole number above zero and up to `max`. */
-export function numberOf(value: unknown, flag: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
+/** A whole number above zero and up to `max`. `example` is how to write it. */
+export function numberOf(
+  value: unknown,
+  flag: string,
+  max = Number.MAX_SAFE_INTEGER,
+  example = `${flag} ${Math.min(10, max)}`,
+): number | undefined {
   if (value === undefined) return undefined
   const number = /^\d+$/.test(String(value).trim()) ? Number(value) : Number.NaN
   if (Number.isSafeInteger(number) && number > 0 && number <= max) return number
   const range = max === Number.MAX_SAFE_INTEGER ? 'above 0' : `from 1 to ${max.toLocaleString('en')}`
   throw new MillraceError('USAGE', `${flag} is ${String(value)}; it must be a whole number ${range}`, {
     fields: { flag, value: String(value) },
-    hint: `Write for example: ${flag} ${Math.min(10, max)}`,
+    hint: `Write for example: ${example}`,
   })
+}
+
+/** A time above zero, as it was typed. */
+export function durationOf(value: unknown, flag: string, example = '30s'): string | undefined {
+  return amountOf(value, flag, example, parseDuration)
+}
+
+/** A size above zero, as it was typed. */
+export function sizeOf(value: unknown, flag: string, example = '50mb'): string | undefined {
+  return amountOf(value, flag, example, parseSize)
+}
+
+function amountOf(
+  value: unknown,
+  flag: string,
+  example: string,
+  parse: (text: string, label: string) => number,
+): string | undefined {
+  if (value === undefined) return undefined
+  const text = String(value)
+  const hint = `Write for example: ${flag} ${example}`
+  let amount: number
+  try {
+    amount = parse(text, flag)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    // The hint of the option is about numbers, which nobody can type.
+    throw new MillraceError(error.code, error.message, { fields: error.fields, hint, cause: error })
+  }
+  if (amount > 0) return text
+  throw new MillraceError('USAGE', `${flag} is ${text}; it must be above 0`, { fields: { flag, value: text }, hint })
 }
 
 /** A priority's word or number, as its number. */

@@ -31,8 +31,15 @@ describe('a node that cannot start', () => {
       '--max-age soon',
       '--processes 2 --drain',
       '--stall-limit x',
-    ])
-      expect((await cliHere(wrong.folder, ['work', ...flags.split(' '), ...given])).code, flags).toBe(2)
+      '--max-memory 0mb',
+      '--max-age 0s',
+      '--stall-limit 0ms',
+      '--processes 2 --timeout 0s',
+    ]) {
+      const { code, stderr } = await cliHere(wrong.folder, ['work', ...flags.split(' '), ...given])
+      expect(code, flags).toBe(2)
+      expect(stderr, flags).toContain(flags.match(/--\S+/g)?.at(-1))
+    }
   }, 90_000)
 
   test('for a store that is away tries again with growing rests and tells why, and works when it is there', async () => {

@@ -12,7 +12,7 @@ import { clean, say } from '../output.ts'
 import { load, ping } from '../probe.ts'
 import type { CommandSpec } from '../program.ts'
 import { endDespiteHandlers, takeSignals } from '../signals.ts'
-import { numberOf } from '../values.ts'
+import { durationOf, numberOf, sizeOf } from '../values.ts'
 import { aroundOptions, beginAround } from '../work-around.ts'
 import { logEvents } from '../work-log.ts'
 
@@ -124,14 +124,21 @@ function nodeOptions(options: Readonly<Record<string, unknown>>): NodeOptions | 
       hint: `Leave ${flag} out, or ${asked}.`,
     })
   }
-  const maxJobs = numberOf(options.maxJobs, '--max-jobs')
-  return {
-    processes: numberOf(processes, '--processes', 256) ?? 1,
-    ...(maxJobs !== undefined && { maxJobs }),
-    ...(typeof maxMemory === 'string' && { maxMemory }),
-    ...(typeof maxAge === 'string' && { maxAge }),
-    ...(typeof stallLimit === 'string' && { stallLimit }),
+  const limits = {
+    maxJobs: numberOf(options.maxJobs, '--max-jobs'),
+    maxMemory: sizeOf(maxMemory, '--max-memory'),
+    maxAge: durationOf(maxAge, '--max-age', '12h'),
+    stallLimit: durationOf(stallLimit, '--stall-limit', '1m'),
   }
+  return { processes: numberOf(processes, '--processes', 256, '--processes 2') ?? 1, ...thoseOf(limits) }
+}
+
+/** Those that have a value. */
+function thoseOf<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  // What is left out of an object is not undefined in it.
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof thoseOf<T>
+  >
 }
 
 function given(
@@ -144,10 +151,7 @@ function given(
   const served =
     typeof options.queues === 'string' ? weights(options.queues) : queues.length > 0 ? queues : config.queues
   return {
-    ...(concurrency !== undefined && { concurrency }),
-    ...(maxJobs !== undefined && { maxJobs }),
-    ...(served !== undefined && { queues: served }),
-    ...(typeof options.timeout === 'string' && { timeout: options.timeout }),
+    ...thoseOf({ concurrency, maxJobs, queues: served, timeout: durationOf(options.timeout, '--timeout', '5m') }),
     ...((options.drain === true || options.once === true) && { drain: true }),
   }
 }
@@ -155,7 +159,7 @@ function given(
 function weights(list: string): Record<string, QueueOptions> {
   const pairs = list.split(',').map((part): [string, QueueOptions] => {
     const [queue = '', weight] = part.trim().split(':')
-    const parsed = numberOf(weight, `the weight of ${queue}`, 1000)
+    const parsed = numberOf(weight, `the weight of ${queue}`, 1000, '--queues mail:10,media:5')
     return [queue, parsed === undefined ? {} : { weight: parsed }]
   })
   return Object.fromEntries(pairs)

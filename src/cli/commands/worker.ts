@@ -9,6 +9,7 @@ import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say, spanText, timeText } from '../output.ts'
 import type { CommandSpec } from '../program.ts'
 import { type Column, printRows } from '../table.ts'
+import { durationOf } from '../values.ts'
 
 type Verb = 'pause' | 'resume' | 'stop' | 'restart'
 
@@ -137,6 +138,7 @@ async function ask(
   if (ids.length === 0 && options.all !== true) {
     throw new MillraceError('USAGE', `worker ${verb} needs an id, or --all`, { hint: 'See them: millrace worker list' })
   }
+  const timeout = durationOf(options.timeout, '--timeout')
   return context.withMill(async (mill) => {
     const rows = await mill.workers()
     const targets = options.all === true ? everyTarget(rows) : ids.map((id) => targetOf(rows, id))
@@ -151,7 +153,7 @@ async function ask(
     ) {
       return EXIT.refused
     }
-    return await askAll(context, mill, targets, verb, options.timeout)
+    return await askAll(context, mill, targets, verb, timeout)
   })
 }
 
@@ -160,13 +162,13 @@ async function askAll(
   mill: Millrace,
   targets: readonly string[],
   verb: Verb,
-  timeout: unknown,
+  timeout: string | undefined,
 ): Promise<ExitCode> {
   const by = whoAmI()
   const results = await Promise.all(
     targets.map(async (id) => ({
       id,
-      result: await mill.askWorker(id, verb, { by, ...(typeof timeout === 'string' && { timeout }) }),
+      result: await mill.askWorker(id, verb, { by, ...(timeout !== undefined && { timeout }) }),
     })),
   )
   if (context.output.json) printJson(results)
