@@ -7,7 +7,7 @@ import type { WorkerOptions } from '../worker/options.ts'
 import type { Context } from './context.ts'
 import { EXIT, type ExitCode } from './failure.ts'
 import { logNode } from './node-log.ts'
-import { takeNodeSignals } from './node-signals.ts'
+import { type NodeSignals, processCount, takeNodeSignals } from './node-signals.ts'
 import { clean, say } from './output.ts'
 import { watchSources } from './source-watch.ts'
 import { type AroundOptions, beginAround } from './work-around.ts'
@@ -41,21 +41,24 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
     quiet: context.output.quiet,
     ...(path !== null && { config: path }),
   }
-  const node = await startNode(plan, command.node, { file: programFile('cli') })
-  if (!context.output.quiet) logNode(node, command.log)
-  const signals = takeNodeSignals(node, (line) => say(context.output, line))
-  tellStart(context, node)
-  const around = await beginAround(command.around, () => healthOfNode(node)).catch(async (error) => {
-    await node.stop({ now: true, kill: true })
-    throw error
-  })
-  const endWatch = command.watch ? await watchSources(process.cwd(), reloads(context, node)) : undefined
+  // All that can be refused is taken before a worker process starts: then nothing has begun.
+  const around = await beginAround(command.around)
+  let onChange = (_path: string) => {}
+  const endWatch = command.watch ? await watchSources(process.cwd(), (path) => onChange(path)) : undefined
+  let signals: NodeSignals | undefined
   try {
+    const node = await startNode(plan, command.node, { file: programFile('cli') })
+    if (!context.output.quiet) logNode(node, command.log)
+    signals = takeNodeSignals(node, (line) => say(context.output, line))
+    around.answerBy(() => healthOfNode(node))
+    onChange = reloads(context, node)
+    tellStart(context, node, command.watch)
+    around.tell(context.output)
     await node.done
   } finally {
     endWatch?.()
     await around.end()
-    signals.release()
+    signals?.release()
   }
   say(context.output, 'Stopped.')
   return signals.exitCode ?? EXIT.ok
@@ -81,7 +84,7 @@ function reloads(context: Context, node: NodeHandle): (path: string) => void {
   return reload
 }
 
-function tellStart(context: Context, node: NodeHandle): void {
-  const count = node.workers.length
-  say(context.output, `Node ${node.id}: ${count} worker ${count === 1 ? 'process' : 'processes'}. Ctrl-C stops it.`)
+function tellStart(context: Context, node: NodeHandle, isWatching: boolean): void {
+  say(context.output, `Node ${node.id}: ${processCount(node.workers.length)}. Ctrl-C stops it.`)
+  if (isWatching) say(context.output, `Watching ${process.cwd()}: a change replaces the workers.`)
 }

@@ -48,8 +48,13 @@ export function takeNodeSignals(node: NodeHandle, tell: (line: string) => void):
   }
 }
 
+/** `1 worker process`, `2 worker processes`. */
+export function processCount(count: number): string {
+  return `${count} worker ${count === 1 ? 'process' : 'processes'}`
+}
+
 function statusLines(node: NodeHandle): readonly string[] {
-  const head = `Node ${node.id}${node.isPaused ? ', paused' : ''}: ${node.workers.length} worker processes`
+  const head = `Node ${node.id}${node.isPaused ? ', paused' : ''}: ${processCount(node.workers.length)}`
   return [head, ...node.workers.map(workerLine)]
 }
 

@@ -131,7 +131,8 @@ describe('SIGUSR1 and SIGUSR2', () => {
     const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
     await until(async () => (await app.mill.get(id))?.state).toBe('completed')
     expect(app.ran()[0]?.pid).toBe(worker?.pid)
-    await node.said(/Node \S+: 1 worker processes/)
+    // The worker that had no handler yet may have gone, and its successor not be there.
+    await node.said(/Node \S+: [01] worker process(es)?\n/)
     expect(node.stderr).not.toContain('ebugger')
   }, 60_000)
 })

@@ -1,5 +1,6 @@
 /** How a node starts, or why it does not; and what stands around it: pid file, health port, closed pipes. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Millrace } from '../../src/index.ts'
@@ -35,10 +36,13 @@ describe('a node that cannot start', () => {
       '--max-age 0s',
       '--stall-limit 0ms',
       '--processes 2 --timeout 0s',
+      '--processes 2 --pid-file=',
+      '--processes 2 --health-port=',
+      '--health-port 80 --health-host=',
     ]) {
       const { code, stderr } = await cliHere(wrong.folder, ['work', ...flags.split(' '), ...given])
       expect(code, flags).toBe(2)
-      expect(stderr, flags).toContain(flags.match(/--\S+/g)?.at(-1))
+      expect(stderr, flags).toContain(flags.match(/--[\w-]+/g)?.at(-1))
     }
   }, 90_000)
 
@@ -91,7 +95,7 @@ test('--pid-file is there while it works; a second node with it is refused befor
   const second = workNode(app, `--processes 1 --pid-file ${file}`)
   expect(await second.ended).toEqual({ code: 3, signal: null })
   expect(second.stderr).toContain(`${file} belongs to process ${node.pid}, which is running`)
-  expect(second.events('process.ready')).toEqual([])
+  expect(second.stdout).toBe('')
 
   node.signal('SIGTERM')
 
@@ -126,20 +130,30 @@ test.each(['--processes 2', ''])(
   60_000,
 )
 
-test('a health port that something else listens on ends the node with 3, its workers gone', async () => {
-  const app = await nodeApp()
-  const { createServer } = await import('node:net')
-  const taken = createServer()
-  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
-  const address = taken.address()
-  const port = typeof address === 'object' ? address?.port : 0
-  const node = workNode(app, `--processes 1 --health-port ${port}`)
-  const end = await node.ended
-  await new Promise((resolve) => taken.close(resolve))
+test.each(['--processes 1', '--processes 1 --watch', ''])(
+  '`work %s` with a health port that something else listens on ends with 3 before anything has begun',
+  async (flags) => {
+    const app = await nodeApp()
+    const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+    const address = taken.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    const file = join(app.folder, 'millrace.pid')
+    const node = workNode(app, `${flags} --pid-file ${file} --health-port ${port}`)
+    const end = await node.ended
+    await new Promise((resolve) => taken.close(resolve))
 
-  expect(end).toEqual({ code: 3, signal: null })
-  expect(node.stderr).toContain('something listens there already')
-}, 60_000)
+    expect(end).toEqual({ code: 3, signal: null })
+    expect(node.stderr).toMatch(
+      /^✕ health cannot be served on 127\.0\.0\.1:\d+: something listens there already .+\n.+\n$/,
+    )
+    expect(node.stdout).toBe('')
+    expect(await app.mill.get(id)).toMatchObject({ state: 'pending', attempts: 0 })
+    expect(existsSync(file)).toBe(false)
+  },
+  60_000,
+)
 
 test('a reader of its log that goes away stops nothing', async () => {
   const app = await nodeApp()

@@ -13,7 +13,7 @@ import { load, ping } from '../probe.ts'
 import type { CommandSpec } from '../program.ts'
 import { endDespiteHandlers, takeSignals } from '../signals.ts'
 import { durationOf, numberOf, sizeOf } from '../values.ts'
-import { aroundOptions, beginAround } from '../work-around.ts'
+import { type Around, aroundOptions, beginAround } from '../work-around.ts'
 import { logEvents } from '../work-log.ts'
 
 /** The commands of this file. */
@@ -56,13 +56,14 @@ async function work(
   options: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
   const log = logFormat(options.log)
+  const around = aroundOptions(options)
   const { config } = await context.config()
   const node = nodeOptions(options)
   if (node !== undefined) {
     // A supervisor loads no handlers and no store but the one that it looks after; the rest is its workers'.
     const { runNode } = await import('../node-command.ts')
     const { maxJobs: _, drain: __, ...worker } = given({}, queues, options)
-    return runNode(context, { node, worker, log, around: aroundOptions(options), watch: options.watch === true })
+    return runNode(context, { node, worker, log, around, watch: options.watch === true })
   }
   const workerOptions = { dedicated: true, ...config.worker, ...given(config, queues, options) }
   const handlers = await context.handlers()
@@ -71,16 +72,32 @@ async function work(
       hint: 'Run `millrace init`, or name them in millrace.config.ts: handlers: "./jobs/**/*.handler.ts"',
     })
   }
+  const taken = await beginAround(around)
+  try {
+    return await workHere(context, handlers, workerOptions, { log, around: taken })
+  } finally {
+    await taken.end()
+  }
+}
+
+/** Works in this process until the worker is told to stop. */
+async function workHere(
+  context: Context,
+  handlers: Handlers,
+  options: WorkerOptions,
+  { log, around }: { readonly log: 'pretty' | 'json'; readonly around: Around },
+): Promise<ExitCode> {
   const mill = await context.open()
   let isWell = false
   try {
     logEvents(mill, log, context.output.quiet)
     // Every worker answers probes, so that `millrace test --no-worker` can tell whether one is at work.
-    const worker = mill.work([...handlers, ping, load], workerOptions)
+    const worker = mill.work([...handlers, ping, load], options)
     const signals = takeSignals(worker, (line) => say(context.output, line))
-    const around = await beginAround(aroundOptions(options), () => healthOfWorker(worker))
-    tellStart(context, mill.store.description, handlers, workerOptions)
-    await worker.done.finally(() => around.end())
+    around.answerBy(() => healthOfWorker(worker))
+    tellStart(context, mill.store.description, handlers, options)
+    around.tell(context.output)
+    await worker.done
     signals.release()
     tellEnd(context, worker)
     isWell = true
