@@ -94,7 +94,7 @@ test('--pid-file is there while it works; a second node with it is refused befor
   await until(() => existsSync(file) && readFileSync(file, 'utf8')).toBe(`${node.pid}\n`)
   const second = workNode(app, `--processes 1 --pid-file ${file}`)
   expect(await second.ended).toEqual({ code: 3, signal: null })
-  expect(second.stderr).toContain(`${file} belongs to process ${node.pid}, which is running`)
+  expect(second.stderr).toContain(`${file} belongs to process ${node.pid}, a millrace that is running`)
   expect(second.stdout).toBe('')
 
   node.signal('SIGTERM')
