@@ -1,6 +1,6 @@
 /**
  * Signals of a supervisor. SIGTERM and SIGINT drain every worker; a second one aborts what runs, a third one kills. SIGHUP replaces
- * the workers one after the other, but stops the node where it means that a terminal was closed. SIGUSR1 tells how the workers are,
+ * the workers one after the other, but stops the node when its terminal has gone, which is how the system tells that. SIGUSR1 tells how the workers are,
  * SIGUSR2 pauses claiming and resumes it.
  */
 import { formatDuration } from '../core/duration.ts'
@@ -8,6 +8,7 @@ import { formatSize } from '../core/size.ts'
 import type { NodeHandle, WorkerProcessView } from '../runtime/node-handle.ts'
 import { EXIT, type ExitCode } from './failure.ts'
 import { takeEarlySignals } from './signals.ts'
+import { watchTerminal } from './terminal-watch.ts'
 
 /** Signals that are acted on until they are released. */
 export interface NodeSignals {
@@ -20,7 +21,7 @@ export interface NodeSignals {
 export function takeNodeSignals(node: NodeHandle, tell: (line: string) => void): NodeSignals {
   let stops = 0
   let exitCode: ExitCode | undefined
-  const isOnTerminal = process.stdin.isTTY === true || process.stdout.isTTY === true
+  const isTerminalGone = watchTerminal()
   const stop = (name: string) => {
     stops++
     void node.stop({ now: stops > 1, kill: stops > 2 })
@@ -33,7 +34,7 @@ export function takeNodeSignals(node: NodeHandle, tell: (line: string) => void):
       if (node.isPaused) node.resume()
       else node.pause()
       tell(node.isPaused ? 'Paused: claims nothing until the next SIGUSR2.' : 'Resumed.')
-    } else if (name === 'SIGHUP' && !isOnTerminal) {
+    } else if (name === 'SIGHUP' && !isTerminalGone()) {
       tell('SIGHUP: replacing the workers one after the other.')
       void node
         .restart('SIGHUP')
