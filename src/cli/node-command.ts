@@ -6,6 +6,7 @@ import type { WorkerPlan } from '../runtime/worker-plan.ts'
 import type { WorkerOptions } from '../worker/options.ts'
 import type { Context } from './context.ts'
 import { EXIT, type ExitCode } from './failure.ts'
+import { outlastOutput } from './lost-output.ts'
 import { logNode } from './node-log.ts'
 import { type NodeSignals, processCount, takeNodeSignals } from './node-signals.ts'
 import { clean, say } from './output.ts'
@@ -41,6 +42,7 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
     quiet: context.output.quiet,
     ...(path !== null && { config: path }),
   }
+  outlastOutput('The node', command.log)
   // All that can be refused is taken before a worker process starts: then nothing has begun.
   const around = await beginAround(command.around)
   let onChange = (_path: string) => {}

@@ -155,19 +155,45 @@ test.each(['--processes 1', '--processes 1 --watch', ''])(
   60_000,
 )
 
-test('a reader of its log that goes away stops nothing', async () => {
+test('a reader of its log that goes away stops nothing, replaces nobody, and is said once by each process', async () => {
   const app = await nodeApp()
   const node = workNode(app, '--processes 1')
   await node.ready(1)
+  const [worker] = node.workers()
   node.closeStdout()
 
   const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
-  const crash = await app.mill.enqueue(JOBS.exit, { n: 2 })
-
   await until(async () => (await app.mill.get(id))?.state).toBe('completed')
+  await node.said(`stdout is lost: its reader has gone. Worker process ${worker?.pid} works on without it.\n`)
+  // What a handler writes by itself is lost like the log.
+  const writes = await app.mill.enqueue(JOBS.write, { n: 2 })
+  await until(async () => (await app.mill.get(writes.id))?.state).toBe('completed')
+  const crash = await app.mill.enqueue(JOBS.exit, { n: 3 })
   await until(async () => (await app.mill.get(crash.id))?.state).toBe('failed')
-  const after = await app.mill.enqueue(JOBS.quick, { n: 3 })
+  await node.said('stdout is lost: its reader has gone. The node works on without it.\n')
+  const after = await app.mill.enqueue(JOBS.quick, { n: 4 })
   await until(async () => (await app.mill.get(after.id))?.state).toBe('completed')
+
+  expect(app.ran().find(({ n }) => n === '3')?.pid).toBe(worker?.pid)
+  node.signal('SIGTERM')
+  expect(await node.ended).toEqual({ code: 0, signal: null })
+  expect(node.stderr).not.toMatch(/SIGHUP|EPIPE|caught/)
+  expect(node.stderr.match(/The node works on/g)).toHaveLength(1)
+}, 60_000)
+
+test('so is one of all that it says', async () => {
+  const app = await nodeApp()
+  const node = workNode(app, '--processes 1 --log pretty')
+  await until(() => node.stdout).toContain('works, ')
+  node.closeStdout()
+  node.closeStderr()
+
+  const crash = await app.mill.enqueue(JOBS.exit, { n: 1 })
+  node.signal('SIGUSR1')
+  await until(async () => (await app.mill.get(crash.id))?.state).toBe('failed')
+  const after = await app.mill.enqueue(JOBS.quick, { n: 2 })
+  await until(async () => (await app.mill.get(after.id))?.state).toBe('completed')
+
   node.signal('SIGTERM')
   expect(await node.ended).toEqual({ code: 0, signal: null })
 }, 60_000)

@@ -22,6 +22,7 @@ export const segv = job('segv', () => process.kill(process.pid, 'SIGSEGV'))
 export const leak = job('leak', async ({ mb, ms }, { signal }) => { kept.push(Buffer.alloc(mb * 2 ** 20, 1)); await rest(ms ?? 0, signal) })
 export const garbage = job('garbage', async ({ mb, ms }, { signal }) => { Buffer.alloc(mb * 2 ** 20, 1); await rest(ms ?? 0, signal) })
 export const orphan = job('orphan', ({ n }) => { spawn('sh', ['-c', '(sleep 0.1; echo gone ' + n + ' 0 0 >> ran) &'], { stdio: 'ignore' }) })
+export const write = job('write', () => { process.stdout.write('a line of my own\\n'); process.stderr.write('another\\n') })
 export const stray = job('stray', () => void Promise.reject(new Error('nobody caught this')))
 `
 
@@ -44,6 +45,7 @@ export const JOBS = {
   leak: job('leak'),
   garbage: job('garbage'),
   stray: job('stray'),
+  write: job('write'),
 } as const
 
 /** A handler's begin (`+`) or end (`-`). */

@@ -53,6 +53,8 @@ export interface NodeRun {
   event(name: string, is?: (event: LoggedEvent) => boolean): Promise<LoggedEvent>
   /** Closes this end of its stdout. */
   closeStdout(): void
+  /** Closes this end of its stderr. */
+  closeStderr(): void
 }
 
 /** Runs `millrace work --log json` with these arguments in the app's folder, in a process group of its own; all of it is killed after the test. */
@@ -124,6 +126,7 @@ export function watchNode(child: ChildProcess): NodeRun {
       return found
     },
     closeStdout: () => void child.stdout?.destroy(),
+    closeStderr: () => void child.stderr?.destroy(),
   }
 }
 
