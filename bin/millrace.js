@@ -45,8 +45,12 @@ function noteSignals() {
  * at once. Until Node had started it was there, so MILLRACE_STORE is where a password belongs.
  */
 function hidePassword(args) {
-  const shown = args.map((arg) => arg.replace(/:\/\/\S*@/, '://***@'))
+  const shown = withoutPasswords(args)
   if (shown.join() !== args.join()) process.title = ['millrace', ...shown].join(' ')
+}
+
+function withoutPasswords(args) {
+  return args.map((arg) => arg.replace(/:\/\/\S*@/, '://***@').replace(/([?&](ssl)?password=)[^&]*/gi, '$1***'))
 }
 
 // The same versions as "engines" in package.json: of each line the first whose SQLite is 3.51.3 or later. An older SQLite can
@@ -82,27 +86,46 @@ function start(args) {
  * As the first process of a container, what grandchildren leave behind is handed to us, and Node collects only its own children.
  * Then a shell takes this place and starts us anew: it passes signals on, collects what has ended, and ends as we do. Where there is
  * no shell, everything works but that collecting.
+ *
+ * The shell shows its arguments for as long as it lives, and so for a moment do we as its child: a password is in neither. The
+ * arguments as they were typed go by a variable that we take out of the environment at once. Whoever is another user cannot read
+ * the environment of a process.
  */
 const INIT =
   'for s in TERM INT HUP USR1 USR2; do trap "kill -$s \\$c 2>/dev/null" $s; done; "$@" <&0 & c=$!; ' +
   'while :; do wait $c; r=$?; kill -0 $c 2>/dev/null || exit $r; done'
 
+const TYPED = 'MILLRACE_TYPED_ARGS'
+
 function becomeInit() {
   if (process.pid !== 1 || typeof process.execve !== 'function') return
   const { existsSync } = process.getBuiltinModule('node:fs')
   if (!existsSync('/bin/sh')) return
-  const command = [process.execPath].concat(process.execArgv, process.argv.slice(1))
+  const [bin, ...args] = process.argv.slice(1)
+  const shown = withoutPasswords(args)
+  const env = { ...process.env }
+  if (shown.join() !== args.join()) env[TYPED] = JSON.stringify(args)
+  const command = [process.execPath].concat(process.execArgv, bin, shown)
   process.removeAllListeners('warning')
-  process.execve('/bin/sh', ['sh', '-c', INIT, 'millrace'].concat(command), process.env)
+  process.execve('/bin/sh', ['sh', '-c', INIT, 'millrace'].concat(command), env)
 }
 
-const works = ['work', 'queue:work', 'dev'].indexOf(firstWord(process.argv.slice(2))) >= 0
+/** The arguments as they were typed, if that shell has started us and they are not the ones that it shows. */
+function typedArgs() {
+  const typed = process.env[TYPED]
+  if (typed === undefined || process.ppid !== 1) return process.argv.slice(2)
+  delete process.env[TYPED]
+  return JSON.parse(typed)
+}
+
+const args = typedArgs()
+const works = ['work', 'queue:work', 'dev'].indexOf(firstWord(args)) >= 0
 if (works) becomeInit()
-hidePassword(process.argv.slice(2))
+hidePassword(args)
 if (works) noteSignals()
 const missing = missingVersion(process.versions.node)
 if (missing === undefined) {
-  start(process.argv.slice(2))
+  start(args)
 } else {
   process.stderr.write(
     `millrace needs Node ${missing} or newer (this is ${process.version}). Install it from https://nodejs.org, or run it with \`npx -p node@24 millrace …\`.\n`,

@@ -67,6 +67,46 @@ test.skipIf(NEEDS)(
   60_000,
 )
 
+test.skipIf(NEEDS)(
+  'a password in the arguments is in those of no process of the container, and arrives',
+  async () => {
+    const app = await nodeApp()
+    const command = 'node node_modules/.bin/millrace work --processes 1 --log json --store'.split(' ')
+    // Nothing listens there: the store is named in what is said, and no server is needed.
+    const container = contained(app, [...command, 'postgres://app:hunter2@127.0.0.1:9/shop'])
+    await container.event('process.failing')
+
+    const all = descendantsOf(container.pid)
+
+    const shown = all.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))
+    expect(shown.join('\n')).toMatch(/^sh -c .+--store postgres:\/\/\*\*\*@127\.0\.0\.1:9\/shop/m)
+    expect(shown.filter((line) => line.includes('hunter2') && !line.startsWith('unshare'))).toEqual([])
+    expect(container.stdout).toContain('127.0.0.1:9')
+    const [init = 0] = childrenOf(container.pid)
+    const node = childrenOf(init, 'millrace')
+    expect(node).toHaveLength(1)
+    for (const worker of descendantsOf(node[0] ?? 0).slice(1))
+      expect(environmentOf(worker), String(worker)).not.toContain('hunter2')
+    process.kill(init, 'SIGTERM')
+    expect(await container.ended).toMatchObject({ code: 0 })
+  },
+  60_000,
+)
+
+/** A process with those that it has started, and theirs. */
+function descendantsOf(pid: number): readonly number[] {
+  return [pid, ...childrenOf(pid).flatMap(descendantsOf)]
+}
+
+/** What a process was started with; nothing when it has gone. */
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 /** Runs a command as the first process of a namespace of its own, in the app's folder. */
 function contained({ folder, storeUrl }: NodeApp, command: readonly string[]): NodeRun {
   const path = [join(folder, 'node_modules/.bin'), dirname(process.execPath), process.env.PATH].join(delimiter)
