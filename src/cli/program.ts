@@ -99,8 +99,11 @@ function usage(error: CommanderError, specs: readonly CommandSpec[], args: reado
   const words = args.filter((word) => !word.startsWith('-'))
   const typed = [words.slice(0, 2).join(' '), words[0] ?? '']
   const spec = specs.find(({ path, aliases = [] }) => typed.some((name) => name === path || aliases.includes(name)))
+  const group = GROUPS[words[0] ?? ''] === undefined ? '' : ` ${words[0]}`
   const how =
-    spec === undefined ? 'All commands: millrace help' : `Usage: millrace ${spec.path} ${spec.args ?? ''}`.trim()
+    spec === undefined
+      ? `All commands: millrace help${group}`
+      : `Usage: millrace ${spec.path} ${spec.args ?? ''}`.trim()
   return new MillraceError('USAGE', first, { hint: meant === undefined ? how : `Did you mean ${meant} ?` })
 }
 

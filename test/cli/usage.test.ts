@@ -10,6 +10,7 @@ describe('wrong usage', () => {
     ['work --concurency 3', 2, '--concurrency'],
     ['work --concurrency many', 2, 'whole number'],
     ['work --log xml', 2, 'neither pretty nor json'],
+    ['worker frobnicate', 2, 'millrace help worker'],
     ['job add x --priority hgih', 2, 'high'],
     ['job list --store nosuch:db', 3, 'sqlite:'],
     ['job list --config nowhere.ts', 3, 'nowhere.ts'],
