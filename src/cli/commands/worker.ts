@@ -82,7 +82,8 @@ function cells(row: NodeRow): readonly string[] {
     health === null ? '' : `${Math.round(health.cpu * 100)} %`,
     health === null ? '' : formatSize(health.pssBytes ?? health.rssBytes),
     health === null ? '' : `${health.loopDelayP99Ms} ms`,
-    spanText(row.seenAt - row.startedAt),
+    // The clock here may be behind the store's.
+    spanText(Math.max(Date.now(), row.seenAt) - row.startedAt),
     row.version,
   ]
 }
