@@ -54,7 +54,8 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
     signals = takeNodeSignals(node, (line) => say(context.output, line))
     around.answerBy(() => healthOfNode(node))
     onChange = reloads(context, node)
-    tellStart(context, node, command.watch)
+    tellStart(context, node, (await context.store()).description)
+    if (command.watch) say(context.output, `Watching ${process.cwd()}: a change replaces the workers.`)
     around.tell(context.output)
     await node.done
   } finally {
@@ -71,6 +72,7 @@ function reloads(context: Context, node: NodeHandle): (path: string) => void {
   let running: Promise<unknown> | undefined
   let next: string | undefined
   const reload = (path: string) => {
+    if (node.isStopping) return
     if (running !== undefined) {
       next = path
       return
@@ -86,7 +88,6 @@ function reloads(context: Context, node: NodeHandle): (path: string) => void {
   return reload
 }
 
-function tellStart(context: Context, node: NodeHandle, isWatching: boolean): void {
-  say(context.output, `Node ${node.id}: ${processCount(node.workers.length)}. Ctrl-C stops it.`)
-  if (isWatching) say(context.output, `Watching ${process.cwd()}: a change replaces the workers.`)
+function tellStart(context: Context, node: NodeHandle, store: string): void {
+  say(context.output, `Node ${node.id}: ${processCount(node.workers.length)} on ${store}. Ctrl-C stops it.`)
 }

@@ -1,18 +1,18 @@
 /** What a supervisor tells on stdout of its worker processes: a line per event, for people or as JSON. */
 import type { EventName, Events } from '../base/telemetry.ts'
-import { formatDuration } from '../core/duration.ts'
 import type { NodeHandle } from '../runtime/node-handle.ts'
-import { clean, jsonText } from './output.ts'
+import { clean, jsonText, spanText } from './output.ts'
 
 const SENTENCES: { readonly [N in EventName]?: (event: Events[N]) => string } = {
-  'process.ready': (event) => `${who(event)} works, ${time(event.afterMs)} after its start`,
+  'process.ready': (event) => `${who(event)} works, ${spanText(event.afterMs)} after its start`,
   'process.ended': (event) => `${who(event)} ${event.how}`,
   'process.failing': ({ starts, isLoop, cause, nextMs, ...event }) =>
     nextMs === null
       ? `${who(event)}, a successor, could not start: ${cause}. Its predecessor stays`
-      : `${isLoop ? 'crash loop: ' : ''}worker ${event.seat} has ended ${starts === 1 ? '' : `${starts} times in a row `}before it had done a job: ${cause}. Next try in ${time(nextMs)}`,
-  'process.stalled': (event) => `${who(event)} has not been heard of for ${time(event.silentMs)}: its leases are kept`,
-  'process.heard': (event) => `${who(event)} is heard again, after ${time(event.silentMs)}`,
+      : `${isLoop ? 'crash loop: ' : ''}worker ${event.seat} has ended ${starts === 1 ? '' : `${starts} times in a row `}before it had done a job: ${cause}. Next try in ${spanText(nextMs)}`,
+  'process.stalled': (event) =>
+    `${who(event)} has not been heard of for ${spanText(event.silentMs)}: its leases are kept`,
+  'process.heard': (event) => `${who(event)} is heard again, after ${spanText(event.silentMs)}`,
   'process.replacing': (event) => `${who(event)} gets a successor: ${event.why}`,
   'job.reclaimed': ({ jobId, name, outcome, crashes }) =>
     `${name} ${jobId} is taken back from a dead worker: ${outcome}${crashes > 0 ? `, crashes ${crashes}` : ''}`,
@@ -22,11 +22,17 @@ const SENTENCES: { readonly [N in EventName]?: (event: Events[N]) => string } = 
 
 /** Writes what happens to the node until the process ends. */
 export function logNode(node: NodeHandle, format: 'pretty' | 'json'): void {
+  // The end of one that never worked is told by what follows: the next try with its cause, or the error that ends the command.
+  const ready = new Set<string>()
+  const isRepeated = (name: EventName, event: object) =>
+    name === 'process.ended' && format === 'pretty' && !('workerId' in event && ready.delete(String(event.workerId)))
+  node.on('process.ready', ({ workerId }) => ready.add(workerId))
   // The keys are names of events, by the type above.
   for (const name of Object.keys(SENTENCES) as (keyof typeof SENTENCES)[]) {
     // Each sentence is made of its own event.
     const sentence = SENTENCES[name] as (event: Events[EventName]) => string
     node.on(name, (event) => {
+      if (isRepeated(name, event)) return
       if (format === 'json') console.log(jsonText({ at: new Date().toISOString(), event: name, ...plain(event) }))
       else console.log(`${new Date().toTimeString().slice(0, 8)} · ${clean(sentence(event))}`)
     })
@@ -44,8 +50,4 @@ function plain(event: object): Readonly<Record<string, unknown>> {
 
 function who({ seat, pid }: { readonly seat: number; readonly pid: number }): string {
   return `worker ${seat} (pid ${pid})`
-}
-
-function time(ms: number): string {
-  return formatDuration(Math.round(ms))
 }

@@ -26,7 +26,8 @@ export function takeNodeSignals(node: NodeHandle, tell: (line: string) => void):
     stops++
     void node.stop({ now: stops > 1, kill: stops > 2 })
     if (stops === 1) tell(`${name}: stopping when the jobs that run are done; once more stops at once.`)
-    else exitCode = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+    if (stops === 2) tell(`${name}: aborting the jobs that run, which go back uncounted; once more kills the workers.`)
+    if (stops > 1) exitCode = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
   }
   const release = takeEarlySignals((name) => {
     if (name === 'SIGUSR1') for (const line of statusLines(node)) tell(line)

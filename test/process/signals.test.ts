@@ -53,6 +53,7 @@ describe('SIGTERM', () => {
       node.signal(name)
 
       expect(await node.ended).toEqual({ code, signal: null })
+      expect(node.stderr).toContain(`${name}: aborting the jobs that run, which go back uncounted; once more kills`)
       for (const { id } of [heeds, ignores]) {
         expect(await app.mill.get(id)).toMatchObject({ state: 'pending', attempts: 0 })
       }

@@ -68,6 +68,18 @@ describe('a node that cannot start', () => {
   }, 60_000)
 })
 
+test('to people a node says on which store it works, and one line for each start that failed', async () => {
+  const app = await nodeApp()
+  const storeUrl = `sqlite:${join(app.folder, 'away')}/millrace.db`
+  const node = workNode({ folder: app.folder, storeUrl }, '--processes 1 --log pretty')
+  await until(() => node.stdout).toContain('2 times in a row')
+
+  expect(node.stderr).toMatch(/^Node \S+: 1 worker process on sqlite \S+millrace\.db\. Ctrl-C stops it\.\n/)
+  for (const line of node.stdout.split('\n').slice(0, 2)) expect(line).toMatch(/: .+away.+\. Next try in \d+ms$/)
+  node.signal('SIGTERM')
+  expect(await node.ended).toEqual({ code: 0, signal: null })
+}, 60_000)
+
 test('a second node on one store shares its work, and the end of one leaves the other alone', async () => {
   const app = await nodeApp()
   const [a, b] = [workNode(app, '--processes 1 --concurrency 1'), workNode(app, '--processes 1 --concurrency 1')]
