@@ -11,6 +11,7 @@ import { kindOf, type StoreKind } from '../../support/tables.ts'
 import { until } from '../../support/until.ts'
 import type { Built } from './built.ts'
 import { type Appender, appendTo, type EffectLine, type FaultLine, LedgerReader, now } from './ledgers.ts'
+import { type Count, Tally } from './tally.ts'
 import type { Batch } from './worker/producer.ts'
 
 /** What a run is made on. */
@@ -54,7 +55,9 @@ export class Laboratory {
   readonly #faults: Appender<FaultLine>
   readonly #ends: (() => Promise<void>)[] = []
   readonly #effects: LedgerReader<'effects'>
+  readonly #tally = new Tally()
   readonly #workers: Child[] = []
+  #noted = 0
   #mill: Promise<Millrace> | undefined
 
   constructor({ url, built, seed, leaseMs }: Place) {
@@ -99,6 +102,7 @@ export class Laboratory {
 
   /** Writes a fault down. Before it is brought about, so that nothing comes of it that is not on record. */
   note(fault: Omit<FaultLine, 'from' | 'to'> & Partial<FaultLine>): void {
+    this.#noted++
     this.#faults.write({ from: now(), to: null, ...fault })
   }
 
@@ -155,19 +159,40 @@ export class Laboratory {
     return this.#effects.lines()
   }
 
+  /** How many handlers have begun and ended, of one process or of all. */
+  tally(pid?: number): Count {
+    return this.#tally.follow(this.effects()).of(pid)
+  }
+
+  /** A process is gone: what it had begun is not under way any more. */
+  forget(pid: number): void {
+    this.#tally.follow(this.effects()).forget(pid)
+  }
+
+  /** How many faults have been written down from here. */
+  get noted(): number {
+    return this.#noted
+  }
+
   /** How many handlers have begun, of one process or of all. */
   starts(pid?: number): number {
-    return this.effects().filter((line) => line.phase === 'start' && (pid === undefined || line.pid === pid)).length
+    return this.tally(pid).starts
   }
 
   /** How many handlers a process has begun and not ended. */
   underWay(pid: number): number {
-    return this.starts(pid) - this.effects().filter((line) => line.phase === 'end' && line.pid === pid).length
+    const { starts, ends } = this.tally(pid)
+    return starts - ends
   }
 
   /** Resolves when a condition holds; rejects with what it is called when it does not in time. */
   until(what: string, condition: () => boolean | Promise<boolean>, withinMs = READY_MS): Promise<void> {
     return until(condition, withinMs, () => `not within ${withinMs} ms: ${what}`)
+  }
+
+  /** How many jobs wait or run, counted as far as `most`. */
+  async left(most: number): Promise<number> {
+    return (await (await this.mill()).count({ state: LIVE }, most)).count
   }
 
   /** Resolves when no job waits or runs, or when for so long nothing has moved: the checker says what is stuck. */
@@ -231,6 +256,7 @@ export class Laboratory {
       MILLRACE_LAB_FOLDER: this.folder,
       MILLRACE_LAB_STORE: this.url,
       MILLRACE_LAB_LEASE_MS: `${this.leaseMs}`,
+      MILLRACE_LAB_PID: `${process.pid}`,
       MILLRACE_LAB_LIBRARY: this.#built.library,
       // Whatever the environment of whoever runs this says.
       MILLRACE_STORE: '',

@@ -25,8 +25,8 @@ export type EffectLine = {
   readonly attempt: number
   readonly pid: number
   readonly at: number
-} & (
-  | { readonly phase: 'start' }
+} /** `parent`: the process that started this one. An isolate ends with its worker. */ & (
+  | { readonly phase: 'start'; readonly parent?: number }
   | { readonly phase: 'effect' }
   | { readonly phase: 'aborted' }
   /** It wrote a note and a line of its log that name its epoch. */
@@ -47,6 +47,8 @@ export interface FaultLine {
   readonly kind: FaultKind
   /** Whom it hit; null: everybody. */
   readonly pid: number | null
+  /** The name under which that process held jobs, where it is known. */
+  readonly workerId?: string
   readonly from: number
   /** When it was over; null: it was not, as with a killed process. */
   readonly to: number | null

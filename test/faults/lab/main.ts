@@ -57,6 +57,7 @@ async function runAll(order: Order, place: Place, built: Built): Promise<number>
     const result =
       'files' in scenario ? repeatElsewhere(scenario, order, place) : await repeat(scenario, order, place, built)
     appendFileSync(out, `${JSON.stringify(result)}\n`)
+    console.log(JSON.stringify({ ...result, violations: result.violations.slice(0, SHOWN) }))
     results.push(result)
     for (const violation of result.violations.slice(0, SHOWN)) console.log(`  ${violation}`)
   }
@@ -80,7 +81,9 @@ async function repeat(scenario: Scenario, order: Order, place: Place, built: Bui
   for (let run = 0; run === 0 || now() < end; run++) {
     const seed = order.seed + run
     const result = await place
-      .onFresh((url) => runOnce(scenario, { url, built, seed, size: order.size, keepsLedgers: true }))
+      .onFresh((url) =>
+        runOnce(scenario, { url, built, seed, size: order.size, keepsLedgers: true, tell: console.log }),
+      )
       .catch((error) => emptyResult(scenario.name, place.kind, seed, `the run itself failed: ${error?.stack ?? error}`))
     console.log(
       `${scenario.name} on ${place.kind}, seed ${seed}: ${result.jobs} jobs, ${result.violations.length === 0 ? 'holds' : 'DOES NOT HOLD'}, ${result.wallS} s`,

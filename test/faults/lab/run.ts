@@ -5,6 +5,7 @@ import { startChild } from '../../support/child.ts'
 import type { Built } from './built.ts'
 import type { Verdict } from './checker/checker.ts'
 import type { Question } from './checker/gather.ts'
+import type { Spread } from './checker/recovery.ts'
 import { Laboratory } from './laboratory.ts'
 import { now } from './ledgers.ts'
 import type { Scenario, Seen, Size } from './scenario.ts'
@@ -40,21 +41,25 @@ export interface RunOptions {
   readonly size: Size
   /** What a run that does not hold wrote down is kept, and said where. */
   readonly keepsLedgers?: true
+  /** Is told now and then how far a run has come. */
+  readonly tell?: (line: string) => void
 }
 
 /** Beyond the lease: until a sweep has taken a job back, and somebody has claimed it; beside other tests a machine has less time. */
 const RECOVER_MS: Readonly<Record<Size, number>> = { short: 15_000, long: 5_000 }
 const QUIET_MS = 30_000
+const TELL_MS = 15_000
 
 /** Runs a scenario once and judges it. */
 export async function runOnce(
   scenario: Scenario,
-  { url, built, seed, size, keepsLedgers }: RunOptions,
+  { url, built, seed, size, keepsLedgers, tell }: RunOptions,
 ): Promise<Result> {
   const leaseMs = scenario.leaseMs[size]
   const lab = new Laboratory({ url, built, seed, leaseMs })
   const begun = now()
   let isKept = false
+  const told = tell === undefined ? undefined : setInterval(() => tell(progressOf(scenario, lab, begun)), TELL_MS)
   try {
     // The tables are there before anybody works.
     await lab.mill()
@@ -66,7 +71,7 @@ export async function runOnce(
       url,
       folder: lab.folder,
       leaseMs,
-      recoverWithinMs: scenario.recoverWithinMs ?? leaseMs + RECOVER_MS[size],
+      recoverWithinMs: scenario.recoverWithinMs?.[size] ?? leaseMs + RECOVER_MS[size],
       ...(scenario.talkative !== undefined && { talkative: scenario.talkative }),
       ...(scenario.effectName !== undefined && { effectName: scenario.effectName }),
       ...(scenario.keys !== undefined && { keys: JSON.parse(scenario.keys) }),
@@ -77,9 +82,16 @@ export async function runOnce(
     if (isKept) console.log(`ledgers: ${lab.folder}`)
     return result
   } finally {
+    clearInterval(told)
     await lab.stop()
     if (!isKept) lab.remove()
   }
+}
+
+function progressOf({ name }: Scenario, lab: Laboratory, begun: number): string {
+  const { starts, ends } = lab.tally()
+  const seconds = Math.round((now() - begun) / 1_000)
+  return `${name} on ${lab.kind}, ${seconds} s: ${starts} handlers begun, ${ends} ended, ${lab.noted} faults`
 }
 
 async function judged({ library }: Built, question: Question): Promise<Verdict> {
@@ -104,7 +116,7 @@ function resultOf(
   seen: Seen,
   verdict: Verdict,
 ): Result {
-  const { violations, hitAtWork, stalls, ...counts } = verdict
+  const { violations, hitAtWork, stalls, again, claimable, ...counts } = verdict
   const fired = { ...seen.fired, ...(scenario.hitsAtWork === true && { 'hit at work': hitAtWork }) }
   const silent = Object.entries(fired).flatMap(([fault, times]) =>
     times > 0 ? [] : [`its fault did not fire: ${fault}`],
@@ -119,9 +131,15 @@ function resultOf(
     wallS: Math.round(wallS * 10) / 10,
     commit: commit(),
     fired,
-    figures: { ...seen.figures, stalls },
+    figures: { ...seen.figures, stalls, ...spreadOf('again', again), ...spreadOf('claimable', claimable) },
     violations: [...silent, ...seen.wrong, ...violations.map(({ invariant, text }) => `${invariant}: ${text}`)],
   }
+}
+
+function spreadOf(name: string, { count, p50Ms, p99Ms, maxMs }: Spread): Readonly<Record<string, number>> {
+  return count === 0
+    ? {}
+    : { [`${name}Count`]: count, [`${name}P50Ms`]: p50Ms, [`${name}P99Ms`]: p99Ms, [`${name}MaxMs`]: maxMs }
 }
 
 /** A result without figures: of tests that only hold or not, or of a run that could not be made. */

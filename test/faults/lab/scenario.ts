@@ -32,8 +32,8 @@ export interface Scenario {
   readonly leaseMs: Readonly<Record<Size, number>>
   /** Ends processes: one of them at least must have had a handler under way. */
   readonly hitsAtWork?: true
-  /** How long a job may take to run again, where many others wait before it; default the lease and 5 s. */
-  readonly recoverWithinMs?: number
+  /** How long a job may take to run again after its process was ended; default the lease and 5 s. */
+  readonly recoverWithinMs?: Readonly<Record<Size, number>>
   /** Kinds of jobs whose logs the checker reads. */
   readonly talkative?: readonly string[]
   /** Jobs of this kind write to the user's table. */

@@ -8,6 +8,7 @@ import { hammer } from './scenarios/hammer.ts'
 import { hurry } from './scenarios/hurry.ts'
 import { kill } from './scenarios/kill.ts'
 import { locked } from './scenarios/locked.ts'
+import { nodeKill } from './scenarios/node-kill.ts'
 import { poison } from './scenarios/poison.ts'
 import { rotation } from './scenarios/rotation.ts'
 import { snapshots } from './scenarios/snapshots.ts'
@@ -18,6 +19,7 @@ import { zombie } from './scenarios/zombie.ts'
 /** Faults that the laboratory brings about itself. */
 export const SCENARIOS: readonly Scenario[] = [
   kill,
+  nodeKill,
   zombie,
   aba,
   fleetStop,

@@ -186,6 +186,52 @@ describe('each invariant bites', () => {
     expect(broken(paused(W2, 'stall'))).toEqual(['I13'])
   })
 
+  test('tells how long what a killed process held waited for the store, and until it ran again', () => {
+    const lost = { ...ended(1, 'lost'), endedAt: 10_150 }
+    const history: History = {
+      ...withJobs(job('lost', [lost, ended(2, 'completed')])),
+      terms: { ...GOOD.terms, wallMs: 10_000 },
+    }
+
+    const { again, claimable } = judge(history)
+
+    expect(again).toEqual({ count: 1, p50Ms: 1_100, p99Ms: 1_100, maxMs: 1_100 })
+    expect(claimable).toEqual({ count: 1, p50Ms: 50, p99Ms: 50, maxMs: 50 })
+  })
+
+  test('I13 by the worker that held it, where it had not begun there', () => {
+    const history: History = {
+      ...withJobs(job('lost', [ended(1, 'lost'), ended(2, 'lost'), ended(3, 'completed')])),
+      effects: [
+        ...GOOD.effects.filter(({ id, epoch }) => id !== 'lost' || epoch === 1),
+        ...ran('lost', 3, W2, 2_000, 2_010),
+      ],
+      faults: [...GOOD.faults, { ...killed(103, 1_300), workerId: 'w2' }],
+    }
+
+    expect(judge(history).again).toMatchObject({ count: 1, maxMs: 700 })
+  })
+
+  test('I4 not by the end of an earlier process that had the same id', () => {
+    const again = (at: number): History => ({
+      ...LET_GO,
+      effects: LET_GO.effects.map((each) => ({ ...each, at: each.at + 5_000 })),
+      faults: [killed(W1, at)],
+    })
+
+    expect(broken(again(1_000))).toContain('I4')
+    expect(broken(again(5_095))).not.toContain('I4')
+  })
+
+  test('I4 not in an isolate whose worker was killed', () => {
+    const isolate = 104
+    const effects = GOOD.effects.map((each) =>
+      each.id === 'lost' && each.epoch === 1 ? { ...each, pid: isolate, parent: W1 } : each,
+    )
+
+    expect(broken({ ...GOOD, effects })).toEqual([])
+  })
+
   test('I5 not when a process ends after a completion that its handler committed itself', () => {
     const cut: History = {
       ...GOOD,

@@ -3,9 +3,10 @@
  * Each invariant is one function; checker.test.ts shows a history for each that breaks it and nothing else.
  */
 import type { History } from './history.ts'
-import { runsOf } from './history.ts'
-import { hurtNeighbours, lateRecoveries, outOfOrder, wrongEffects } from './order.ts'
+import { deathOf, deathsOf, runsOf } from './history.ts'
+import { hurtNeighbours, outOfOrder, wrongEffects } from './order.ts'
 import { dishonest, invented, lostOrStuck, miscounted, staleAccepted, staleTries } from './records.ts'
+import { recoveries, type Spread } from './recovery.ts'
 import { overlaps, tooManyStarts, unexplainedStarts } from './starts.ts'
 
 /** The invariants of RELIABILITY §3.1 that these runs can break. */
@@ -32,6 +33,9 @@ export interface Verdict {
   readonly staleRefused: number
   readonly stuck: number
   readonly maxRecoveryMs: number
+  /** From the end of a process until what it held began again, and until the store had it back. */
+  readonly again: Spread
+  readonly claimable: Spread
   /** Killed or ended processes that had a handler under way. */
   readonly hitAtWork: number
 }
@@ -40,7 +44,7 @@ export interface Verdict {
 export function judge(history: History): Verdict {
   const { lost, stuck } = lostOrStuck(history)
   const starts = unexplainedStarts(history)
-  const recoveries = lateRecoveries(history)
+  const recovered = recoveries(history)
   const stale = staleAccepted(history)
   const found: readonly (readonly [Invariant, readonly string[]])[] = [
     ['I1', [...lost, ...stuck]],
@@ -52,7 +56,7 @@ export function judge(history: History): Verdict {
     ['I7', wrongEffects(history)],
     ['I10', outOfOrder(history)],
     ['I12', miscounted(history)],
-    ['I13', recoveries.faults],
+    ['I13', recovered.faults],
     ['I14', dishonest(history)],
     ['I15', hurtNeighbours(history)],
   ]
@@ -68,18 +72,15 @@ export function judge(history: History): Verdict {
     staleAccepted: stale.length,
     staleRefused: staleTries(history).filter(({ answer }) => answer === 'refused').length,
     stuck: stuck.length,
-    maxRecoveryMs: Math.round(recoveries.longestMs),
+    maxRecoveryMs: Math.round(recovered.longestMs),
+    again: recovered.again,
+    claimable: recovered.claimable,
     hitAtWork: hitAtWork(history),
   }
 }
 
 function hitAtWork(history: History): number {
-  const ended = history.faults.filter(({ kind }) => kind === 'kill' || kind === 'end').map(({ pid }) => pid)
-  const busy = new Set(
-    [...runsOf(history).values()]
-      .flat()
-      .filter(({ end }) => end === null)
-      .map(({ pid }) => pid),
-  )
-  return ended.filter((pid) => pid !== null && busy.has(pid)).length
+  const deaths = deathsOf(history.faults)
+  const cut = [...runsOf(history).values()].flat().filter(({ end }) => end === null)
+  return new Set(cut.flatMap((run) => deathOf(deaths, run) ?? [])).size
 }

@@ -2,7 +2,7 @@
 import type { JobInfo, Millrace as Mill, OpenOptions } from '../../../../src/index.ts'
 import { invariantFaults } from '../../../support/invariants.ts'
 import { kindOf, readTables } from '../../../support/tables.ts'
-import { readLedger } from '../ledgers.ts'
+import { now, readLedger } from '../ledgers.ts'
 import { ATTEMPTS } from '../worker/kinds.ts'
 import { Millrace } from '../worker/library.ts'
 import type { Canary, History, JobRecord } from './history.ts'
@@ -64,6 +64,8 @@ export async function gather(question: Question, codec: OpenOptions['codec']): P
       recoverWithinMs,
       sharesLock: kindOf(url) === 'sqlite',
       keptAttempts: KEPT_ATTEMPTS,
+      // The store is on this machine.
+      wallMs: Date.now() - now(),
     },
     ...(effectName !== undefined && { effectName, effectRows: await effectsIn(url) }),
     ...(canary !== undefined && { canary }),
@@ -89,7 +91,12 @@ function recordOf(job: JobInfo, lines: readonly string[], isSealed: boolean): Jo
       const epoch = /^epoch (\d+)$/.exec(text)?.[1]
       return epoch === undefined ? [] : [Number(epoch)]
     }),
-    history: history.map(({ epoch, outcome, workerId }) => ({ epoch, outcome, workerId })),
+    history: history.map(({ epoch, outcome, workerId, endedAt }) => ({
+      epoch,
+      outcome,
+      workerId,
+      endedAt: endedAt.getTime(),
+    })),
   }
 }
 

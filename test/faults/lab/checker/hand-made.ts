@@ -29,7 +29,12 @@ export function job(id: string, history: readonly AttemptRecord[], more: Partial
 }
 
 /** An attempt that ended. */
-export const ended = (epoch: number, outcome: string): AttemptRecord => ({ epoch, outcome, workerId: `w${epoch}` })
+export const ended = (epoch: number, outcome: string): AttemptRecord => ({
+  epoch,
+  outcome,
+  workerId: `w${epoch}`,
+  endedAt: 0,
+})
 /** What every line of a handler has. */
 export const line = (id: string, epoch: number, pid: number, at: number) => ({ id, epoch, attempt: 1, pid, at })
 

@@ -6,6 +6,8 @@ export interface AttemptRecord {
   readonly epoch: number
   readonly outcome: string
   readonly workerId: string
+  /** By the store's clock. */
+  readonly endedAt: number
 }
 
 /** A job as the store shows it. */
@@ -40,6 +42,8 @@ export interface Terms {
   readonly sharesLock: boolean
   /** How many attempts of a job the store keeps on record. */
   readonly keptAttempts: number
+  /** What the store's clock is ahead of the ledgers' by; undefined where nobody knows. */
+  readonly wallMs?: number
 }
 
 /** How long the jobs of a healthy queue took beside a bad one, and without it. */
@@ -78,6 +82,8 @@ export interface Run {
   readonly id: string
   readonly epoch: number
   readonly pid: number
+  /** The process that started that one: a worker, where the handler ran in an isolate. */
+  readonly parent: number | null
   readonly from: number
   /** When it ended, or its process was ended; null: neither was written down. */
   readonly to: number | null
@@ -97,23 +103,48 @@ export const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cance
 
 /** The runs of each job, in the order of their starts. */
 export function runsOf({ effects, faults }: Pick<History, 'effects' | 'faults'>): ReadonlyMap<string, readonly Run[]> {
-  const deaths = new Map<number, number>()
-  for (const { kind, pid, from } of faults) {
-    if ((kind === 'kill' || kind === 'end') && pid !== null) deaths.set(pid, Math.min(from, deaths.get(pid) ?? from))
-  }
+  const deaths = deathsOf(faults)
   const ends = new Map<string, { readonly at: number; readonly end: 'returned' | 'threw' }>()
   for (const line of effects) if (line.phase === 'end') ends.set(`${line.id} ${line.epoch}`, line)
   const runs = effects.flatMap((line): Run[] => {
     if (line.phase !== 'start') return []
-    const { id, epoch, pid, at } = line
+    const { id, epoch, pid, parent = null, at } = line
     const end = ends.get(`${id} ${epoch}`)
-    return [{ id, epoch, pid, from: at, to: end?.at ?? deaths.get(pid) ?? null, end: end?.end ?? null }]
+    const run = { id, epoch, pid, parent, from: at }
+    return [{ ...run, to: end?.at ?? deathOf(deaths, run)?.from ?? null, end: end?.end ?? null }]
   })
   return Map.groupBy(
     runs.sort((a, b) => a.from - b.from),
     ({ id }) => id,
   )
 }
+
+/** Killed and ended processes, by their ids. */
+export function deathsOf(faults: readonly FaultLine[]): ReadonlyMap<number | null, readonly FaultLine[]> {
+  return Map.groupBy(
+    faults.filter(({ kind }) => kind === 'kill' || kind === 'end'),
+    ({ pid }) => pid,
+  )
+}
+
+/** What ended the process of a run, or the one that had started that. */
+export function deathOf(
+  deaths: ReadonlyMap<number | null, readonly FaultLine[]>,
+  { pid, parent, from }: Pick<Run, 'pid' | 'parent' | 'from'>,
+): FaultLine | undefined {
+  const isItsOwn = (fault: FaultLine) => !isBefore(fault, from)
+  return deaths.get(pid)?.find(isItsOwn) ?? (parent === null ? undefined : deaths.get(parent)?.find(isItsOwn))
+}
+
+/**
+ * Whether a process was ended before a run began that had its id: ids are given again. A fault is written down a moment before it
+ * comes about, and a handler may begin in that moment.
+ */
+export function isBefore({ kind, from }: FaultLine, runFrom: number): boolean {
+  return (kind === 'kill' || kind === 'end') && from < runFrom - NOTED_MS
+}
+
+const NOTED_MS = 1_000
 
 /** For how long these faults lasted within a time; several at once count once. */
 export function heldMs(faults: readonly FaultLine[], from: number, to: number): number {

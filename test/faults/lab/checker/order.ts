@@ -1,6 +1,5 @@
-/** I7, I10, I13, I15: effects, dependencies, recovery and neighbours. */
-import type { FaultLine } from '../ledgers.ts'
-import { ENDED, type History, heldMs, runsOf } from './history.ts'
+/** I7, I10, I15: effects, dependencies and neighbours. */
+import { ENDED, type History, runsOf } from './history.ts'
 
 /** Effects that are not there exactly once where they were to be, and a fenced place that an older epoch wrote to last. */
 export function wrongEffects(history: History): readonly string[] {
@@ -45,50 +44,6 @@ export function outOfOrder(history: History): readonly string[] {
       ...(isForgotten ? [`${id} waits, and all of its parents have ended`] : []),
     ]
   })
-}
-
-/** How long it took after each fault until what it hit ran again, at most; and which took longer than promised. */
-export function lateRecoveries(history: History): { readonly faults: readonly string[]; readonly longestMs: number } {
-  const { recoverWithinMs } = history.terms
-  let longestMs = 0
-  const faults: string[] = []
-  for (const [id, runs] of runsOf(history)) {
-    for (const [i, run] of runs.entries()) {
-      const next = runs[i + 1]
-      if (next === undefined || run.end !== null) continue
-      const hit = history.faults.filter(({ kind, pid }) => pid === run.pid && (kind === 'kill' || kind === 'end'))
-      const begin = Math.min(...hit.map(({ from }) => from))
-      if (!Number.isFinite(begin)) continue
-      // Whoever stood still meanwhile could not take it over.
-      // Between the two it may have been claimed, and lost again before it began.
-      const claims = next.epoch - run.epoch
-      const ms = (next.from - begin - heldMs(heldBack(history), begin, next.from)) / claims
-      longestMs = Math.max(longestMs, ms)
-      if (ms > recoverWithinMs)
-        faults.push(`${id} ran again ${Math.round(ms)} ms after its process had ended, by the claim`)
-    }
-  }
-  const silent = silenceAfter(history)
-  if (silent !== null) {
-    longestMs = Math.max(longestMs, silent)
-    if (silent > recoverWithinMs) faults.push(`the first job ended ${Math.round(silent)} ms after the last fault`)
-  }
-  return { faults, longestMs }
-}
-
-/** From the end of the last fault to the first job that ended after it; null when none was left to run. */
-function silenceAfter(history: History): number | null {
-  const { faults, effects } = history
-  const last = Math.max(...faults.filter(({ kind }) => kind !== 'stall').map(({ from, to }) => to ?? from))
-  const ends = effects.filter(({ phase, at }) => phase === 'end' && at > last).map(({ at }) => at)
-  if (ends.length === 0 || !Number.isFinite(last)) return null
-  const first = Math.min(...ends)
-  return first - last - heldMs(heldBack(history), last, first)
-}
-
-/** Whoever could have taken over stood still too: a pause or a cut, or the whole store. */
-function heldBack({ faults }: History): readonly FaultLine[] {
-  return faults.filter(({ kind, pid }) => kind === 'stop' || kind === 'cut' || (kind === 'stall' && pid === null))
 }
 
 /** A healthy queue that a bad neighbour slowed down. */

@@ -1,6 +1,6 @@
 /** I3, I4, I6: how often a handler began, why it began again, and whether two of one job ever ran at a time. */
 import type { FaultLine } from '../ledgers.ts'
-import { attemptsOf, type History, heldMs, type JobRecord, type Run, runsOf } from './history.ts'
+import { attemptsOf, type History, heldMs, isBefore, type JobRecord, type Run, runsOf } from './history.ts'
 
 /** How many starts of one job each had: what the bound is broken by. */
 export function tooManyStarts(history: History): readonly string[] {
@@ -75,7 +75,9 @@ function explanation(history: History, job: JobRecord | undefined, before: Run, 
 
 /** Whether a fault could keep the process of this run from extending its lease. */
 function hits({ terms }: History, fault: FaultLine, run: Run): boolean {
-  return fault.pid === null || fault.pid === run.pid || (fault.kind === 'stop' && terms.sharesLock)
+  if (isBefore(fault, run.from)) return false
+  const isItsOwn = fault.pid === null || fault.pid === run.pid || fault.pid === run.parent
+  return isItsOwn || (fault.kind === 'stop' && terms.sharesLock)
 }
 
 /** A process that is gone overlaps with nothing; one that stands still goes on where it stood. */

@@ -17,6 +17,7 @@ const {
   MILLRACE_LAB_FOLDER: folder = '.',
   MILLRACE_LAB_LEASE_MS: leaseMs = '2000',
   MILLRACE_LAB_STORE: store = '',
+  MILLRACE_LAB_PID: labPid,
 } = process.env
 const effects = appendTo(folder, 'effects')
 const faults = appendTo(folder, 'faults')
@@ -24,11 +25,9 @@ const TICK_MS = 100
 const LOCKED_MS = 3
 const END_WITHIN_MS = 60_000
 
-// A worker ends with whoever started it, also when that was killed.
-process.stdin.on('end', () => process.exit(1))
-process.stdin.on('error', () => process.exit(1))
-process.stdin.resume()
-if ('unref' in process.stdin) process.stdin.unref()
+/** Asked once: it changes when the parent ends. */
+const { ppid } = process
+if (`${ppid}` === labPid) endWithLaboratory()
 watchLoop()
 
 /** Works for a while. */
@@ -91,7 +90,7 @@ function noted<K extends Kind>(name: K, body: (input: Inputs[K], job: JobContext
   return defineJob({
     ...optionsOf(name),
     run: async (input: Inputs[K], job) => {
-      effects.write({ ...runOf(job), phase: 'start', at: now() })
+      effects.write({ ...runOf(job), phase: 'start', parent: ppid, at: now() })
       try {
         await body(input, job)
       } catch (error) {
@@ -102,6 +101,14 @@ function noted<K extends Kind>(name: K, body: (input: Inputs[K], job: JobContext
       return { epoch: job.fence }
     },
   })
+}
+
+/** A worker ends with whoever started it, also when that was killed. One of a supervisor, and an isolate, hear of it themselves. */
+function endWithLaboratory(): void {
+  process.stdin.on('end', () => process.exit(1))
+  process.stdin.on('error', () => process.exit(1))
+  process.stdin.resume()
+  if ('unref' in process.stdin) process.stdin.unref()
 }
 
 function runOf({ id, fence, attempt }: JobContext) {

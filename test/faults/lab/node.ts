@@ -1,0 +1,130 @@
+/** Nodes of a run: a supervisor with its worker processes, as `millrace work --processes` starts it. */
+import { readFileSync } from 'node:fs'
+import type { Child, Ended } from '../../support/child.ts'
+import type { Laboratory, WorkerSettings } from './laboratory.ts'
+
+/** How a node is started. */
+export interface NodeSettings extends WorkerSettings {
+  readonly processes: number
+}
+
+/** A worker process of a node that has begun to work. */
+export interface NodeWorker {
+  readonly pid: number
+  readonly workerId: string
+}
+
+const READY_MS = 120_000
+
+/** A supervisor and its workers. */
+export class Node {
+  readonly supervisor: Child
+  readonly #lab: Laboratory
+  readonly #processes: number
+  /** By their process ids: those that have begun to work and have not ended, as far as the supervisor has said. */
+  readonly #workers = new Map<number, NodeWorker>()
+  #read = 0
+  #ends = 0
+
+  constructor(lab: Laboratory, { processes, args = [], ...settings }: NodeSettings) {
+    this.#lab = lab
+    this.#processes = processes
+    this.supervisor = lab.worker({ ...settings, args: ['--processes', `${processes}`, ...args] })
+  }
+
+  /** Workers that are at work now. */
+  get workers(): readonly NodeWorker[] {
+    this.#follow()
+    return [...this.#workers.values()]
+  }
+
+  /** Those of them that have handlers under way. */
+  get busy(): readonly NodeWorker[] {
+    this.#follow()
+    return [...this.#workers.values()].filter(({ pid }) => this.#lab.underWay(pid) > 0)
+  }
+
+  /** How many of its workers have ended so far. */
+  get ends(): number {
+    this.#follow()
+    return this.#ends
+  }
+
+  /** Resolves when all of its workers have begun to work. */
+  async ready(): Promise<void> {
+    const isReady = () => this.supervisor.isOver || this.workers.length >= this.#processes
+    await this.#lab.until('every worker of the node works', isReady, READY_MS)
+    if (this.supervisor.isOver) throw new Error(`a node could not start: ${(await this.supervisor.ended).stderr}`)
+  }
+
+  /** A random one of those that have handlers under way, as soon as there is one. */
+  async someBusy(): Promise<NodeWorker> {
+    let [busy, all] = [this.busy, this.workers]
+    await this.#lab.until('a worker is at work', () => {
+      ;[busy, all] = [this.busy, this.workers]
+      return busy.length > 0
+    })
+    const from = busy.length > 0 ? busy : all
+    const picked = from[this.#lab.between(0, from.length)]
+    if (picked === undefined) throw new Error('there is no worker')
+    return picked
+  }
+
+  /** SIGKILL to one worker. Its supervisor lives. */
+  kill({ pid, workerId }: NodeWorker): void {
+    this.#workers.delete(pid)
+    this.#lab.note({ kind: 'kill', pid, workerId })
+    endProcess(pid)
+  }
+
+  /** SIGKILL to every process of the node, as when its machine dies. */
+  killAll(): Promise<Ended> {
+    const known = new Map(this.workers.map(({ pid, workerId }) => [pid, workerId]))
+    const { pid } = this.supervisor
+    // The one that would start others first; what it started meanwhile is among its children.
+    this.supervisor.signal('SIGSTOP')
+    const pids = [pid, ...descendantsOf(pid)]
+    for (const each of pids) {
+      const workerId = known.get(each)
+      this.#lab.note({ kind: 'kill', pid: each, ...(workerId !== undefined && { workerId }) })
+    }
+    for (const each of pids) endProcess(each)
+    this.#workers.clear()
+    return this.supervisor.ended
+  }
+
+  #follow(): void {
+    const { lines } = this.supervisor
+    for (; this.#read < lines.length; this.#read++) {
+      const line = lines[this.#read] ?? ''
+      if (!line.includes('"process.ready"') && !line.includes('"process.ended"')) continue
+      // A line of the supervisor's log.
+      const { event, pid, workerId } = JSON.parse(line) as NodeWorker & { readonly event: string }
+      if (event === 'process.ready') this.#workers.set(pid, { pid, workerId })
+      else {
+        this.#ends++
+        this.#workers.delete(pid)
+        // Its handlers never end now, and another process may get its id.
+        this.#lab.forget(pid)
+      }
+    }
+  }
+}
+
+/** Every process that this one, and those that it has started, have started. */
+function descendantsOf(pid: number): readonly number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
+    return children.split(' ').flatMap((each) => (each === '' ? [] : [Number(each), ...descendantsOf(Number(each))]))
+  } catch {
+    return [] // It has ended meanwhile.
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself meanwhile.
+  }
+}
