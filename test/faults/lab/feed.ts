@@ -11,6 +11,8 @@ export interface FeedOptions {
   /** Jobs of a batch. */
   readonly batch: number
   readonly longestMs: number
+  /** A second at most: a run that lasts long is not to have more than it takes. */
+  readonly perS: number
   /** Goes on beyond `jobs` while this is false. */
   readonly isOver: () => boolean
 }
@@ -24,14 +26,15 @@ const LOOK_MS = 20
 export async function feed(
   lab: Laboratory,
   producer: Producer,
-  { jobs, ahead, batch, longestMs, isOver }: FeedOptions,
-): Promise<{ readonly sent: number; readonly perS: number }> {
+  { jobs, ahead, batch, longestMs, perS, isOver }: FeedOptions,
+): Promise<{ readonly sent: number; readonly sentPerS: number }> {
   const begun = now()
   const committed = Math.ceil(batch * COMMITTED)
   const inputs = (count: number) => Array.from({ length: count }, () => ({ ms: lab.between(0, longestMs + 1) }))
   let sent = 0
   while (sent < jobs || !isOver()) {
-    if ((await lab.left(ahead)) >= ahead) {
+    const isEarly = sent > ((now() - begun) / 1_000) * perS
+    if (isEarly || (await lab.left(ahead)) >= ahead) {
       await lab.rest(LOOK_MS, LOOK_MS)
       continue
     }
@@ -40,5 +43,5 @@ export async function feed(
     await producer.send({ kind: 'work', inputs: inputs(1), parents: PARENTS })
     sent += batch
   }
-  return { sent, perS: Math.round((sent / (now() - begun)) * 1_000) }
+  return { sent, sentPerS: Math.round((sent / (now() - begun)) * 1_000) }
 }

@@ -23,6 +23,7 @@ const SIZES: Readonly<
 const NODES = 2
 const PROCESSES = 2
 const SLOTS = 5
+const PER_S = 200
 
 /** The scenario. */
 export const nodeKill: Scenario = {
@@ -40,9 +41,9 @@ export const nodeKill: Scenario = {
     const producer = await lab.producer()
     await Promise.all(nodes.map((node) => node.ready()))
     let done = 0
-    const feeding = feed(lab, producer, { ...load, isOver: () => done >= kills })
-    const [{ sent, perS }] = await Promise.all([feeding, strike()])
-    return { fired: { kills: done }, wrong: [], figures: { sent, jobsPerS: perS } }
+    const feeding = feed(lab, producer, { ...load, perS: PER_S, isOver: () => done >= kills })
+    const [{ sent, sentPerS }] = await Promise.all([feeding, strike()])
+    return { fired: { kills: done }, wrong: [], figures: { sent, jobsPerS: sentPerS } }
 
     async function strike(): Promise<void> {
       for (; done < kills; done++) {
