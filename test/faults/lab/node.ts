@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Child, Ended } from '../../support/child.ts'
 import type { Laboratory, WorkerSettings } from './laboratory.ts'
+import { now } from './ledgers.ts'
 
 /** How a node is started. */
 export interface NodeSettings extends WorkerSettings {
@@ -14,6 +15,25 @@ export interface NodeWorker {
   readonly workerId: string
 }
 
+/** How a worker process of a node ended, as its supervisor told. */
+export interface WorkerEnd extends NodeWorker {
+  /** By the ledgers' clock. */
+  readonly at: number
+  /** Its exit code, or the signal that ended it. */
+  readonly end: string
+  /** In the supervisor's words. */
+  readonly how: string
+}
+
+/** A line of the supervisor's log. */
+interface ProcessLine extends NodeWorker {
+  readonly at: string
+  readonly event: string
+  readonly code?: number | null
+  readonly signal?: string | null
+  readonly how?: string
+}
+
 const READY_MS = 120_000
 
 /** A supervisor and its workers. */
@@ -24,7 +44,7 @@ export class Node {
   /** By their process ids: those that have begun to work and have not ended, as far as the supervisor has said. */
   readonly #workers = new Map<number, NodeWorker>()
   #read = 0
-  #ends = 0
+  readonly #ends: WorkerEnd[] = []
 
   constructor(lab: Laboratory, { processes, args = [], ...settings }: NodeSettings) {
     this.#lab = lab
@@ -44,8 +64,8 @@ export class Node {
     return [...this.#workers.values()].filter(({ pid }) => this.#lab.underWay(pid) > 0)
   }
 
-  /** How many of its workers have ended so far. */
-  get ends(): number {
+  /** Those of its workers that have ended so far. */
+  get ends(): readonly WorkerEnd[] {
     this.#follow()
     return this.#ends
   }
@@ -68,6 +88,20 @@ export class Node {
     const picked = from[this.#lab.between(0, from.length)]
     if (picked === undefined) throw new Error('there is no worker')
     return picked
+  }
+
+  /** Asks a worker to stop. */
+  signal({ pid, workerId }: NodeWorker, signal: 'SIGTERM'): void {
+    this.#lab.note({ kind: 'term', pid, workerId })
+    process.kill(pid, signal)
+  }
+
+  /** Resolves when a worker has ended, with how, and how long after `from`. */
+  async endOf({ workerId }: NodeWorker, from: number): Promise<{ readonly ms: number; readonly end: string }> {
+    const found = () => this.ends.find((each) => each.workerId === workerId)
+    await this.#lab.until('a worker has ended', () => found() !== undefined || this.supervisor.isOver, READY_MS)
+    const ended = found()
+    return ended === undefined ? { ms: 0, end: 'with its node' } : { ms: ended.at - from, end: ended.end }
   }
 
   /** SIGKILL to one worker. Its supervisor lives. */
@@ -98,17 +132,22 @@ export class Node {
     for (; this.#read < lines.length; this.#read++) {
       const line = lines[this.#read] ?? ''
       if (!line.includes('"process.ready"') && !line.includes('"process.ended"')) continue
-      // A line of the supervisor's log.
-      const { event, pid, workerId } = JSON.parse(line) as NodeWorker & { readonly event: string }
+      // Only the supervisor writes such lines.
+      const { at, event, pid, workerId, code, signal, how = '' } = JSON.parse(line) as ProcessLine
       if (event === 'process.ready') this.#workers.set(pid, { pid, workerId })
       else {
-        this.#ends++
+        this.#ends.push({ pid, workerId, at: monotonicOf(at), end: `${code ?? signal}`, how })
         this.#workers.delete(pid)
         // Its handlers never end now, and another process may get its id.
         this.#lab.forget(pid)
       }
     }
   }
+}
+
+/** The ledgers' time of a wall clock's. */
+function monotonicOf(iso: string): number {
+  return Date.parse(iso) - (Date.now() - now())
 }
 
 /** Every process that this one, and those that it has started, have started. */

@@ -1,4 +1,5 @@
 /** I1, I2, I5, I12, I14: what the store has on record, against what producers were told and handlers did. */
+import type { FaultLine } from '../ledgers.ts'
 import { attemptsOf, countsAsAttempt, ENDED, type History, type Run, runsOf } from './history.ts'
 
 /** An acknowledged job that is not there, or has not ended. */
@@ -143,6 +144,7 @@ export function dishonest(history: History): readonly string[] {
 }
 
 /** Whether a run ended after its process had been told to stop. */
-function wasStopped({ faults }: History, { pid, to }: Run): boolean {
-  return faults.some((fault) => fault.kind === 'term' && fault.pid === pid && to !== null && fault.from <= to)
+function wasStopped({ faults }: History, { pid, parent, to }: Run): boolean {
+  const isItsOwn = (fault: FaultLine) => fault.pid !== null && (fault.pid === pid || fault.pid === parent)
+  return faults.some((fault) => fault.kind === 'term' && isItsOwn(fault) && to !== null && fault.from <= to)
 }

@@ -49,7 +49,7 @@ export const kill: Scenario = {
     const feeding = feed(lab, producer, { ...load, perS: PER_S, isOver: () => done >= kills })
     const [{ sent, sentPerS }] = await Promise.all([feeding, strike()])
     await lab.until('whoever was killed has a successor', () => node.workers.length === processes)
-    return { fired: { kills: done, ends: node.ends }, wrong: [], figures: { sent, jobsPerS: sentPerS } }
+    return { fired: { kills: done, ends: node.ends.length }, wrong: [], figures: { sent, jobsPerS: sentPerS } }
 
     async function strike(): Promise<void> {
       while (done < kills) {
