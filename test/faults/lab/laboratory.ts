@@ -12,6 +12,7 @@ import { until } from '../../support/until.ts'
 import type { Built } from './built.ts'
 import { type Appender, appendTo, type EffectLine, type FaultLine, LedgerReader, now } from './ledgers.ts'
 import { type Count, Tally } from './tally.ts'
+import type { Kind } from './worker/kinds.ts'
 import type { Batch } from './worker/producer.ts'
 
 /** What a run is made on. */
@@ -190,9 +191,10 @@ export class Laboratory {
     return until(condition, withinMs, () => `not within ${withinMs} ms: ${what}`)
   }
 
-  /** How many jobs wait or run, counted as far as `most`. */
-  async left(most: number): Promise<number> {
-    return (await (await this.mill()).count({ state: LIVE }, most)).count
+  /** How many jobs wait or run, of some kinds or of all, counted as far as `most`. */
+  async left(most: number, kinds: readonly Kind[] = []): Promise<number> {
+    const name = kinds.length > 0 ? { name: kinds } : {}
+    return (await (await this.mill()).count({ state: LIVE, ...name }, most)).count
   }
 
   /** Resolves when no job waits or runs, or when for so long nothing has moved: the checker says what is stuck. */

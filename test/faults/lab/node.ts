@@ -167,3 +167,14 @@ function endProcess(pid: number): void {
     // It has ended by itself meanwhile.
   }
 }
+
+/** Whether there is a process that has not ended. */
+export function isThere(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // One that nobody has heard the end of is still in the list.
+    return status.slice(status.lastIndexOf(')') + 2)[0] !== 'Z'
+  } catch {
+    return false
+  }
+}

@@ -12,6 +12,7 @@ import { nodeKill } from './scenarios/node-kill.ts'
 import { poison } from './scenarios/poison.ts'
 import { rotation } from './scenarios/rotation.ts'
 import { snapshots } from './scenarios/snapshots.ts'
+import { stall } from './scenarios/stall.ts'
 import { stopStorm } from './scenarios/stop-storm.ts'
 import { sudden } from './scenarios/sudden.ts'
 import { zombie } from './scenarios/zombie.ts'
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   sudden,
   poison,
   block,
+  stall,
   endless,
   locked,
   hammer,

@@ -1,79 +1,112 @@
-/** F-07: a second signal while a worker stops, and a reader of its output that has gone: the process ends, its leases are given back. */
+/**
+ * F-07: a second signal while a worker or a node stops, a reader of its output that has gone, a supervisor that is killed: every process
+ * ends, and the leases are given back.
+ */
 import type { Child } from '../../../support/child.ts'
 import type { Laboratory } from '../laboratory.ts'
 import { now } from '../ledgers.ts'
+import { isThere, Node } from '../node.ts'
 import type { Scenario, Size } from '../scenario.ts'
 
-const ROUNDS: Readonly<Record<Size, number>> = { short: 1, long: 30 }
+const ROUNDS: Readonly<Record<Size, number>> = { short: 1, long: 100 }
 const SLOTS = 5
+const PROCESSES = 2
 /** Longer than anybody waits here: whoever ends before was hurried. */
 const JOB_MS = 120_000
 const STOP_MS = 60_000
-/** From the second signal to the end of the process. */
-const HURRIED_MS = 1_500
+/** From the second signal to the end of every process. Beside other tests a process has less time. */
+const HURRIED_MS: Readonly<Record<Size, number>> = { short: 6_000, long: 1_500 }
+const GONE_MS = 30_000
 
-/** Each way, with the exit code it has to lead to. */
-const WAYS: readonly {
+interface Way {
   readonly name: string
-  readonly code: number
-  readonly hurry: (worker: Child) => Promise<void>
-}[] = [
-  { name: 'SIGTERM twice', code: 143, hurry: twice('SIGTERM') },
-  { name: 'SIGINT twice', code: 130, hurry: twice('SIGINT') },
+  /** How the process that is hurried has to end. */
+  readonly end: number | NodeJS.Signals
+  readonly hurry: (process: Child) => Promise<void>
+}
+
+const SIGNALS: readonly Way[] = [
+  { name: 'SIGTERM twice', end: 143, hurry: twice('SIGTERM') },
+  { name: 'SIGINT twice', end: 130, hurry: twice('SIGINT') },
+]
+const WAYS: readonly Way[] = [
+  ...SIGNALS,
   {
     // What it writes when it is told to stop fails, which stops it as when its terminal is closed.
     name: 'SIGTERM when the reader of stdout has gone',
-    code: 143,
+    end: 143,
     async hurry(worker) {
       worker.deafen()
       worker.signal('SIGTERM')
     },
   },
 ]
+const NODE_WAYS: readonly Way[] = [
+  ...SIGNALS,
+  { name: 'SIGKILL of its supervisor', end: 'SIGKILL', hurry: async (supervisor) => supervisor.signal('SIGKILL') },
+]
 
 /** The scenario. */
 export const hurry: Scenario = {
   name: 'hurry',
   fault: 'F-07',
-  summary: 'a second signal during a stop; stdout closed',
+  summary: 'a second signal during a stop; stdout closed; the supervisor killed',
   leaseMs: { short: 30_000, long: 30_000 },
   async run(lab, size) {
     const producer = await lab.producer()
-    const mill = await lab.mill()
     const wrong: string[] = []
     const fired: Record<string, number> = {}
     let longest = 0
     for (let round = 0; round < ROUNDS[size]; round++) {
-      for (const { name, code, hurry } of WAYS) {
-        const worker = lab.worker({ concurrency: SLOTS, stopMs: STOP_MS, prefetch: 0 })
-        const before = lab.starts()
-        await producer.send({ kind: 'work', inputs: Array.from({ length: SLOTS }, () => ({ ms: JOB_MS })) })
-        await lab.until('handlers have begun', () => lab.starts() >= before + SLOTS)
-        lab.note({ kind: 'term', pid: worker.pid })
-        const at = now()
-        await hurry(worker)
-        const ended = await worker.ended
-        const ms = now() - at
-        longest = Math.max(longest, ms)
-        fired[name] = (fired[name] ?? 0) + 1
-        if (ended.code !== code)
-          wrong.push(`${name}: ended with ${ended.code ?? ended.signal}: ${ended.stderr.slice(-300)}`)
-        if (ms > HURRIED_MS) wrong.push(`${name}: ended after ${Math.round(ms)} ms`)
-        // Its lease would have held for half a minute.
-        const { count } = await mill.count({ state: 'processing' })
-        if (count > 0) wrong.push(`${name}: ${count} leases were not given back`)
-        await cancelAll(lab)
+      for (const way of WAYS) {
+        await hurried(way.name, way, lab.worker(SETTINGS), SLOTS, () => [])
+      }
+      // Signals to nodes have short tests of their own: test/process.
+      for (const way of size === 'short' ? NODE_WAYS.slice(-1) : NODE_WAYS) {
+        const node = new Node(lab, { processes: PROCESSES, ...SETTINGS })
+        await node.ready()
+        const workers = node.workers.map(({ pid }) => pid)
+        await hurried(`a node, ${way.name}`, way, node.supervisor, PROCESSES * SLOTS, () => workers)
       }
     }
     return { fired, wrong, figures: { longestEndMs: Math.round(longest) } }
+
+    async function hurried(
+      name: string,
+      { end, hurry }: Way,
+      child: Child,
+      jobs: number,
+      others: () => readonly number[],
+    ): Promise<void> {
+      const before = lab.starts()
+      await producer.send({ kind: 'work', inputs: Array.from({ length: jobs }, () => ({ ms: JOB_MS })) })
+      await lab.until('handlers have begun', () => lab.starts() >= before + jobs)
+      lab.note({ kind: end === 'SIGKILL' ? 'kill' : 'term', pid: child.pid })
+      const at = now()
+      await hurry(child)
+      const ended = await child.ended
+      await lab.until(`${name}: every process has ended`, () => !others().some(isThere), GONE_MS)
+      const ms = now() - at
+      longest = Math.max(longest, ms)
+      fired[name] = (fired[name] ?? 0) + 1
+      const how = ended.code ?? ended.signal
+      if (how !== end) wrong.push(`${name}: ended with ${how}: ${ended.stderr.slice(-300)}`)
+      if (ms > HURRIED_MS[size]) wrong.push(`${name}: ended after ${Math.round(ms)} ms`)
+      // Its lease would have held for half a minute.
+      const { count } = await (await lab.mill()).count({ state: 'processing' })
+      if (count > 0) wrong.push(`${name}: ${count} leases were not given back`)
+      await cancelAll(lab)
+    }
   },
 }
 
+const SETTINGS = { concurrency: SLOTS, stopMs: STOP_MS, prefetch: 0 } as const
+
 function twice(signal: NodeJS.Signals) {
-  return async (worker: Child) => {
-    worker.signal(signal)
-    await worker.said('stopping')
-    worker.signal(signal)
+  return async (process: Child) => {
+    process.signal(signal)
+    await process.said('stopping')
+    process.signal(signal)
   }
 }
 

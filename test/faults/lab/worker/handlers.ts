@@ -2,7 +2,7 @@
  * The handlers of the laboratory, in real workers: each writes down its start and its end, and does as its input says. The
  * environment says where the ledgers are (`MILLRACE_LAB_FOLDER`) and how long a lease is (`MILLRACE_LAB_LEASE_MS`).
  */
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JobContext } from '../../../../src/index.ts'
 import { type Begun, beginOn } from '../../../tx/begin.ts'
@@ -68,10 +68,14 @@ export const poison = noted('poison', ({ how }) => {
 export const odd = noted('odd', ({ how }) => failOddly(how))
 /** Blocks. */
 export const block = noted('block', ({ ms }, job) => {
-  if (job.fence > 1) return
+  // Once: a successor that blocked too would end in quarantine.
+  const mark = join(folder, `blocked-${job.id}`)
+  if (existsSync(mark)) return
+  writeFileSync(mark, '')
   const from = now()
+  // Before it begins: it may be ended in the midst.
+  faults.write({ kind: 'block', pid: process.pid, from, to: from + ms })
   while (now() < from + ms);
-  faults.write({ kind: 'block', pid: process.pid, from, to: now() })
 })
 /** Never ends by itself. */
 export const endless = noted('endless', ({ deaf }, job) => {
