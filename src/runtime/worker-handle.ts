@@ -1,6 +1,6 @@
 /** A worker of this process with its heartbeat and background duties, and its way out. */
-import { hostname } from 'node:os'
 import { type LateLoop, Loop, lateLoops } from '../base/loop.ts'
+import type { WorkerStatus } from '../core/health.ts'
 import { Maintenance } from '../maintenance/maintenance.ts'
 import type { Message, MessageVerb, Retention } from '../store/contract/index.ts'
 import { Mailbox } from '../worker/mailbox.ts'
@@ -8,7 +8,7 @@ import type { RunningList } from '../worker/process/running-list.ts'
 import type { HealthSource } from '../worker/vitals.ts'
 import { Worker, type WorkerParts } from '../worker/worker.ts'
 import { lateAfterMs } from './late.ts'
-import { VERSION } from './version.ts'
+import { WorkerRow } from './worker-row.ts'
 
 /** What a worker of this process is made of. */
 export interface WorkerHandleParts extends Omit<WorkerParts, 'onFatal' | 'onLateClaim' | 'forgets' | 'runningList'> {
@@ -59,7 +59,7 @@ export class WorkerHandle {
   readonly #worker: Worker
   readonly #maintenance: Maintenance
   readonly #heart: Loop
-  readonly #beats: Loop
+  readonly #row: WorkerRow
   readonly #mailbox: Mailbox
   #finish: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
   #stopping: Promise<void> | undefined
@@ -97,7 +97,13 @@ export class WorkerHandle {
     })
     const onError = (error: unknown) => telemetry.emit('store.failed', { operation: 'beat', error })
     this.#heart = new Loop({ clock, onError, step: () => this.#worker.heartbeat() })
-    this.#beats = new Loop({ clock, onError, step: async () => this.#report() })
+    this.#row = new WorkerRow({
+      ...parts,
+      worker: this.#worker,
+      node: parts.supervision?.node ?? null,
+      status: () => this.#status,
+      onError,
+    })
     const onMailError = (error: unknown) => telemetry.emit('store.failed', { operation: 'mailbox', error })
     const onMessage = (message: Message) => this.#asked(message)
     this.#mailbox = new Mailbox({ store: () => store, clock, to: this.id, onMessage, onError: onMailError })
@@ -135,10 +141,14 @@ export class WorkerHandle {
     }
   }
 
+  get #status(): WorkerStatus {
+    return this.#stopping !== undefined ? 'draining' : this.#worker.isClaiming ? 'running' : 'paused'
+  }
+
   get #late(): readonly LateLoop[] {
     const loops = {
       heartbeat: this.#heart,
-      report: this.#beats,
+      report: this.#row.loop,
       mailbox: this.#mailbox.loop,
       ...this.#maintenance.loops,
     }
@@ -154,7 +164,7 @@ export class WorkerHandle {
     this.#worker.start()
     this.#maintenance.start()
     this.#heart.start(settings.heartbeatMs)
-    this.#beats.start()
+    this.#row.start()
     this.#mailbox.start()
     telemetry.emit('worker.started', { workerId: this.id, names: registry.names, concurrency: settings.concurrency })
     if (settings.drain || settings.maxJobs !== Number.POSITIVE_INFINITY) void this.#stopWhenDone()
@@ -180,14 +190,14 @@ export class WorkerHandle {
   /** Claims nothing more until `resume`; what runs goes on. */
   pause(): void {
     this.#worker.pause()
-    this.#beats.wake()
+    this.#row.changed()
   }
 
   /** Claims again. A worker that stops does not. */
   resume(): void {
     if (this.#stopping !== undefined) return
     this.#worker.resume()
-    this.#beats.wake()
+    this.#row.changed()
   }
 
   /**
@@ -202,7 +212,7 @@ export class WorkerHandle {
     }
     if (this.#stopping === undefined) {
       this.#stopping = this.#stop(options.now === true ? 0 : this.#parts.settings.stopWithinMs)
-      this.#beats.wake()
+      this.#row.changed()
     }
     return this.#stopping
   }
@@ -246,14 +256,11 @@ export class WorkerHandle {
         this.#worker.stop(),
         this.#maintenance.stop(),
         this.#heart.stop(),
-        this.#beats.stop(),
+        this.#row.stop(),
         this.#mailbox.stop(),
       ]),
     )
-    const removal = this.#parts.store.cluster.remove(this.id).catch(() => {
-      // A store that is away forgets this worker by its silence.
-    })
-    await inTime(removal)
+    await inTime(this.#row.remove())
     clearInterval(this.#keepAlive)
     this.#parts.health.stop()
     this.#parts.telemetry.emit('worker.stopped', { workerId: this.id, jobsDone: this.#worker.jobsDone })
@@ -280,25 +287,6 @@ export class WorkerHandle {
       default:
         verb satisfies never
     }
-  }
-
-  async #report(): Promise<number> {
-    const { store, registry, settings, supervision } = this.#parts
-    const health = await this.#parts.health.read(this.#worker)
-    await store.cluster.beat({
-      id: this.id,
-      host: hostname(),
-      pid: process.pid,
-      version: VERSION,
-      names: registry.names,
-      queues: settings.queues === 'all' ? null : [...settings.queues.keys()],
-      concurrency: settings.concurrency,
-      running: this.#worker.running,
-      node: supervision?.node ?? null,
-      status: this.#stopping !== undefined ? 'draining' : this.#worker.isClaiming ? 'running' : 'paused',
-      health,
-    })
-    return settings.heartbeatMs
   }
 
   async #stopWhenDone(): Promise<void> {

@@ -12,10 +12,11 @@ import { newWorkerId } from '../../base/id.ts'
 import type { ProcessFact, Telemetry } from '../../base/telemetry.ts'
 import { type ErrorCode, MillraceError } from '../../core/errors.ts'
 import { type RecycleLimits, spreadLimits } from '../../core/process/recycle.ts'
-import { countFailedStarts, isCrashLoop, restAfterMs, restartDelayMs } from '../../core/process/restart.ts'
+import { countFailedStarts, isCrashLoop, restartDelayMs } from '../../core/process/restart.ts'
 import type { Guard } from '../isolate/guard.ts'
 import { endText } from './end-text.ts'
 import { type FromWorker, PROTOCOL } from './messages.ts'
+import { Replacements } from './replacements.ts'
 import type { Rescue } from './rescue.ts'
 import type { RunningListFile } from './running-list.ts'
 import { emptySeat, type Seat } from './seat.ts'
@@ -55,11 +56,7 @@ export class Supervisor {
   readonly #processes = new Set<WorkerProcess>()
   readonly #recoveries = new Set<Promise<void>>()
   readonly watch: Watch
-  /** The replacement under way, and behind it those that wait. */
-  #replacements: Promise<unknown> = Promise.resolve()
-  /** Monotonic ms until which workers are left alone after the last one. */
-  #restUntil = 0
-  #endRest: (() => void) | undefined
+  readonly #replacements: Replacements
   /** By processes that have ended. */
   #doneBefore = 0
   #wasReady = false
@@ -70,6 +67,7 @@ export class Supervisor {
     this.#parts = parts
     this.done = this.#done.promise
     this.done.catch(() => {})
+    this.#replacements = new Replacements(parts.clock, parts.cores)
     this.seats = Array.from({ length: parts.processes }, (_, i) => emptySeat(i + 1, parts.limits))
     this.watch = new Watch({
       ...parts,
@@ -120,7 +118,7 @@ export class Supervisor {
   async restart(why = 'restart', { isHurried = false } = {}): Promise<boolean> {
     for (const seat of this.seats) {
       seat.isStopped = false
-      if (isHurried) this.#restUntil = 0
+      if (isHurried) this.#replacements.hurry()
       if (!(await this.#replace(seat, why))) return false
     }
     return true
@@ -145,7 +143,7 @@ export class Supervisor {
   stop(options: { readonly now?: boolean } = {}): Promise<void> {
     // The watch goes on until the last has ended: who blocks its loop meanwhile keeps its leases, or is killed.
     this.#isStopping = true
-    this.#endRest?.()
+    this.#replacements.stop()
     for (const seat of this.seats) seat.cancelStart?.()
     for (const process of this.#processes) process.drain(options.now === true)
     this.#endWhenEmpty()
@@ -284,29 +282,13 @@ export class Supervisor {
     return seat.current === process && (await this.#replace(seat, why, process))
   }
 
-  /** In its turn: one replacement at a time. With `only`, nothing is done once that process has gone of itself. */
+  /** In its turn. With `only`, nothing is done once that process has gone of itself. */
   #replace(seat: Seat, why: string, only?: WorkerProcess): Promise<boolean> {
-    const turn = this.#replacements.then(() => this.#rest()).then(() => this.#replaceNow(seat, why, only))
-    this.#replacements = turn
-    return turn
-  }
-
-  /** Until the cores have made up for the start before. Ends with the node. */
-  #rest(): Promise<void> {
-    const { clock } = this.#parts
-    const restMs = this.#restUntil - clock.monotonic()
-    if (restMs <= 0 || this.#isStopping) return Promise.resolve()
-    return new Promise((resolve) => {
-      const cancel = clock.after(restMs, resolve)
-      this.#endRest = () => {
-        cancel()
-        resolve()
-      }
-    })
+    return this.#replacements.next(() => this.#replaceNow(seat, why, only))
   }
 
   async #replaceNow(seat: Seat, why: string, only: WorkerProcess | undefined): Promise<boolean> {
-    const { telemetry, clock, cores } = this.#parts
+    const { telemetry, clock } = this.#parts
     const before = seat.current
     if (this.#isStopping) return false
     if (only !== undefined && before !== only) return true
@@ -345,7 +327,7 @@ export class Supervisor {
     before.drain(false)
     const startMs = clock.monotonic() - next.startedAt
     await before.ended
-    this.#restUntil = clock.monotonic() + restAfterMs(startMs, cores)
+    this.#replacements.replaced(startMs)
     return true
   }
 

@@ -1,0 +1,76 @@
+/** What a worker tells of itself in the store, with each heartbeat: its row, which says to everybody that it is alive. */
+import { hostname } from 'node:os'
+import type { Clock } from '../base/clock.ts'
+import { Loop } from '../base/loop.ts'
+import type { Service } from '../base/service.ts'
+import type { WorkerStatus } from '../core/health.ts'
+import type { Registry } from '../job/registry.ts'
+import type { Store } from '../store/contract/index.ts'
+import type { WorkerSettings } from '../worker/options.ts'
+import type { HealthSource } from '../worker/vitals.ts'
+import type { Worker } from '../worker/worker.ts'
+import { VERSION } from './version.ts'
+
+/** What the row is made of. */
+export interface WorkerRowParts {
+  readonly id: string
+  readonly store: Store
+  readonly clock: Clock
+  readonly settings: WorkerSettings
+  readonly registry: Registry
+  readonly health: HealthSource
+  readonly worker: Pick<Worker, 'running' | 'jobsDone' | 'storeAnsweredMs'>
+  /** Of its supervisor; null when it has none. */
+  readonly node: string | null
+  readonly status: () => WorkerStatus
+  readonly onError: (error: unknown) => void
+}
+
+/** Keeps the row of one worker until it is stopped. */
+export class WorkerRow implements Service {
+  readonly loop: Loop
+  readonly #parts: WorkerRowParts
+
+  constructor(parts: WorkerRowParts) {
+    this.#parts = parts
+    this.loop = new Loop({ clock: parts.clock, onError: parts.onError, step: () => this.#write() })
+  }
+
+  start(): void {
+    this.loop.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.loop.stop()
+  }
+
+  /** Something that it tells has changed. */
+  changed(): void {
+    this.loop.wake()
+  }
+
+  /** Takes the row away. A store that is away forgets the worker by its silence. */
+  async remove(): Promise<void> {
+    const { store, id } = this.#parts
+    await store.cluster.remove(id).catch(() => undefined)
+  }
+
+  async #write(): Promise<number> {
+    const { id, store, settings, registry, worker, node, status } = this.#parts
+    const health = await this.#parts.health.read(worker)
+    await store.cluster.beat({
+      id,
+      host: hostname(),
+      pid: process.pid,
+      version: VERSION,
+      names: registry.names,
+      queues: settings.queues === 'all' ? null : [...settings.queues.keys()],
+      concurrency: settings.concurrency,
+      running: worker.running,
+      node,
+      status: status(),
+      health,
+    })
+    return settings.heartbeatMs
+  }
+}

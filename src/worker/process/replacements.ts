@@ -1,0 +1,54 @@
+/** When workers of a node are replaced: one at a time, and on few cores with rests between, so that starts leave these to the jobs. */
+import type { Clock } from '../../base/clock.ts'
+import { restAfterMs } from '../../core/process/restart.ts'
+
+/** The replacement under way, and behind it those that wait. */
+export class Replacements {
+  readonly #clock: Clock
+  readonly #cores: number
+  #last: Promise<unknown> = Promise.resolve()
+  /** Monotonic ms until which workers are left alone. */
+  #restUntil = 0
+  #endRest: (() => void) | undefined
+  #isStopped = false
+
+  constructor(clock: Clock, cores: number) {
+    this.#clock = clock
+    this.#cores = cores
+  }
+
+  /** Calls `replace` in its turn, when the cores have made up for the start before. It must not reject. */
+  next(replace: () => Promise<boolean>): Promise<boolean> {
+    const turn = this.#last.then(() => this.#rest()).then(replace)
+    this.#last = turn
+    return turn
+  }
+
+  /** A worker was replaced whose successor took so long to begin. */
+  replaced(startMs: number): void {
+    this.#restUntil = this.#clock.monotonic() + restAfterMs(startMs, this.#cores)
+  }
+
+  /** The next one comes without a rest. */
+  hurry(): void {
+    this.#restUntil = 0
+  }
+
+  /** Nobody rests from now on. */
+  stop(): void {
+    this.#isStopped = true
+    this.#endRest?.()
+  }
+
+  #rest(): Promise<void> {
+    const restMs = this.#restUntil - this.#clock.monotonic()
+    if (restMs <= 0 || this.#isStopped) return Promise.resolve()
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(restMs, resolve)
+      this.#endRest = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+}
