@@ -254,6 +254,22 @@ describe('a replacement', () => {
     expect(first?.told.at(-1)).toEqual({ kind: 'stop', now: false })
   })
 
+  test('that waits for its turn when its worker is stopped for good is none', async () => {
+    const node = await fakeNode({ processes: 2 })
+    for (const child of node.children) child.ready()
+    void node.supervisor.restartWorker(node.child(0).workerId)
+    void node.supervisor.restartWorker(node.child(1).workerId)
+    await node.turn()
+
+    node.supervisor.stopWorker(node.child(1).workerId)
+    node.child(2).ready()
+    await node.turn()
+    node.child(0).drain()
+    await node.turn()
+
+    expect(node.children).toHaveLength(3)
+  })
+
   test('that is under way when its worker is stopped for good leaves the seat empty', async () => {
     const node = await fakeNode({ processes: 2 })
     for (const child of node.children) child.ready()

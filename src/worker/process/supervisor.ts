@@ -291,7 +291,8 @@ export class Supervisor {
     const { telemetry, clock } = this.#parts
     const before = seat.current
     if (this.#isStopping) return false
-    if (only !== undefined && before !== only) return true
+    // Gone of itself, or to have none after it.
+    if ((only !== undefined && before !== only) || seat.isStopped) return true
     if (before === undefined) {
       // Between an end and the next start, or left empty: a start is all that it needs.
       seat.cancelStart?.()
@@ -335,6 +336,7 @@ export class Supervisor {
     const isDone = this.#isStopping || this.seats.every((seat) => seat.isStopped)
     if (!isDone || this.#processes.size > 0) return
     this.#isStopping = true
+    this.#replacements.stop()
     this.watch.stop()
     // Where the store does not answer, leases end by themselves.
     const late = new Promise<void>((resolve) => this.#parts.clock.after(RECOVER_WITHIN_MS, resolve))
