@@ -19,13 +19,14 @@ interface Answer {
   readonly count?: number
 }
 
-/** What an ordinary user is answered when opening, looking and enqueueing. */
-async function asOrdinaryUser(path: string): Promise<readonly Answer[]> {
+/** What an ordinary user is answered when opening, looking and enqueueing. `shut`: a folder that is shut once the store is open. */
+async function asOrdinaryUser(path: string, shut?: string): Promise<readonly Answer[]> {
   const script = `import { defineJob, Millrace } from ${JSON.stringify(SOURCE)}
 const tell = (step, rest) => console.log(JSON.stringify({ step, ...rest }))
 const fault = (step) => ({ code, kind, message, hint }) => tell(step, { code, kind, message, hint })
 const mill = await Millrace.open({ store: ${JSON.stringify(`sqlite:${path}`)} }).catch(fault('open'))
 if (mill !== undefined) {
+  ${shut === undefined ? '' : `(await import('node:fs')).chmodSync(${JSON.stringify(shut)}, 0)`}
   await mill.count().then(({ count }) => tell('count', { count }), fault('count'))
   await mill.enqueue(defineJob({ name: 'plain' }), 1).then(() => tell('enqueue', {}), fault('enqueue'))
   await mill.close()
@@ -87,6 +88,28 @@ describe('what may not be written to', () => {
       await mill.close()
     },
   )
+
+  test('a folder that may not be entered is STORE_UNREACHABLE for a store that is open, until it may be again', async () => {
+    const path = await storeWithOneJob()
+
+    const answers = await asOrdinaryUser(path, dirname(path))
+
+    const refusal = { code: 'STORE_UNREACHABLE', kind: 'transient', hint: expect.stringContaining('permission') }
+    expect(answers).toMatchObject([
+      { step: 'count', ...refusal },
+      { step: 'enqueue', ...refusal },
+    ])
+  })
+
+  test('a file whose folder is in one that may not be entered is STORE_UNREACHABLE', async () => {
+    const path = await storeWithOneJob()
+    chmodSync(dirname(path), 0)
+    onTestFinished(() => chmodSync(dirname(path), 0o700))
+
+    expect(await asOrdinaryUser(join(dirname(path), 'inner', 'new.db'))).toMatchObject([
+      { step: 'open', code: 'STORE_UNREACHABLE', kind: 'transient' },
+    ])
+  })
 
   test('a new file in a folder that is read-only is STORE_READ_ONLY', async () => {
     const path = join(dirname(await storeWithOneJob()), 'new.db')

@@ -33,14 +33,21 @@ export function isOutOfRange(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_OUT_OF_RANGE'
 }
 
-/** Says what SQLite's error means for a caller. Errors that are not SQLite's come back as they are. */
+/** Says what an error of SQLite's, or of the file system, means for a caller. Any other comes back as it is. */
 export function translateError(error: unknown, path: string): unknown {
   if (error instanceof StoreError) return error
   const fields = { path }
   const detail = (hint: string) => ({ fields, hint, cause: error })
   switch (resultCode(error)) {
     case 0:
-      return error
+      return isFileError(error)
+        ? new StoreError(
+            'transient',
+            'STORE_UNREACHABLE',
+            `${path} cannot be looked at: ${error.code}`,
+            detail('Check that the folder exists and that this user has permission to enter it.'),
+          )
+        : error
     case BUSY:
     case LOCKED:
       return new StoreError(
@@ -99,6 +106,11 @@ export function translateError(error: unknown, path: string): unknown {
     default:
       return new StoreError('schema', 'STORE_CONSTRAINT', `${path}: ${message(error)}`, { fields, cause: error })
   }
+}
+
+/** The file, or a folder on the way to it, refused a look: it may be there again in a moment. */
+function isFileError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && 'syscall' in error
 }
 
 function message(error: unknown): string {
