@@ -11,6 +11,8 @@ const ROOT = resolve(import.meta.dirname, '../../..')
 export interface Built {
   /** The path of the command. */
   readonly bin: string
+  /** Where it stands. Whose it is may be changed. */
+  readonly folder: string
   /** The URL of the library. */
   readonly library: string
   /** Deletes it. */
@@ -26,6 +28,7 @@ export async function build(): Promise<Built> {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   return {
+    folder,
     bin: join(folder, 'bin/millrace.js'),
     library: pathToFileURL(join(folder, 'dist/index.js')).href,
     remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }),

@@ -49,16 +49,21 @@ export const ELSEWHERE: readonly Elsewhere[] = [
   {
     name: 'full',
     fault: 'F-26',
-    summary: 'a full disk',
+    summary: 'a full disk, by a limit of SQLite and in truth',
     stores: ['sqlite'],
-    files: ['test/faults/full.test.ts'],
+    files: ['test/faults/full.test.ts', 'test/faults/full-disk.test.ts'],
   },
   {
     name: 'file',
     fault: 'F-28',
-    summary: 'the file is deleted, replaced, damaged or may not be written to',
+    summary: 'the file is deleted, replaced, damaged or may not be written to or opened',
     stores: ['sqlite'],
-    files: ['test/faults/file.test.ts', 'test/faults/file-worker.test.ts', 'test/faults/read-only.test.ts'],
+    files: [
+      'test/faults/file.test.ts',
+      'test/faults/file-worker.test.ts',
+      'test/faults/read-only.test.ts',
+      'test/faults/forbidden.test.ts',
+    ],
   },
   {
     name: 'tamper',

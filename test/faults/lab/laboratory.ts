@@ -1,11 +1,12 @@
 /** Where one run of a scenario takes place: a store, the ledgers' folder, processes, and chance that can be replayed. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type JobInfo, Millrace } from '../../../src/index.ts'
 import { type Child, startChild } from '../../support/child.ts'
 import { LIVE } from '../../support/live.ts'
+import { giveToOrdinaryUser, ordinaryUser } from '../../support/other-user.ts'
 import { generator } from '../../support/random.ts'
 import { kindOf, type StoreKind } from '../../support/tables.ts'
 import { until } from '../../support/until.ts'
@@ -37,6 +38,8 @@ export interface WorkerSettings {
   readonly prefetch?: number
   readonly keys?: string
   readonly args?: readonly string[]
+  /** Not root's, whom no mode of a file keeps out. */
+  readonly asOrdinaryUser?: boolean
 }
 
 const READY_MS = 60_000
@@ -108,12 +111,18 @@ export class Laboratory {
   }
 
   /** Starts a file of the laboratory's or the tests' in a process of its own. */
-  child(file: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Child {
-    return startChild(file, args, (end) => this.onEnd(end), { env: { ...this.#env(), ...env }, keeps: isKept })
+  child(
+    file: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+    asOrdinaryUser = false,
+  ): Child {
+    const user = asOrdinaryUser ? ordinaryUser() : {}
+    return startChild(file, args, (end) => this.onEnd(end), { env: { ...this.#env(), ...env }, keeps: isKept, user })
   }
 
   /** Starts `millrace work` with the laboratory's handlers. */
-  worker({ concurrency = 5, stopMs, graceMs, prefetch, keys, args = [] }: WorkerSettings = {}): Child {
+  worker({ concurrency = 5, stopMs, graceMs, prefetch, keys, args = [], asOrdinaryUser }: WorkerSettings = {}): Child {
     const config = join(import.meta.dirname, 'worker/millrace.config.ts')
     const env = {
       ...(stopMs !== undefined && { MILLRACE_LAB_STOP_MS: `${stopMs}` }),
@@ -122,7 +131,7 @@ export class Laboratory {
       ...(keys !== undefined && { MILLRACE_LAB_KEYS: keys }),
     }
     const flags = ['--config', config, '--store', this.url, '--concurrency', `${concurrency}`, '--log', 'json']
-    const worker = this.child(this.#built.bin, ['work', ...flags, ...args], env)
+    const worker = this.child(this.#built.bin, ['work', ...flags, ...args], env, asOrdinaryUser)
     this.#workers.push(worker)
     return worker
   }
@@ -133,15 +142,22 @@ export class Laboratory {
     return this.child(this.#built.bin, [...args, '--config', config, '--store', this.url], { MILLRACE_LAB_KEYS: keys })
   }
 
+  /** Gives these files, the ledgers and what was built to the user whose processes `asOrdinaryUser` starts. */
+  giveToOrdinaryUser(...files: readonly string[]): void {
+    for (const name of ['producer', 'effects', 'faults'] as const) appendTo(this.folder, name).close()
+    const ledgers = readdirSync(this.folder).map((name) => join(this.folder, name))
+    giveToOrdinaryUser(this.folder, ...ledgers, this.#built.folder, ...files.filter((file) => existsSync(file)))
+  }
+
   /** Resolves when a worker has begun to work. */
   async ready(worker: Child): Promise<void> {
     await worker.line('{')
   }
 
   /** Starts a producer. */
-  async producer(keys?: string): Promise<Producer> {
+  async producer({ keys, asOrdinaryUser }: Pick<WorkerSettings, 'keys' | 'asOrdinaryUser'> = {}): Promise<Producer> {
     const file = join(import.meta.dirname, 'worker/producer.ts')
-    const child = this.child(file, [], keys === undefined ? {} : { MILLRACE_LAB_KEYS: keys })
+    const child = this.child(file, [], keys === undefined ? {} : { MILLRACE_LAB_KEYS: keys }, asOrdinaryUser)
     await child.line('ready')
     let sent = 0
     return {

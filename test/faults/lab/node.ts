@@ -45,6 +45,7 @@ export class Node {
   readonly #workers = new Map<number, NodeWorker>()
   #read = 0
   readonly #ends: WorkerEnd[] = []
+  #failing = 0
 
   constructor(lab: Laboratory, { processes, args = [], ...settings }: NodeSettings) {
     this.#lab = lab
@@ -68,6 +69,12 @@ export class Node {
   get ends(): readonly WorkerEnd[] {
     this.#follow()
     return this.#ends
+  }
+
+  /** How often its supervisor has told that a worker could not start. */
+  get failing(): number {
+    this.#follow()
+    return this.#failing
   }
 
   /** Resolves when all of its workers have begun to work. */
@@ -131,6 +138,7 @@ export class Node {
     const { lines } = this.supervisor
     for (; this.#read < lines.length; this.#read++) {
       const line = lines[this.#read] ?? ''
+      if (line.includes('"process.failing"')) this.#failing++
       if (!line.includes('"process.ready"') && !line.includes('"process.ended"')) continue
       // Only the supervisor writes such lines.
       const { at, event, pid, workerId, code, signal, how = '' } = JSON.parse(line) as ProcessLine

@@ -26,12 +26,12 @@ export const rotation: Scenario = {
     const inputs = (count: number) => Array.from({ length: count }, () => ({ ms: lab.between(1, 20) }))
     const mill = await lab.mill()
     const wrong: string[] = []
-    const before = await lab.producer(OLD)
+    const before = await lab.producer({ keys: OLD })
     const old = new Fleet(lab, WORKERS, { keys: OLD })
     await old.ready()
     await before.send({ kind: 'work', inputs: inputs(jobs) })
     // Producers are given the new key first here, which is the wrong way round: its jobs wait until a worker has it.
-    const after = await lab.producer(BOTH)
+    const after = await lab.producer({ keys: BOTH })
     await after.send({ kind: 'work', inputs: inputs(jobs) })
     await lab.until('jobs wait for the new key', async () => (await mill.count({ state: 'blocked' })).count > 0)
     const parked = (await mill.count({ state: 'blocked' })).count
