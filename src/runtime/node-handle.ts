@@ -151,7 +151,8 @@ export class NodeHandle {
   /**
    * Replaces the workers one after the other, each successor claiming before its predecessor drains. Resolves with false when a
    * successor could not start: the workers that are left stay. On few cores there are rests between them, so that starts take no more
-   * than a twentieth of the machine from the jobs; none when `isHurried`, as in development.
+   * than a twentieth of the machine from the jobs. When `isHurried`, as in development, there are none, and what still runs in
+   * predecessors is not waited for.
    */
   restart(why?: string, options: { readonly isHurried?: boolean } = {}): Promise<boolean> {
     return this.#supervisor.restart(why, options)

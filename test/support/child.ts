@@ -25,8 +25,8 @@ export interface Child {
   /** Ends its stdin. */
   hush(): void
   signal(signal: NodeJS.Signals): void
-  /** Closes this end of its stdout: whatever it writes there from now on fails. */
-  deafen(): void
+  /** Closes this end of its stdout, and of its stderr if that is said: whatever it writes there from now on fails. */
+  deafen(options?: { readonly stderr?: boolean }): void
   /** SIGKILL, and waits until it is gone. */
   kill(): Promise<Ended>
 }
@@ -42,6 +42,8 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Which lines of its stdout are kept, default all. */
   readonly keeps?: (line: string) => boolean
+  /** Whose process it is, default whoever starts it. */
+  readonly user?: { readonly uid?: number; readonly gid?: number }
 }
 
 /** Starts a file with arguments. Call it inside a test, or say with `whenOver` what else ends it by calling what it is given. */
@@ -49,11 +51,12 @@ export function startChild(
   file: string,
   args: readonly string[] = [],
   whenOver: (end: () => Promise<void>) => void = onTestFinished,
-  { env = {}, keeps = () => true }: ChildOptions = {},
+  { env = {}, keeps = () => true, user = {} }: ChildOptions = {},
 ): Child {
   const child = spawn(process.execPath, [file, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    ...user,
   })
   running.add(child)
   const lines: string[] = []
@@ -110,7 +113,10 @@ export function startChild(
     tell: (line) => child.stdin.write(`${line}\n`),
     hush: () => void child.stdin.end(),
     signal: (signal) => child.kill(signal),
-    deafen: () => void child.stdout.destroy(),
+    deafen: ({ stderr = false } = {}) => {
+      child.stdout.destroy()
+      if (stderr) child.stderr.destroy()
+    },
     kill: () => {
       child.kill('SIGKILL')
       return ended

@@ -185,14 +185,17 @@ describe('a replacement', () => {
 
     const hurried = await fakeNode({ processes: 2, cores: 2 })
     for (const child of hurried.children) child.ready()
-    void hurried.supervisor.restart('a file has changed', { isHurried: true })
-    await hurried.turn()
-    hurried.clock.advance(100)
-    hurried.child(2).ready()
-    await hurried.turn()
-    hurried.child(0).drain()
-    await hurried.turn()
-    expect(hurried.children).toHaveLength(4)
+    const isHurriedDone = hurried.supervisor.restart('a file has changed', { isHurried: true })
+    for (const index of [2, 3]) {
+      await hurried.turn()
+      hurried.clock.advance(100)
+      hurried.child(index).ready()
+    }
+    expect(await isHurriedDone).toBe(true)
+    expect([kinds(hurried, 0), kinds(hurried, 1)]).toEqual([
+      ['start', 'stop'],
+      ['start', 'stop'],
+    ])
   })
 
   test('leaves the predecessor at work when the successor cannot start, and stops there', async () => {

@@ -46,6 +46,12 @@ export interface SupervisorParts {
 /** How long a node that ends waits for the store to take back what killed workers held. */
 const RECOVER_WITHIN_MS = 2_000
 
+/** How a worker is replaced. */
+interface How {
+  readonly only?: WorkerProcess
+  readonly isHurried?: boolean
+}
+
 /** The supervisor of one node. */
 export class Supervisor {
   /** Resolves when every process has ended after a stop; rejects when none could ever start for want of a usable configuration. */
@@ -113,13 +119,14 @@ export class Supervisor {
 
   /**
    * Replaces every worker in turn, its successor claiming before it drains. Resolves when all are replaced, or with false at the first
-   * successor that could not start: the others stay as they are. `isHurried`: without the rests that keep the cores free for jobs.
+   * successor that could not start: the others stay as they are. `isHurried`: without the rests that keep the cores free for jobs,
+   * and without waiting for what still runs in predecessors.
    */
   async restart(why = 'restart', { isHurried = false } = {}): Promise<boolean> {
     for (const seat of this.seats) {
       seat.isStopped = false
       if (isHurried) this.#replacements.hurry()
-      if (!(await this.#replace(seat, why))) return false
+      if (!(await this.#replace(seat, why, { isHurried }))) return false
     }
     return true
   }
@@ -279,15 +286,15 @@ export class Supervisor {
 
   async #replaceProcess(process: WorkerProcess, why: string): Promise<boolean> {
     const seat = this.#seatOf(process)
-    return seat.current === process && (await this.#replace(seat, why, process))
+    return seat.current === process && (await this.#replace(seat, why, { only: process }))
   }
 
   /** In its turn. With `only`, nothing is done once that process has gone of itself. */
-  #replace(seat: Seat, why: string, only?: WorkerProcess): Promise<boolean> {
-    return this.#replacements.next(() => this.#replaceNow(seat, why, only))
+  #replace(seat: Seat, why: string, how: How = {}): Promise<boolean> {
+    return this.#replacements.next(() => this.#replaceNow(seat, why, how))
   }
 
-  async #replaceNow(seat: Seat, why: string, only: WorkerProcess | undefined): Promise<boolean> {
+  async #replaceNow(seat: Seat, why: string, { only, isHurried = false }: How): Promise<boolean> {
     const { telemetry, clock } = this.#parts
     const before = seat.current
     if (this.#isStopping) return false
@@ -327,6 +334,7 @@ export class Supervisor {
     seat.failedStarts = 0
     before.drain(false)
     const startMs = clock.monotonic() - next.startedAt
+    if (isHurried) return true
     await before.ended
     this.#replacements.replaced(startMs)
     return true

@@ -2,6 +2,7 @@
  * F-07: a second signal while a worker or a node stops, a reader of its output that has gone, a supervisor that is killed: every process
  * ends, and the leases are given back.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Child } from '../../../support/child.ts'
 import type { Laboratory } from '../laboratory.ts'
 import { now } from '../ledgers.ts'
@@ -17,6 +18,7 @@ const STOP_MS = 60_000
 /** From the second signal to the end of every process. Beside other tests a process has less time. */
 const HURRIED_MS: Readonly<Record<Size, number>> = { short: 6_000, long: 1_500 }
 const GONE_MS = 30_000
+const APART_MS = 200
 
 interface Way {
   readonly name: string
@@ -43,6 +45,17 @@ const WAYS: readonly Way[] = [
 ]
 const NODE_WAYS: readonly Way[] = [
   ...SIGNALS,
+  {
+    name: 'SIGTERM twice when the readers of all its output have gone',
+    end: 143,
+    async hurry(supervisor) {
+      supervisor.deafen({ stderr: true })
+      supervisor.signal('SIGTERM')
+      // Nobody hears that it has been taken. Two at once would be one.
+      await pause(APART_MS)
+      supervisor.signal('SIGTERM')
+    },
+  },
   { name: 'SIGKILL of its supervisor', end: 'SIGKILL', hurry: async (supervisor) => supervisor.signal('SIGKILL') },
 ]
 
@@ -62,7 +75,7 @@ export const hurry: Scenario = {
         await hurried(way.name, way, lab.worker(SETTINGS), SLOTS, () => [])
       }
       // Signals to nodes have short tests of their own: test/process.
-      for (const way of size === 'short' ? NODE_WAYS.slice(-1) : NODE_WAYS) {
+      for (const way of size === 'short' ? NODE_WAYS.slice(SIGNALS.length) : NODE_WAYS) {
         const node = new Node(lab, { processes: PROCESSES, ...SETTINGS })
         await node.ready()
         const workers = node.workers.map(({ pid }) => pid)
