@@ -1,11 +1,10 @@
 /**
  * What becomes of a command whose output cannot be written any more: its reader has gone (`millrace … | head`), the disk is full,
- * the terminal was closed. Whoever only tells something ends; a node and its workers go on, since jobs are nobody's output, and say
- * so once where it can still be read. The worker processes of a node load this: it imports nothing.
+ * the terminal was closed. Whoever only tells something ends; a node and its workers outlast it.
  */
+import { isOutputOutlasted } from '../base/lost-output.ts'
 
 let isOver = false
-let isOutlasted = false
 let exitCode = 0
 
 /**
@@ -19,27 +18,8 @@ export function endWithOutput(failed: number): void {
   process.stderr.off('error', ignore).on('error', ignore)
 }
 
-/** From now on lost output ends nothing. `who` goes on, as in "The node works on without it"; `format` is that of the log on stdout. */
-export function outlastOutput(who: string, format: 'pretty' | 'json'): void {
-  isOutlasted = true
-  const lost = new Set<string>()
-  for (const [name, other] of [
-    ['stdout', 'stderr'],
-    ['stderr', 'stdout'],
-  ] as const) {
-    process[name].on('error', (error: NodeJS.ErrnoException) => {
-      if (lost.has(name)) return
-      lost.add(name)
-      const why = error.code === 'EPIPE' ? 'its reader has gone' : error.message
-      // A log of JSON has no lines for people.
-      if (name === 'stdout' || format === 'pretty')
-        process[other].write(`${name} is lost: ${why}. ${who} works on without it.\n`)
-    })
-  }
-}
-
 function end(error: NodeJS.ErrnoException): void {
-  if (isOver || isOutlasted) return
+  if (isOver || isOutputOutlasted()) return
   isOver = true
   if (error.code !== 'EPIPE') {
     console.error(`✕ the output cannot be written: ${error.message}`)

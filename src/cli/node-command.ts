@@ -1,4 +1,5 @@
 /** `millrace work` with processes of its own: starts the node, tells what happens to it, and acts on signals. */
+import { outlastOutput } from '../base/lost-output.ts'
 import { healthOfNode } from '../runtime/health.ts'
 import type { NodeHandle } from '../runtime/node-handle.ts'
 import { type NodeOptions, programFile, startNode } from '../runtime/supervise.ts'
@@ -6,7 +7,6 @@ import type { WorkerPlan } from '../runtime/worker-plan.ts'
 import type { WorkerOptions } from '../worker/options.ts'
 import type { Context } from './context.ts'
 import { EXIT, type ExitCode } from './failure.ts'
-import { outlastOutput } from './lost-output.ts'
 import { logNode } from './node-log.ts'
 import { type NodeSignals, processCount, takeNodeSignals } from './node-signals.ts'
 import { clean, say } from './output.ts'

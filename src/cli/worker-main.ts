@@ -12,7 +12,7 @@ const [{ runWorkerProgram }, { prepareWorker }, { load, ping }, { logEvents }, {
   import('../runtime/prepare-worker.ts'),
   import('./probe.ts'),
   import('./work-log.ts'),
-  import('./lost-output.ts'),
+  import('../base/lost-output.ts'),
 ])
 await runWorkerProgram(
   async (plan) => {

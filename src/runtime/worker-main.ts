@@ -7,9 +7,11 @@ const release = () => {
   for (const name of NAMES) process.removeListener(name, note)
 }
 
-const [{ runWorkerProgram }, { prepareWorker }] = await Promise.all([
+const [{ runWorkerProgram }, { prepareWorker }, { outlastOutput }] = await Promise.all([
   import('./worker-program.ts'),
   import('./prepare-worker.ts'),
+  import('../base/lost-output.ts'),
 ])
+outlastOutput(`Worker process ${process.pid}`, 'pretty')
 // The plan is the one that this version's `supervise` has made.
 await runWorkerProgram((plan) => prepareWorker(plan as Parameters<typeof prepareWorker>[0]), { names: early, release })

@@ -180,6 +180,8 @@ test('a reader of its log that goes away stops nothing, replaces nobody, and is 
   // What a handler writes by itself is lost like the log.
   const writes = await app.mill.enqueue(JOBS.write, { n: 2 })
   await until(async () => (await app.mill.get(writes.id))?.state).toBe('completed')
+  const apart = await app.mill.enqueue(JOBS.apart, { n: 'apart' })
+  await until(async () => (await app.mill.get(apart.id))?.history.map(({ outcome }) => outcome)).toEqual(['completed'])
   const crash = await app.mill.enqueue(JOBS.exit, { n: 3 })
   await until(async () => (await app.mill.get(crash.id))?.state).toBe('failed')
   await node.said('stdout is lost: its reader has gone. The node works on without it.\n')

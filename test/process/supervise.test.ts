@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { defineJob, Millrace } from '../../src/index.ts'
 import type { SuperviseOptions } from '../../src/runtime/supervise.ts'
-import { nodeApp } from '../support/node-app.ts'
+import { startChild } from '../support/child.ts'
+import { JOBS, nodeApp } from '../support/node-app.ts'
 import { until } from '../support/node-run.ts'
 
 const [TYPED, OTHER] = [defineJob<{ n: number }>({ name: 'typed' }), defineJob({ name: 'other' })]
@@ -47,6 +48,22 @@ describe('Millrace.supervise', () => {
     await node.stop()
     await node.done
     expect(node.workers).toEqual([])
+  }, 60_000)
+
+  test('goes on with the same workers when nobody reads what its handlers print', async () => {
+    const app = await nodeApp()
+    const file = new URL('./supervising.ts', import.meta.url).pathname
+    const program = startChild(file, [app.folder, app.storeUrl, join(app.folder, 'jobs/all.handler.mjs')])
+    await program.line('supervising')
+    program.deafen()
+
+    const write = await app.mill.enqueue(JOBS.write, { n: 1 })
+    await program.said('stdout is lost: its reader has gone. Worker process')
+    const after = await app.mill.enqueue(JOBS.write, { n: 2 })
+    for (const { id } of [write, after]) await until(async () => (await app.mill.get(id))?.state).toBe('completed')
+
+    const [first, ...others] = new Set(app.ran().map(({ pid }) => pid))
+    expect([first, others]).toEqual([expect.any(Number), []])
   }, 60_000)
 
   test('takes a configuration: its handlers, its concurrency, and what is given here wins', async () => {

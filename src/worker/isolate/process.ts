@@ -20,6 +20,9 @@ const send: Send<FromIsolate> = (message, body = '') => {
 for (const name of LEFT_TO_WORKER) process.on(name, () => {})
 process.on('disconnect', endGroup)
 process.title = 'millrace isolate'
+// Lost output harms no attempt: whoever reads none has heard of it from the worker.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})
 
 const runner = new Runner()
 markIsolate()
