@@ -27,5 +27,5 @@ test(
     if (LONG) console.log(JSON.stringify(result))
     expect(result.violations).toEqual([])
   },
-  LONG ? 3_600_000 : 120_000,
+  LONG ? 3_600_000 : 240_000,
 )
