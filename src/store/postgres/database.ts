@@ -83,8 +83,20 @@ export class PostgresDatabase implements Database {
     return this.saw(int(rows[0]?.[0]))
   }
 
-  read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
-    return this.pool.use((connection) => fn(this.sessionOn(connection)))
+  /** Where the server's default is SERIALIZABLE a statement alone may be a conflict, too: nothing is left of it, and it runs again. */
+  async read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const done = await this.pool.use(async (connection) => {
+        try {
+          return { value: await fn(this.sessionOn(connection)) }
+        } catch (error) {
+          if (isConflict(error) && tries < MAX_CONFLICTS) return null
+          throw error
+        }
+      })
+      if (done !== null) return done.value
+      await backOff(tries)
+    }
   }
 
   /** A statement of the hot path as the server takes it, `NOW_SQL` in it replaced by the store's time. */
