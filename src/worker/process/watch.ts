@@ -40,9 +40,8 @@ const COLLECT_EVERY_MS = 5_000
 const COLLECT_NOW_MS = 1_000
 /** A worker whose successor could not start is named again after this. */
 const NAME_AGAIN_MS = 60_000
-/** A page of memory, on every system that has /proc. */
-const PAGE_BYTES = 4096
 const MOST_NAMES = 3
+const KIB = 1024
 
 /** Keeps looking until it is stopped. */
 export class Watch {
@@ -184,8 +183,9 @@ async function grownOf(process: WorkerProcess): Promise<number | null> {
 /** Resident memory of a process in bytes; null where the system does not tell. */
 async function rssOf(pid: number): Promise<number | null> {
   try {
-    const [, pages] = (await readFile(`/proc/${pid}/statm`, 'latin1')).split(' ')
-    return pages === undefined ? null : Number(pages) * PAGE_BYTES
+    // Not `statm`: it counts pages, which are no 4 KiB on every machine.
+    const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'latin1')) ?? []
+    return kib === undefined ? null : Number(kib) * KIB
   } catch {
     return null // Not Linux, or gone meanwhile.
   }
