@@ -23,7 +23,7 @@ export const leak = job('leak', async ({ mb, ms }, { signal }) => { kept.push(Bu
 export const garbage = job('garbage', async ({ mb, ms }, { signal }) => { Buffer.alloc(mb * 2 ** 20, 1); await rest(ms ?? 0, signal) })
 export const orphan = job('orphan', ({ n }) => { spawn('sh', ['-c', '(sleep 0.1; echo gone ' + n + ' 0 0 >> ran) &'], { stdio: 'ignore' }) })
 export const write = job('write', () => { process.stdout.write('a line of my own\\n'); process.stderr.write('another\\n') })
-export const apart = defineJob({ name: 'apart', isolate: 'process', run: () => { process.stdout.write('a line of an isolate\\n'); return new Promise((done) => setTimeout(done, 50)) } })
+export const apart = defineJob({ name: 'apart', isolate: 'process', run: () => new Promise((done) => process.stdout.write('a line of an isolate\\n', () => done())) })
 export const stray = job('stray', () => void Promise.reject(new Error('nobody caught this')))
 `
 
