@@ -1,6 +1,7 @@
 /**
  * Runs around every test file: a file may leave no process, server or file watcher behind, and its properties try the same
  * inputs in every run, so that a red run is red again. The long forms and MILLRACE_SEED try others; a failure prints its seed.
+ * A signal to nobody is refused: to process 0 it ends vitest itself, and every count with it.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -12,6 +13,12 @@ if (!process.env.MILLRACE_LONG) fc.configureGlobal({ seed: Number(process.env.MI
 const LEFTOVERS = new Set(['ProcessWrap', 'TCPServerWrap', 'PipeServerWrap', 'FSEventWrap'])
 const DEADLINE_MS = 3_000
 const TURN_MS = 10
+
+const { kill } = process
+process.kill = (pid, signal) => {
+  if (!(Math.abs(pid) > 1)) throw new Error(`this test has no process to signal: ${pid}`)
+  return kill.call(process, pid, signal)
+}
 
 afterAll(async () => {
   // What was closed in the last test may need a turn of the loop to go.

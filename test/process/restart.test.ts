@@ -72,14 +72,14 @@ test('SIGTERM to one worker lets it finish its job, and another takes its seat',
   const { id } = await app.mill.enqueue(JOBS.slow, { n: 1, ms: 1_000 })
   const node = workNode(app, '--processes 1')
   await until(() => app.ran().length).toBe(1)
-  const [first] = node.workers()
+  const { pid = NaN } = await node.event('process.ready')
 
-  process.kill(first?.pid ?? 0, 'SIGTERM')
+  process.kill(pid, 'SIGTERM')
 
-  expect(await node.event('process.ended')).toMatchObject({ pid: first?.pid, how: 'stopped in good order' })
+  expect(await node.event('process.ended')).toMatchObject({ pid, how: 'stopped in good order' })
   expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1 })
   await node.ready(1)
-  expect(node.workers()[0]?.pid).not.toBe(first?.pid)
+  expect(node.workers()[0]?.pid).not.toBe(pid)
   expect(node.events('process.failing')).toEqual([])
 }, 60_000)
 
