@@ -13,6 +13,8 @@ import { Supervisor } from '../../src/worker/process/supervisor.ts'
 /** Far above what any system gives: no signal of a test reaches a process. */
 const FIRST_PID = 1_000_000_000
 const STEP_MS = 250
+/** How long a successor works beside its predecessor: see replacements.ts. */
+const BESIDE_MS = 1_000
 const NEVER: RecycleLimits = {
   memoryBytes: Number.POSITIVE_INFINITY,
   jobs: Number.POSITIVE_INFINITY,
@@ -96,11 +98,17 @@ export interface FakeNode {
   /** Those that have not ended. */
   alive(): readonly FakeChild[]
   child(index: number): FakeChild
+  /** Of what it was told. */
+  kinds(index: number): readonly ToWorker['kind'][]
+  /** Somebody afar has asked this of one worker. */
+  asks(index: number, verb: Extract<FromWorker, { readonly kind: 'asked' }>['verb']): void
   facts<N extends EventName>(name: N): readonly Events[N][]
   /** Processes that the supervisor killed, and why. */
   killed(): readonly { readonly seat: number; readonly why: string }[]
   /** Lets time pass; those that talk send a pulse in each second's quarter. */
   pass(ms: number, talking?: readonly FakeChild[]): Promise<void>
+  /** A successor begins to work, and so much time passes that its predecessor is told to drain. */
+  succeeds(child: FakeChild): Promise<void>
   /** Lets everything that was begun come to its end without time passing. */
   turn(): Promise<void>
 }
@@ -169,17 +177,20 @@ export async function fakeNode({
   // Each was put there under its own name.
   const facts = <N extends EventName>(name: N) =>
     happened.flatMap(([of, fact]) => (of === name ? [fact as Events[N]] : []))
+  const childAt = (index: number) => {
+    const child = children[index]
+    if (child === undefined) throw new Error(`only ${children.length} children were started`)
+    return child
+  }
   return {
     clock,
     supervisor,
     store,
     children,
     alive: () => children.filter(({ isOver }) => !isOver),
-    child: (index) => {
-      const child = children[index]
-      if (child === undefined) throw new Error(`only ${children.length} children were started`)
-      return child
-    },
+    child: childAt,
+    kinds: (index) => childAt(index).told.map(({ kind }) => kind),
+    asks: (index, verb) => childAt(index).says({ kind: 'asked', verb, why: 'somebody asked for it' }),
     facts,
     killed: () =>
       facts('process.ended').flatMap(({ seat, how }) => {
@@ -192,6 +203,12 @@ export async function fakeNode({
         for (const child of talking) if (!child.isOver) child.pulse()
         await turn()
       }
+    },
+    succeeds: async (child) => {
+      child.ready()
+      await turn()
+      clock.advance(BESIDE_MS)
+      await turn()
     },
     turn,
   }

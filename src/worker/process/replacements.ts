@@ -1,6 +1,10 @@
 /** When workers of a node are replaced: one at a time, and on few cores with rests between, so that starts leave these to the jobs. */
 import type { Clock } from '../../base/clock.ts'
 import { restAfterMs } from '../../core/process/restart.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+/** How long a successor works beside its predecessor: its code runs at full speed then, and what kills it at once shows. */
+const BESIDE_MS = 1_000
 
 /** The replacement under way, and behind it those that wait. */
 export class Replacements {
@@ -22,6 +26,15 @@ export class Replacements {
     const turn = this.#last.then(() => this.#rest()).then(replace)
     this.#last = turn
     return turn
+  }
+
+  /** Whether a successor still works after a while beside its predecessor, or after the end of that. */
+  async worksBeside(next: WorkerProcess, before: WorkerProcess): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.#clock.after(BESIDE_MS, resolve)
+    await Promise.race([promise, before.ended, next.ended])
+    cancel()
+    return next.state !== 'ended'
   }
 
   /** A worker was replaced whose successor took so long to begin. */

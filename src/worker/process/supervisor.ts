@@ -3,44 +3,28 @@
  *
  * Each process sits on a seat. One that ends unasked is started anew, at once if it had worked, after a back-off if it could not
  * start; what it held is taken back at once, and what it had begun counts as a crash of those jobs. One that is replaced (a rolling
- * restart, too much memory, its age) has a successor that claims before it drains itself, one at a time over all seats, so that
- * there is never a dip, and never more than one process too many.
+ * restart, too much memory, its age) has a successor that works beside it for a while before it drains, one at a time over all
+ * seats, so that there is never a dip, and never more than one process too many.
  */
-import type { ChildProcess } from 'node:child_process'
-import type { Clock } from '../../base/clock.ts'
-import { newWorkerId } from '../../base/id.ts'
-import type { ProcessFact, Telemetry } from '../../base/telemetry.ts'
+import type { ProcessFact } from '../../base/telemetry.ts'
 import { type ErrorCode, MillraceError } from '../../core/errors.ts'
-import { type RecycleLimits, spreadLimits } from '../../core/process/recycle.ts'
 import { countFailedStarts, isCrashLoop, restartDelayMs } from '../../core/process/restart.ts'
-import type { Guard } from '../isolate/guard.ts'
 import { endText } from './end-text.ts'
-import { type FromWorker, PROTOCOL } from './messages.ts'
+import { factOf, Launcher, type LauncherParts } from './launcher.ts'
+import type { FromWorker } from './messages.ts'
 import { Replacements } from './replacements.ts'
 import type { Rescue } from './rescue.ts'
-import type { RunningListFile } from './running-list.ts'
 import { emptySeat, type Seat } from './seat.ts'
 import { Watch } from './watch.ts'
 import { type ProcessEnd, WorkerProcess } from './worker-process.ts'
 
 /** What a node is made of. */
-export interface SupervisorParts {
-  readonly node: string
-  readonly clock: Clock
-  readonly telemetry: Telemetry
-  /** In [0, 1): spreads back-off and limits. */
-  readonly random: () => number
+export interface SupervisorParts extends LauncherParts {
   readonly rescue: Rescue
-  /** Ends the processes when this one is killed. */
-  readonly guard: Pick<Guard, 'add' | 'remove' | 'close'>
-  readonly launch: (workerId: string) => { readonly child: ChildProcess; readonly list: RunningListFile }
-  /** What each worker is to do; see `ToWorker`. */
-  readonly plan: unknown
   readonly processes: number
   /** Of this machine. */
   readonly cores: number
   readonly stallLimitMs: number
-  readonly limits: RecycleLimits
 }
 
 /** How long a node that ends waits for the store to take back what killed workers held. */
@@ -59,7 +43,7 @@ export class Supervisor {
   readonly seats: readonly Seat[]
   readonly #parts: SupervisorParts
   readonly #done = Promise.withResolvers<void>()
-  readonly #processes = new Set<WorkerProcess>()
+  readonly #launcher: Launcher
   readonly #recoveries = new Set<Promise<void>>()
   readonly watch: Watch
   readonly #replacements: Replacements
@@ -73,11 +57,15 @@ export class Supervisor {
     this.#parts = parts
     this.done = this.#done.promise
     this.done.catch(() => {})
+    this.#launcher = new Launcher(parts, {
+      onMessage: (from, message) => this.#heard(from, message),
+      onEnded: (from, end) => this.#ended(from, end),
+    })
     this.#replacements = new Replacements(parts.clock, parts.cores)
     this.seats = Array.from({ length: parts.processes }, (_, i) => emptySeat(i + 1, parts.limits))
     this.watch = new Watch({
       ...parts,
-      processes: () => this.#processes,
+      processes: () => this.processes,
       limitsOf: (process) => this.#seatOf(process).limits,
       onWornOut: (process, why) => void this.#replaceProcess(process, why),
     })
@@ -85,12 +73,12 @@ export class Supervisor {
 
   /** Every process that has not ended, those on their way in or out included. */
   get processes(): ReadonlySet<WorkerProcess> {
-    return this.#processes
+    return this.#launcher.processes
   }
 
   /** Attempts that ended in its processes, as these last told. */
   get jobsDone(): number {
-    return [...this.#processes].reduce((sum, { pulse }) => sum + (pulse?.jobsDone ?? 0), this.#doneBefore)
+    return [...this.processes].reduce((sum, { pulse }) => sum + (pulse?.jobsDone ?? 0), this.#doneBefore)
   }
 
   /** None of its workers claims, since they were paused together or one by one. */
@@ -118,9 +106,9 @@ export class Supervisor {
   }
 
   /**
-   * Replaces every worker in turn, its successor claiming before it drains. Resolves when all are replaced, or with false at the first
-   * successor that could not start: the others stay as they are. `isHurried`: without the rests that keep the cores free for jobs,
-   * and without waiting for what still runs in predecessors.
+   * Replaces every worker in turn, its successor at work for a second before it drains. Resolves when all are replaced, or with false
+   * at the first successor that could not start or did not live that long: the others stay as they are. `isHurried`: each drains as
+   * soon as its successor claims, and nothing is waited for: not the rests that keep the cores free for jobs, nor what still runs.
    */
   async restart(why = 'restart', { isHurried = false } = {}): Promise<boolean> {
     for (const seat of this.seats) {
@@ -131,74 +119,31 @@ export class Supervisor {
     return true
   }
 
-  /** The same for the worker with this id. False when there is none, or its successor could not start. */
-  async restartWorker(workerId: string, why = 'restart'): Promise<boolean> {
-    const seat = this.seats.find(({ current }) => current?.workerId === workerId)
-    return seat !== undefined && (await this.#replace(seat, why))
-  }
-
-  /** Drains the worker with this id and leaves its seat empty. When the last seat is, the node ends. */
-  stopWorker(workerId: string): void {
-    const seat = this.seats.find(({ current }) => current?.workerId === workerId)
-    if (seat === undefined) return
-    seat.isStopped = true
-    seat.current?.drain(false)
-    seat.successor?.drain(false)
-  }
-
   /** Drains every worker and ends; `now` aborts what runs. Whoever does not heed it is killed, and its jobs are recovered. */
   stop(options: { readonly now?: boolean } = {}): Promise<void> {
     // The watch goes on until the last has ended: who blocks its loop meanwhile keeps its leases, or is killed.
     this.#isStopping = true
     this.#replacements.stop()
     for (const seat of this.seats) seat.cancelStart?.()
-    for (const process of this.#processes) process.drain(options.now === true)
+    for (const process of this.processes) process.drain(options.now === true)
     this.#endWhenEmpty()
     return this.done.catch(() => undefined)
   }
 
   /** Ends every process where it stands. What they held is recovered. */
   killAll(): void {
-    for (const process of this.#processes) process.kill('told to stop at once', { isExcused: true })
+    for (const process of this.processes) process.kill('told to stop at once', { isExcused: true })
   }
 
   #start(seat: Seat): void {
     seat.cancelStart = undefined
     if (this.#isStopping || seat.isStopped) return
-    const started = this.#launch(seat)
+    const started = this.#launcher.launch(seat)
     if (started instanceof WorkerProcess) seat.current = started
     else {
       seat.failedStarts++
       this.#startLater(seat, this.#noFact(seat), started.cause)
     }
-  }
-
-  /** A cause where the system gives no process: no descriptor is left, no place for its list. It may pass. */
-  #launch(seat: Seat): WorkerProcess | { readonly cause: string } {
-    try {
-      return this.#launchNow(seat)
-    } catch (error) {
-      return { cause: error instanceof Error ? error.message : String(error) }
-    }
-  }
-
-  #launchNow(seat: Seat): WorkerProcess {
-    const { clock, telemetry, launch, node, plan } = this.#parts
-    const workerId = newWorkerId()
-    seat.limits = spreadLimits(this.#parts.limits, this.#parts.random())
-    const process = new WorkerProcess({
-      ...launch(workerId),
-      workerId,
-      seat: seat.number,
-      clock,
-      onMessage: (from, message) => this.#heard(from, message),
-      onEnded: (from, end) => this.#ended(from, end),
-    })
-    this.#processes.add(process)
-    if (process.pid !== undefined) this.#parts.guard.add(process.pid)
-    process.tell({ kind: 'start', protocol: PROTOCOL, node, workerId, isPaused: seat.isPaused, plan })
-    telemetry.emit('process.started', this.#fact(process))
-    return process
   }
 
   #heard(process: WorkerProcess, message: FromWorker): void {
@@ -216,7 +161,7 @@ export class Supervisor {
   #asked(process: WorkerProcess, { verb, why }: Extract<FromWorker, { readonly kind: 'asked' }>): void {
     switch (verb) {
       case 'stop':
-        this.stopWorker(process.workerId)
+        this.#stopSeat(this.#seatOf(process))
         break
       case 'restart':
         void this.#replaceProcess(process, why)
@@ -230,16 +175,21 @@ export class Supervisor {
     }
   }
 
+  /** Drains whoever works there and leaves it empty. When the last seat is, the node ends. */
+  #stopSeat(seat: Seat): void {
+    seat.isStopped = true
+    seat.current?.drain(false)
+    seat.successor?.drain(false)
+  }
+
   #setPaused(seat: Seat, isPaused: boolean): void {
     seat.isPaused = isPaused
-    for (const process of this.#processes)
+    for (const process of this.processes)
       if (process.seat === seat.number) process.tell({ kind: isPaused ? 'pause' : 'resume' })
   }
 
   #ended(process: WorkerProcess, end: ProcessEnd): void {
     const { telemetry, rescue } = this.#parts
-    this.#processes.delete(process)
-    if (process.pid !== undefined) this.#parts.guard.remove(process.pid)
     this.#doneBefore += process.pulse?.jobsDone ?? 0
     const { code, signal, livedMs, isDrained } = end
     const how = endText(end, process.killedFor)
@@ -284,9 +234,8 @@ export class Supervisor {
     seat.cancelStart = clock.after(nextMs, () => this.#start(seat))
   }
 
-  async #replaceProcess(process: WorkerProcess, why: string): Promise<boolean> {
-    const seat = this.#seatOf(process)
-    return seat.current === process && (await this.#replace(seat, why, { only: process }))
+  #replaceProcess(process: WorkerProcess, why: string): Promise<boolean> {
+    return this.#replace(this.#seatOf(process), why, { only: process })
   }
 
   /** In its turn. With `only`, nothing is done once that process has gone of itself. */
@@ -307,42 +256,41 @@ export class Supervisor {
       return (await seat.current?.ready) ?? false
     }
     telemetry.emit('process.replacing', { ...this.#fact(before), why })
-    const next = this.#launch(seat)
+    const next = this.#launcher.launch(seat)
     if (!(next instanceof WorkerProcess)) {
-      telemetry.emit('process.failing', {
-        ...this.#noFact(seat),
-        starts: 1,
-        isLoop: false,
-        cause: next.cause,
-        nextMs: null,
-      })
+      this.#cannotReplace(this.#noFact(seat), next.cause)
       return false
     }
     seat.successor = next
     const isReady = await next.ready
+    const startMs = clock.monotonic() - next.startedAt
+    const lives = isReady && (isHurried || (await this.#replacements.worksBeside(next, before)))
     if (seat.successor === next) seat.successor = undefined
-    if (!isReady) {
+    if (!lives) {
       const end = await next.ended
       const cause = endText(end, next.killedFor)
       // One that was told to stop before it had begun has not failed.
-      if (!end.isDrained && !this.#isStopping)
-        telemetry.emit('process.failing', { ...this.#fact(next), starts: 1, isLoop: false, cause, nextMs: null })
+      if (!end.isDrained && !this.#isStopping) this.#cannotReplace(this.#fact(next), cause)
       if (seat.current === undefined) this.#startAgain(seat, next, end, cause)
       return false
     }
     seat.current = next
     seat.failedStarts = 0
-    before.drain(false)
-    const startMs = clock.monotonic() - next.startedAt
+    // Told to stop meanwhile, it has its deadline already.
+    if (before.state === 'working') before.drain(false)
     if (isHurried) return true
     await before.ended
     this.#replacements.replaced(startMs)
     return true
   }
 
+  #cannotReplace(fact: ProcessFact, cause: string): void {
+    this.#parts.telemetry.emit('process.failing', { ...fact, starts: 1, isLoop: false, cause, nextMs: null })
+  }
+
   #endWhenEmpty(): void {
     const isDone = this.#isStopping || this.seats.every((seat) => seat.isStopped)
-    if (!isDone || this.#processes.size > 0) return
+    if (!isDone || this.processes.size > 0) return
     this.#isStopping = true
     this.#replacements.stop()
     this.watch.stop()
@@ -368,6 +316,6 @@ export class Supervisor {
   }
 
   #fact(process: WorkerProcess): ProcessFact {
-    return { node: this.#parts.node, seat: process.seat, workerId: process.workerId, pid: process.pid ?? 0 }
+    return factOf(this.#parts.node, process)
   }
 }

@@ -11,6 +11,7 @@ import { isBeyondHardLimit, type RecycleLimits, recycleReason } from '../../core
 import { stallOf } from '../../core/process/stall.ts'
 import { formatSize } from '../../core/size.ts'
 import { pssOf } from '../vitals.ts'
+import { factOf } from './launcher.ts'
 import type { FromWorker } from './messages.ts'
 import type { Rescue } from './rescue.ts'
 import type { WorkerProcess } from './worker-process.ts'
@@ -165,8 +166,8 @@ export class Watch {
     return this.#parts.clock.monotonic()
   }
 
-  #fact({ seat, workerId, pid = 0 }: WorkerProcess): ProcessFact {
-    return { node: this.#parts.node, seat, workerId, pid }
+  #fact(process: WorkerProcess): ProcessFact {
+    return factOf(this.#parts.node, process)
   }
 }
 
