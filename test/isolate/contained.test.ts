@@ -41,6 +41,29 @@ test('it runs beside its worker when nobody knows where its handler could be loa
   expect((await ended(mill, id)).result).toBe(process.pid)
 })
 
+test('one that completes in a transaction runs beside its worker, since no isolate has that, and the refusal is no attempt', async () => {
+  const { mill, worker } = await scene()
+  const pids: string[][] = []
+  for (let i = 0; i < 2; i++) {
+    worker.pause()
+    const { id } = await mill.enqueue(handlers.beside, { how: 'completesLast' })
+    await crash(mill, id, 2)
+    worker.resume()
+
+    // Here it is the store that has no transactions.
+    const { state, attempts, error } = await ended(mill, id)
+    expect({ state, attempts, stack: error?.stack }).toEqual({
+      state: 'failed',
+      attempts: 1,
+      stack: expect.stringContaining('cannot take part in a transaction'),
+    })
+    pids.push((await mill.logs(id)).map(({ message }) => message))
+  }
+
+  const here = `pid ${process.pid}`
+  expect(pids).toEqual([[expect.not.stringMatching(here), here], [here]])
+})
+
 /** As if a worker had seen an isolate die under it so often. */
 async function crash(mill: Awaited<ReturnType<typeof scene>>['mill'], id: string, times: number): Promise<void> {
   for (let i = 0; i < times; i++) {

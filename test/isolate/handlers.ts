@@ -52,6 +52,12 @@ const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>>
   },
   snoozes: (_, job) => job.snooze('1h'),
   completes: (_, job) => job.completeIn({}),
+  completesLast: async (_, job) => {
+    job.log(`pid ${process.pid}`)
+    await job.completeIn({}).catch((cause: unknown) => {
+      throw new Error('rolled back', { cause })
+    })
+  },
   throws: () => {
     throw Object.assign(new TypeError('wrong', { cause: new RangeError('deeper') }), { code: 'EWRONG' })
   },

@@ -25,6 +25,8 @@ export interface IsolatedAttemptParts {
   readonly onBegan: (job: RunningJob) => void
   /** It has left its isolate, or never had one: there is room for another. */
   readonly onLeft: () => void
+  /** It is here only since its job has crashed, and needs what no isolate has: it does not count. */
+  readonly onRefused?: (() => void) | undefined
 }
 
 const MOST_STARTS = 3
@@ -112,8 +114,14 @@ export class IsolatedAttempt {
   }
 
   #settle(end: IsolatedEnd, body: string): void {
+    const { onRefused } = this.#parts
     if (end.kind === 'returned') this.#done.resolve(fromJson(body))
-    else this.#done.reject(errorOf(end))
+    else if (end.kind === 'threw' && end.isRefused === true && onRefused !== undefined) {
+      onRefused()
+      this.#done.reject(
+        dressed(new IsolateError('ISOLATE_REFUSED', messageOf(end.error), { kind: 'released' }), end.error),
+      )
+    } else this.#done.reject(errorOf(end))
   }
 
   #gone(death: IsolateDeath | undefined): void {

@@ -24,6 +24,8 @@ export class IsolatedJob implements JobContext {
   readonly #controller = new AbortController()
   /** Its end has been told: what the handler still says is no longer this job's. */
   isOver = false
+  /** It has asked for what no isolate has. */
+  isRefused = false
 
   constructor(facts: JobFacts, outbox: Outbox, calls: Calls) {
     this.id = facts.id
@@ -59,6 +61,7 @@ export class IsolatedJob implements JobContext {
   }
 
   async completeIn(): Promise<void> {
+    this.isRefused = true
     throw new MillraceError(
       'ISOLATE_REFUSED',
       'job.completeIn cannot be called in an isolate: your transaction is here, and the store is with the worker',

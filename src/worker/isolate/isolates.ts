@@ -32,6 +32,15 @@ export interface IsolatesParts {
 
 type Kind = Isolation['in']
 
+/** An attempt that runs elsewhere. */
+interface Elsewhere {
+  readonly job: RunningJob
+  readonly isolation: Isolation
+  readonly entry: readonly string[]
+  readonly input: unknown
+  readonly onRefused: (() => void) | undefined
+}
+
 /** Room for isolates of one kind, and who waits for it. */
 interface Room {
   pool: Promise<Pool> | undefined
@@ -46,6 +55,8 @@ export class Isolates {
   readonly #parts: IsolatesParts
   readonly #attempts = new Map<RunningJob, IsolatedAttempt>()
   readonly #contained = new Map<string, BoundHandler>()
+  /** Names of jobs that call `completeIn`: they run in the worker, however often they crash. */
+  readonly #inPlace = new Set<string>()
   readonly #rooms: Readonly<Record<Kind, Room>> = {
     thread: { pool: undefined, used: 0, waiting: [] },
     process: { pool: undefined, used: 0, waiting: [] },
@@ -64,14 +75,16 @@ export class Isolates {
     })
   }
 
-  /** The handler for a job that crashed so often that it runs in a process, when it can be loaded there; else its usual one. */
+  /** The handler for a job that crashed so often that it runs in a process, when it can do so; else its usual one. */
   contained(jobName: string): BoundHandler | undefined {
+    const handler = this.#parts.registry.get(jobName)
+    if (handler === undefined || !this.#canMove(handler)) return this.registry.get(jobName)
     const known = this.#contained.get(jobName)
     if (known !== undefined) return known
-    const handler = this.#parts.registry.get(jobName)
-    if (handler === undefined || entryOf(handler, this.#parts.settings.entry).length === 0) return handler
-    const memoryMib = handler.definition.isolate?.memoryMib
-    const contained = this.#elsewhere(handler, { in: 'process', memoryMib })
+    const { isolate } = handler.definition
+    // A definition that names an isolate itself has asked for the refusal.
+    const onRefused = isolate === undefined ? () => void this.#inPlace.add(handler.definition.name) : undefined
+    const contained = this.#elsewhere(handler, { in: 'process', memoryMib: isolate?.memoryMib }, onRefused)
     this.#contained.set(jobName, contained)
     return contained
   }
@@ -81,7 +94,7 @@ export class Isolates {
     const handler = this.#parts.registry.get(name)
     if (handler === undefined) return false
     if (handler.definition.isolate?.in === 'process') return true
-    return isContained(crashes) && entryOf(handler, this.#parts.settings.entry).length > 0
+    return isContained(crashes) && this.#canMove(handler)
   }
 
   /** Ends the isolate of a job; false when it has none. The attempt ends when the isolate is gone. */
@@ -103,20 +116,26 @@ export class Isolates {
     )
   }
 
+  /** Whether it can run in a process. */
+  #canMove(handler: BoundHandler): boolean {
+    if (this.#inPlace.has(handler.definition.name)) return false
+    return entryOf(handler, this.#parts.settings.entry).length > 0
+  }
+
   /** Upgrades and schemas are user code, and run where the handler does. */
-  #elsewhere(handler: BoundHandler, isolation: Isolation): BoundHandler {
+  #elsewhere(handler: BoundHandler, isolation: Isolation, onRefused?: () => void): BoundHandler {
     const entry = entryOf(handler, this.#parts.settings.entry)
     return {
       definition: { ...handler.definition, input: undefined, output: undefined, upgrade: {} },
       run: (input, job) => {
         // Attempts gives every handler its own object.
         if (!(job instanceof RunningJob)) throw new TypeError('not an attempt of this worker')
-        return this.#run(job, isolation, entry, input)
+        return this.#run({ job, isolation, entry, input, onRefused })
       },
     }
   }
 
-  #run(job: RunningJob, isolation: Isolation, entry: readonly string[], input: unknown): Promise<unknown> {
+  #run({ job, isolation, entry, input, onRefused }: Elsewhere): Promise<unknown> {
     const room = this.#rooms[isolation.in]
     const attempt = new IsolatedAttempt({
       job,
@@ -125,6 +144,7 @@ export class Isolates {
       entry,
       input: input === undefined ? '' : JSON.stringify(input),
       onBegan: this.#parts.onBegan,
+      onRefused,
       onLeft: () => {
         this.#attempts.delete(job)
         const at = room.waiting.indexOf(attempt)

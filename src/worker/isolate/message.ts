@@ -48,7 +48,8 @@ export interface CallMessage {
 /** How the attempt ended. The JSON text of a result travels beside it. */
 export type IsolatedEnd =
   | { readonly kind: 'returned' }
-  | { readonly kind: 'threw'; readonly error: WireError; readonly flow?: WireFlow }
+  /** `isRefused`: after it had called `completeIn`, which no isolate has. */
+  | { readonly kind: 'threw'; readonly error: WireError; readonly flow?: WireFlow; readonly isRefused?: boolean }
   | { readonly kind: 'payloadInvalid' | 'resultInvalid' | 'entry'; readonly error: WireError }
 
 /** What the handler threw to say how its attempt ends. */

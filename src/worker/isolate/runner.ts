@@ -95,7 +95,8 @@ export class Runner {
       value = await handler.run(input, job)
     } catch (error) {
       const flow = flowOf(error)
-      return { end: { kind: 'threw', error: toWire(error), ...(flow !== undefined && { flow }) }, body: '' }
+      const { isRefused } = job
+      return { end: { kind: 'threw', error: toWire(error), isRefused, ...(flow !== undefined && { flow }) }, body: '' }
     }
     try {
       await validate(handler.definition.output, value, 'RESULT_INVALID', job.name)
