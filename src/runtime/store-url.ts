@@ -62,9 +62,12 @@ export function storeDeadlineMs(url: string): number {
   return parseDuration(/^\d+$/.test(given) ? Number(given) : given, 'deadline')
 }
 
-/** Text with store URLs for people: without user and password, also where a password holds what it should not. */
+/** Text with store URLs for people: without user and password, also where a password holds what it should not, or is a parameter. */
 export function maskUrl(text: string): string {
-  return text.replace(/\b(postgres(?:ql)?|mysql|mariadb):\/\/\S*@/g, '$1://•••@').replace(/\/\/[^/@]*@/, '//•••@')
+  return text
+    .replace(/\b(postgres(?:ql)?|mysql|mariadb):\/\/\S*@/g, '$1://•••@')
+    .replace(/\/\/[^/@]*@/, '//•••@')
+    .replace(/([?&](?:ssl)?password=)[^&\s"']*/gi, '$1•••')
 }
 
 function sqliteOptions(url: string, base: string) {

@@ -59,6 +59,10 @@ describe('Millrace.open refuses', () => {
     'postgress://ana:ge/heim@db/app',
     'ana:geheim@db/app',
     'postgres://ana:12?geheim@db/app',
+    'postgres://db/app?user=ana&password=geheim',
+    'mysql://db/app?password=geheim',
+    'sqlite:a.db?password=geheim',
+    './jobs.db?password=geheim',
   ])('a password in a URL, without showing it: %s', async (store) => {
     const error = await refusal(() => Millrace.open({ store }))
 
