@@ -8,7 +8,7 @@ const SENTENCES: { readonly [N in EventName]?: (event: Events[N]) => string } = 
   'process.ended': (event) => `${who(event)} ${event.how}`,
   'process.failing': ({ starts, isLoop, cause, nextMs, ...event }) =>
     nextMs === null
-      ? `${who(event)}, a successor, could not start: ${cause}. Its predecessor stays`
+      ? `${who(event)}, a successor, failed before it took over: ${cause}. Who is at work stays`
       : `${isLoop ? 'crash loop: ' : ''}worker ${event.seat} has ended ${starts === 1 ? '' : `${starts} times in a row `}before it had done a job: ${cause}. Next try in ${spanText(nextMs)}`,
   'process.stalled': (event) =>
     `${who(event)} has not been heard of for ${spanText(event.silentMs)}: its leases are kept`,

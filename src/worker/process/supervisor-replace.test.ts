@@ -102,6 +102,38 @@ describe('a replacement', () => {
     expect(node.alive()).toEqual([node.child(2)])
   })
 
+  test('of one that has not begun yet has it told to stop as well, and others come after it', async () => {
+    const node = await fakeNode({ processes: 2 })
+    node.child(1).ready()
+    const isDone = node.supervisor.restart()
+    await node.turn()
+    await node.succeeds(node.child(2))
+    expect(node.kinds(0)).toEqual(['start', 'stop'])
+    node.child(0).ready()
+    node.child(0).drain()
+    await node.turn()
+    await node.succeeds(node.child(3))
+    node.child(1).drain()
+
+    expect(await isDone).toBe(true)
+  })
+
+  test('is over for its predecessor, which may be stopped once more and leaves its seat to the successor', async () => {
+    const node = await fakeNode()
+    node.child(0).ready()
+    void node.supervisor.restart()
+    await node.turn()
+    await node.succeeds(node.child(1))
+
+    node.asks(0, 'stop')
+    node.asks(0, 'pause')
+    node.child(0).drain()
+    await node.turn()
+
+    expect(node.alive()).toEqual([node.child(1)])
+    expect(node.kinds(1)).toEqual(['start'])
+  })
+
   test('under way when the node stops leaves the predecessor the deadline that it has', async () => {
     const node = await fakeNode()
     node.child(0).ready({ stopWithinMs: 1_000 })

@@ -159,16 +159,19 @@ export class Supervisor {
   }
 
   #asked(process: WorkerProcess, { verb, why }: Extract<FromWorker, { readonly kind: 'asked' }>): void {
+    const seat = this.#seatOf(process)
+    // One that was replaced drains already, and speaks for its seat no more.
+    if (process !== seat.current && process !== seat.successor) return
     switch (verb) {
       case 'stop':
-        this.#stopSeat(this.#seatOf(process))
+        this.#stopSeat(seat)
         break
       case 'restart':
         void this.#replaceProcess(process, why)
         break
       case 'pause':
       case 'resume':
-        this.#setPaused(this.#seatOf(process), verb === 'pause')
+        this.#setPaused(seat, verb === 'pause')
         break
       default:
         verb satisfies never
@@ -277,7 +280,7 @@ export class Supervisor {
     seat.current = next
     seat.failedStarts = 0
     // Told to stop meanwhile, it has its deadline already.
-    if (before.state === 'working') before.drain(false)
+    if (before.state === 'starting' || before.state === 'working') before.drain(false)
     if (isHurried) return true
     await before.ended
     this.#replacements.replaced(startMs)
