@@ -8,6 +8,7 @@ const WORKER: WorkerView = {
   jobsDone: 2,
   isPaused: false,
   isStopping: false,
+  isolateBytes: 0,
   storeAnsweredMs: 240,
   late: [],
 }

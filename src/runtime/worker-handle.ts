@@ -38,6 +38,8 @@ export interface WorkerView {
   readonly isStopping: boolean
   /** How long ago a call to the store has last succeeded. */
   readonly storeAnsweredMs: number
+  /** What threads that run jobs hold of themselves, in bytes. */
+  readonly isolateBytes: number
   /** Loops that should have done their round long ago, with how late they are. */
   readonly late: readonly LateLoop[]
 }
@@ -129,16 +131,22 @@ export class WorkerHandle {
 
   /** How it is now. */
   get view(): WorkerView {
-    const { running, jobsDone, storeAnsweredMs, isClaiming } = this.#worker
+    const { running, jobsDone, storeAnsweredMs, isolateBytes, isClaiming } = this.#worker
     const isStopping = this.#stopping !== undefined
     return {
       running,
       jobsDone,
       storeAnsweredMs,
+      isolateBytes,
       isPaused: !isClaiming && !isStopping,
       isStopping,
       late: this.#late,
     }
+  }
+
+  /** Has threads that run jobs collect their garbage, as far as they are not blocked. */
+  collectIsolates(): Promise<void> {
+    return this.#worker.collectIsolates()
   }
 
   get #status(): WorkerStatus {

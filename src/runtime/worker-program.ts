@@ -93,15 +93,16 @@ async function work(
   const vitals = new Vitals(systemClock)
   const heap = new HeapSamples(mill)
   const pulse = () => {
-    const { running, jobsDone, isPaused, storeAnsweredMs, late } = worker.view
+    const { running, jobsDone, isPaused, storeAnsweredMs, isolateBytes, late } = worker.view
     const health = vitals.read({ storeAnsweredMs, jobsDone }, null)
     heap.take()
-    void channel.send({ kind: 'pulse', running, jobsDone, isPaused, health, late })
+    void channel.send({ kind: 'pulse', running, jobsDone, isPaused, isolateBytes, health, late })
   }
-  const collect = () => {
+  const collect = async () => {
     collectAll()
     heap.take()
-    void channel.send({ kind: 'collected', grew: heap.growth() })
+    await worker.collectIsolates()
+    void channel.send({ kind: 'collected', isolateBytes: worker.view.isolateBytes, grew: heap.growth() })
   }
   // In the turn in which it starts, so before it claims.
   inbox.open((message) => act(worker, message, { pulse, collect }))
@@ -148,7 +149,7 @@ function notDrained(): StoreError {
 function act(
   worker: WorkerHandle,
   message: ToWorker,
-  { pulse, collect }: Readonly<Record<'pulse' | 'collect', () => void>>,
+  { pulse, collect }: { readonly pulse: () => void; readonly collect: () => Promise<void> },
 ): void {
   switch (message.kind) {
     case 'stop':
@@ -163,7 +164,7 @@ function act(
       pulse()
       break
     case 'collect':
-      collect()
+      void collect()
       break
     case 'start':
       break

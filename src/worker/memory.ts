@@ -22,10 +22,11 @@ export function keepYoungSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
-/** Collects all garbage and gives free pages back. Takes 50 to 100 ms where little lives. */
+/** Collects all garbage of this thread and gives free pages back. Takes 50 to 100 ms where little lives. */
 export function collectAll(): void {
   setFlagsFromString('--expose-gc')
   const gc: unknown = runInNewContext('gc')
+  // A flag is all threads': another may have put it back meanwhile, which costs this one a collection.
   setFlagsFromString('--no-expose-gc')
   if (typeof gc === 'function') gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }

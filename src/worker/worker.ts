@@ -122,6 +122,16 @@ export class Worker implements Service {
     return this.#contact.sinceAnswerMs
   }
 
+  /** What threads that run jobs hold of themselves, in bytes. */
+  get isolateBytes(): number {
+    return this.#attempts.isolates.needsBytes
+  }
+
+  /** Has threads that run jobs collect their garbage, as far as they are not blocked. */
+  collectIsolates(): Promise<void> {
+    return this.#attempts.isolates.collect()
+  }
+
   get isClaiming(): boolean {
     return this.#exchanges.isClaiming
   }

@@ -11,12 +11,14 @@ test('--max-memory 50mb replaces a worker whose jobs leak, in good order, and na
 
   await app.mill.enqueueMany(
     JOBS.leak,
-    Array.from({ length: 7 }, (_, n) => ({ n, mb: 10 })),
+    Array.from({ length: 7 }, (_, n) => ({ n, mb: 10, ms: 800 })),
   )
 
   expect(await node.event('process.replacing')).toMatchObject({
     pid: first,
-    why: expect.stringMatching(/^its memory grew by [5-9]\d(\.\d+)? MiB/),
+    why: expect.stringMatching(
+      /^its memory grew by [5-9]\d(\.\d+)? MiB; its heap with the jobs leak \d\d(\.\d+)? MiB$/,
+    ),
   })
   expect(await node.event('process.ended')).toMatchObject({ pid: first, how: 'stopped in good order' })
   await node.ready(1)
@@ -50,6 +52,31 @@ test('--max-memory 50mb never replaces a worker whose jobs leave only garbage', 
   expect(node.events('process.replacing')).toEqual([])
   expect(node.killed()).toEqual([])
 }, 60_000)
+
+test('--max-memory 50mb never replaces a worker whose jobs run in threads and hold nothing, and one whose jobs leak there', async () => {
+  const app = await nodeApp()
+  const node = workNode(app, '--processes 1 --concurrency 10 --max-memory 50mb')
+  await node.ready(1)
+  const { pid: first } = node.workers()[0] ?? {}
+
+  await app.mill.enqueueMany(
+    JOBS.threaded,
+    Array.from({ length: 60 }, (_, n) => ({ n, mb: 2, ms: 300 })),
+  )
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(60)
+  expect(node.events('process.replacing')).toEqual([])
+  expect(node.killed()).toEqual([])
+
+  await app.mill.enqueueMany(
+    JOBS.threaded,
+    Array.from({ length: 20 }, (_, n) => ({ n, mb: 5, ms: 300, keeps: true })),
+  )
+  expect(await node.event('process.replacing')).toMatchObject({
+    pid: first,
+    why: expect.stringContaining('its memory'),
+  })
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(80)
+}, 90_000)
 
 test('--max-jobs and --max-age replace a worker after so many jobs and at that age, and no job is lost', async () => {
   const app = await nodeApp()

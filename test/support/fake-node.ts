@@ -70,7 +70,7 @@ export class FakeChild extends EventEmitter {
       jobsDone: 0,
       node: 'v24',
     }
-    this.says({ kind: 'pulse', running: 0, jobsDone: 0, isPaused: false, health, late: [], ...more })
+    this.says({ kind: 'pulse', running: 0, jobsDone: 0, isPaused: false, isolateBytes: 0, health, late: [], ...more })
   }
 
   exit(code: number | null, signal: NodeJS.Signals | null = null): void {

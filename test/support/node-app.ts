@@ -24,6 +24,7 @@ export const garbage = job('garbage', async ({ mb, ms }, { signal }) => { Buffer
 export const orphan = job('orphan', ({ n }) => { spawn('sh', ['-c', '(sleep 0.1; echo gone ' + n + ' 0 0 >> ran) &'], { stdio: 'ignore' }) })
 export const write = job('write', () => { process.stdout.write('a line of my own\\n'); process.stderr.write('another\\n') })
 export const apart = defineJob({ name: 'apart', isolate: 'process', run: () => new Promise((done) => process.stdout.write('a line of an isolate\\n', () => done())) })
+export const threaded = defineJob({ name: 'threaded', isolate: 'thread', run: async ({ mb, ms, keeps }, { signal }) => { const held = Buffer.alloc(mb * 2 ** 20, 1); if (keeps) kept.push(held); await rest(ms ?? 0, signal) } })
 export const stray = job('stray', () => void Promise.reject(new Error('nobody caught this')))
 `
 
@@ -32,6 +33,7 @@ export interface AppInput {
   readonly n: number | string
   readonly ms?: number
   readonly mb?: number
+  readonly keeps?: boolean
 }
 
 const job = (name: string) => defineJob<AppInput>({ name })
@@ -48,6 +50,7 @@ export const JOBS = {
   stray: job('stray'),
   write: job('write'),
   apart: job('apart'),
+  threaded: job('threaded'),
 } as const
 
 /** A handler's begin (`+`) or end (`-`). */

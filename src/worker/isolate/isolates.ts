@@ -17,6 +17,7 @@ import { crashOf } from './isolate-error.ts'
 import { IsolatedAttempt } from './isolated-attempt.ts'
 import { refuseInIsolate } from './marker.ts'
 import { type Pool, poolClosed } from './pool.ts'
+import type { ThreadPool } from './thread-pool.ts'
 
 /** What isolates are kept with. */
 export interface IsolatesParts {
@@ -41,6 +42,9 @@ interface Elsewhere {
   readonly onRefused: (() => void) | undefined
 }
 
+/** For threads to collect their garbage, many on few cores; one that is blocked does not. */
+const COLLECT_WITHIN_MS = 3_000
+
 /** Room for isolates of one kind, and who waits for it. */
 interface Room {
   pool: Promise<Pool> | undefined
@@ -61,6 +65,7 @@ export class Isolates {
     thread: { pool: undefined, used: 0, waiting: [] },
     process: { pool: undefined, used: 0, waiting: [] },
   }
+  #threads: ThreadPool | undefined
   #isClosed = false
 
   /** Throws `CONFIG_INVALID` for a job that is to be isolated when nobody knows where its handler can be loaded from. */
@@ -102,6 +107,22 @@ export class Isolates {
     const attempt = this.#attempts.get(job)
     attempt?.kill()
     return attempt !== undefined
+  }
+
+  /** What threads add to the memory of this process by being there, in bytes. */
+  get needsBytes(): number {
+    return this.#threads?.needsBytes ?? 0
+  }
+
+  /** Has threads collect their garbage; waits at most three seconds for it. */
+  async collect(): Promise<void> {
+    if (this.#threads === undefined) return
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, COLLECT_WITHIN_MS)
+    })
+    await Promise.race([this.#threads.collect(), late])
+    clearTimeout(timer)
   }
 
   /** Ends all isolates, and resolves when they are gone. */
@@ -189,7 +210,11 @@ export class Isolates {
 
   async #load(kind: Kind): Promise<Pool> {
     const { maxIsolates: size, isolateIdleMs: idleMs } = this.#parts.settings
-    if (kind === 'thread') return new (await import('./thread-pool.ts')).ThreadPool({ size, idleMs })
+    if (kind === 'thread') {
+      const { ThreadPool } = await import('./thread-pool.ts')
+      this.#threads = new ThreadPool({ size, idleMs })
+      return this.#threads
+    }
     return new (await import('./process-pool.ts')).ProcessPool({ size, idleMs })
   }
 }

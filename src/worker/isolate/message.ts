@@ -29,10 +29,15 @@ export interface RunMessage {
   readonly entry: readonly string[]
 }
 
+/** A task for a thread that rests: its garbage is to be collected. */
+export const COLLECT_TASK = 'collect'
+
 /** What a worker says. */
 export type ToIsolate =
   | RunMessage
   | { readonly kind: 'abort'; readonly why: AbortWhy }
+  /** Threads: garbage is to be collected now. */
+  | { readonly kind: 'collect' }
   /** `text`: JSON; absent where there is nothing. */
   | { readonly kind: 'answer'; readonly call: number; readonly text?: string; readonly error?: WireError }
 
@@ -57,10 +62,17 @@ export type WireFlow =
   | { readonly kind: 'discard' }
   | { readonly kind: 'retryAfter' | 'snooze'; readonly delayMs: number }
 
+/** What a thread holds with its modules loaded and nothing done. */
+export interface ThreadNeeds {
+  readonly threadId: number
+  readonly bytes: number
+}
+
 /** What an isolate says. */
 export type FromIsolate =
-  /** The handler begins: the timeout counts from here. */
-  | { readonly kind: 'began' }
+  /** The handler begins: the timeout counts from here. `needs`: what a thread's memory is before its first attempt. */
+  | { readonly kind: 'began'; readonly needs?: ThreadNeeds }
+  | { readonly kind: 'collected' }
   | CallMessage
   | {
       readonly kind: 'news'

@@ -7,7 +7,14 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import type { IsolateDeath } from './isolate-error.ts'
-import type { FromIsolate, Packet, RunMessage, ToIsolate } from './message.ts'
+import {
+  COLLECT_TASK,
+  type FromIsolate,
+  type Packet,
+  type RunMessage,
+  type ThreadNeeds,
+  type ToIsolate,
+} from './message.ts'
 import { isolateFile } from './place.ts'
 import { type HeldIsolate, type IsolateListener, type Pool, type PoolOptions, poolClosed } from './pool.ts'
 import type { ThreadTask } from './thread.ts'
@@ -15,12 +22,16 @@ import { fromWire } from './wire-error.ts'
 
 /** A thread that native code keeps from ending is waited for no longer. */
 const MOST_WAIT_MS = 2_000
+/** Of a thread that has not said what it needs: one that starts. */
+const USUAL_NEED_BYTES = 14 * 1024 ** 2
 
 /** Threads, warm and at work. */
 export class ThreadPool implements Pool {
   readonly #options: PoolOptions
-  readonly #pools = new Map<number | undefined, Piscina<ThreadTask, void>>()
+  readonly #pools = new Map<number | undefined, Threads>()
   readonly #held = new Set<HeldThread>()
+  /** By the id of the thread. */
+  readonly #needs = new Map<number, number>()
   #isClosed = false
 
   constructor(options: PoolOptions) {
@@ -29,9 +40,30 @@ export class ThreadPool implements Pool {
 
   begin(message: RunMessage, body: string, memoryMib: number | undefined, listener: IsolateListener): HeldIsolate {
     if (this.#isClosed) throw poolClosed()
-    const thread = new HeldThread(this.#poolOf(memoryMib), { message, body }, listener, () => this.#held.delete(thread))
+    const thread = new HeldThread(this.#poolOf(memoryMib), { message, body }, listener, {
+      onNeeds: ({ threadId, bytes }) => this.#needs.set(threadId, bytes),
+      onLeft: () => this.#held.delete(thread),
+    })
     this.#held.add(thread)
     return thread
+  }
+
+  /** What its threads hold of themselves, in bytes: their modules, and nothing that jobs have left. */
+  get needsBytes(): number {
+    const alive = [...this.#pools.values()].flatMap(({ threads }) => threads.map(({ threadId }) => threadId))
+    const gone = [...this.#needs.keys()].filter((threadId) => !alive.includes(threadId))
+    for (const threadId of gone) this.#needs.delete(threadId)
+    return alive.reduce((sum, threadId) => sum + (this.#needs.get(threadId) ?? USUAL_NEED_BYTES), 0)
+  }
+
+  /** Has every thread collect its garbage. Resolves when all have; one that is blocked has when it is not any more. */
+  async collect(): Promise<void> {
+    const busy = [...this.#held].map((thread) => thread.collect())
+    // Each takes a thread that rests.
+    const resting = [...this.#pools.values()].flatMap((pool) =>
+      Array.from({ length: pool.idleThreads }, () => pool.run(COLLECT_TASK).catch(() => undefined)),
+    )
+    await Promise.all([...busy, ...resting])
   }
 
   async close(): Promise<void> {
@@ -41,10 +73,10 @@ export class ThreadPool implements Pool {
     this.#pools.clear()
   }
 
-  #poolOf(memoryMib: number | undefined): Piscina<ThreadTask, void> {
+  #poolOf(memoryMib: number | undefined): Threads {
     const known = this.#pools.get(memoryMib)
     if (known !== undefined) return known
-    const pool = new Piscina<ThreadTask, void>({
+    const pool: Threads = new Piscina({
       filename: isolateFile('thread'),
       minThreads: 0,
       maxThreads: this.#options.size,
@@ -61,9 +93,18 @@ export class ThreadPool implements Pool {
   }
 }
 
+type Threads = Piscina<ThreadTask | typeof COLLECT_TASK, void>
+
+/** What its pool hears of a thread at work. */
+interface Keeper {
+  readonly onNeeds: (needs: ThreadNeeds) => void
+  readonly onLeft: () => void
+}
+
 class HeldThread implements HeldIsolate {
   readonly #listener: IsolateListener
-  readonly #onLeft: () => void
+  readonly #keeper: Keeper
+  #collected: PromiseWithResolvers<void> | undefined
   readonly #port: MessagePort
   readonly #far: MessagePort
   readonly #controller = new AbortController()
@@ -76,13 +117,13 @@ class HeldThread implements HeldIsolate {
   #isKilled = false
 
   constructor(
-    pool: Piscina<ThreadTask, void>,
+    pool: Threads,
     { message, body }: { readonly message: RunMessage; readonly body: string },
     listener: IsolateListener,
-    onLeft: () => void,
+    keeper: Keeper,
   ) {
     this.#listener = listener
-    this.#onLeft = onLeft
+    this.#keeper = keeper
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
     this.#far = port2
@@ -101,6 +142,13 @@ class HeldThread implements HeldIsolate {
     this.#port.postMessage(message)
   }
 
+  /** Resolves when its garbage is collected, or it is no attempt's any more. */
+  collect(): Promise<void> {
+    this.#collected ??= Promise.withResolvers()
+    this.send({ kind: 'collect' })
+    return this.#collected.promise
+  }
+
   kill(): void {
     if (this.#isKilled) return
     this.#isKilled = true
@@ -112,7 +160,9 @@ class HeldThread implements HeldIsolate {
   #heard(message: FromIsolate, body: string): void {
     // What it says after it has ended itself, or after an error that nothing caught, is of no worth.
     if (this.#isDone || this.#death !== undefined) return
-    if (message.kind === 'exit') this.#death = { kind: 'exited', code: message.code }
+    if (message.kind === 'began' && message.needs !== undefined) this.#keeper.onNeeds(message.needs)
+    if (message.kind === 'collected') this.#collected?.resolve()
+    else if (message.kind === 'exit') this.#death = { kind: 'exited', code: message.code }
     else if (message.kind === 'fatal') {
       this.#death = { kind: 'uncaught', what: message.what, error: fromWire(message.error) }
       this.#controller.abort()
@@ -147,7 +197,8 @@ class HeldThread implements HeldIsolate {
   #leave(): void {
     this.#isDone = true
     this.#port.close()
-    this.#onLeft()
+    this.#collected?.resolve()
+    this.#keeper.onLeft()
   }
 }
 

@@ -8,7 +8,7 @@ import type { MessageVerb } from '../../store/contract/index.ts'
  * package is changed on disk, and its next worker is of the new release. Raise it with every change that the other side would
  * misread. `start` has it in every release, and every release understands `failed`.
  */
-export const PROTOCOL = 1
+export const PROTOCOL = 2
 
 /** What a worker process is told. `start` comes first, and once. */
 export type ToWorker =
@@ -40,6 +40,8 @@ export interface Pulse {
   readonly running: number
   readonly jobsDone: number
   readonly isPaused: boolean
+  /** What threads that run its jobs hold of themselves: no job has left it. */
+  readonly isolateBytes: number
   readonly health: WorkerHealth
   /** Loops that should have done their round long ago, with how late they are in milliseconds. */
   readonly late: readonly (readonly [loop: string, lateMs: number])[]
@@ -60,8 +62,8 @@ export type FromWorker =
       readonly idle: IdleMemory
     }
   | Pulse
-  /** Its garbage is collected; these kinds of jobs the heap has grown with, the most first. */
-  | { readonly kind: 'collected'; readonly grew: readonly Growth[] }
+  /** Its garbage is collected, in its threads too; these kinds of jobs the heap has grown with, the most first. */
+  | { readonly kind: 'collected'; readonly isolateBytes: number; readonly grew: readonly Growth[] }
   /** It could not start, or has lost its store. `isFinal`: another try would fail as well. */
   | {
       readonly kind: 'failed'

@@ -37,8 +37,10 @@ const KEEP_EVERY_MS = 2_000
 const START_WITHIN_MS = 60_000
 /** Garbage is collected before memory is held against a worker, but not over and over. */
 const COLLECT_EVERY_MS = 5_000
-/** The same beyond the hard limit, where there is no time to lose; a worker that has not done it by then is blocked. */
+/** The same beyond the hard limit, where there is no time to lose; a worker that has not done it by then, and says nothing, is blocked. */
 const COLLECT_NOW_MS = 1_000
+/** How much later than its pulse a worker is heard that is not blocked. */
+const LATE_MS = 500
 /** A worker whose successor could not start is named again after this. */
 const NAME_AGAIN_MS = 60_000
 const MOST_NAMES = 3
@@ -73,7 +75,7 @@ export class Watch {
       process.isStalled = false
       this.#parts.telemetry.emit('process.heard', { ...this.#fact(process), silentMs: this.#now - process.silentSince })
     }
-    if (message.kind === 'collected') void this.#judgeMemory(process, message.grew)
+    if (message.kind === 'collected') void this.#judgeMemory(process, message)
   }
 
   async #look(): Promise<number> {
@@ -132,12 +134,15 @@ export class Watch {
     const idle = process.readiness?.idle
     const rss = process.pid === undefined ? null : await rssOf(process.pid)
     if (idle === undefined || rss === null || rss - idle.rssBytes <= limits.memoryBytes) return
-    const grownBytes = await grownOf(process)
+    const grownBytes = await grownOf(process, process.pulse?.isolateBytes ?? 0)
     if (recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) === undefined) return
     const isHard = isBeyondHardLimit(grownBytes, limits)
     const askedMs = now - process.collectAt
     if (process.isCollecting) {
-      if (isHard && askedMs > COLLECT_NOW_MS) process.kill(`its memory grew by ${formatSize(grownBytes ?? 0)}`)
+      // Its threads may take longer than itself, while it goes on talking.
+      const isSilent = now - process.heardAt > (process.readiness?.pulseMs ?? 0) + LATE_MS
+      if (isHard && isSilent && askedMs > COLLECT_NOW_MS)
+        process.kill(`its memory grew by ${formatSize(grownBytes ?? 0)}`)
     } else if (askedMs > (isHard ? COLLECT_NOW_MS : COLLECT_EVERY_MS)) {
       process.collectAt = now
       process.isCollecting = process.tell({ kind: 'collect' })
@@ -145,10 +150,10 @@ export class Watch {
   }
 
   /** Its garbage has been collected: what is left is held. */
-  async #judgeMemory(process: WorkerProcess, grew: readonly Growth[]): Promise<void> {
+  async #judgeMemory(process: WorkerProcess, { isolateBytes, grew }: Collected): Promise<void> {
     process.isCollecting = false
     const limits = this.#parts.limitsOf(process)
-    const grownBytes = await grownOf(process)
+    const grownBytes = await grownOf(process, isolateBytes)
     if (recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) === undefined || grownBytes === null) return
     const why = `its memory grew by ${formatSize(grownBytes)}${grewText(grew)}`
     if (isBeyondHardLimit(grownBytes, limits)) process.kill(why)
@@ -171,14 +176,19 @@ export class Watch {
   }
 }
 
-/** How much more memory it has than when it was idle: its proportional share, or resident memory where only that is known. */
-async function grownOf(process: WorkerProcess): Promise<number | null> {
+type Collected = Extract<FromWorker, { readonly kind: 'collected' }>
+
+/**
+ * How much more memory it has than when it was idle, threads in which jobs run not counted: its proportional share, or resident
+ * memory where only that is known.
+ */
+async function grownOf(process: WorkerProcess, isolateBytes: number): Promise<number | null> {
   const idle = process.readiness?.idle
   if (idle === undefined || process.pid === undefined) return null
   const pss = idle.pssBytes === null ? null : await pssOf(process.pid)
-  if (pss !== null && idle.pssBytes !== null) return pss - idle.pssBytes
+  if (pss !== null && idle.pssBytes !== null) return pss - idle.pssBytes - isolateBytes
   const rss = (await rssOf(process.pid)) ?? process.pulse?.health.rssBytes ?? null
-  return rss === null ? null : rss - idle.rssBytes
+  return rss === null ? null : rss - idle.rssBytes - isolateBytes
 }
 
 /** Resident memory of a process in bytes; null where the system does not tell. */
