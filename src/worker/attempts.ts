@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Telemetry } from '../base/telemetry.ts'
-import { isContained } from '../core/job/decide.ts'
+import { isContained, isSuspectApart } from '../core/job/decide.ts'
 import type { Registry } from '../job/registry.ts'
 import type { ClaimedJob, Store } from '../store/contract/index.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -254,8 +254,8 @@ export class Attempts {
     slots.take(job)
     if (telemetry.has('job.claimed'))
       telemetry.emit('job.claimed', { jobId: job.id, name: job.name, queue: job.queue, attempt: job.attempt })
-    // One in a process of its own takes nobody with it: a start on record would accuse it of a neighbour's crash.
-    if (needsStartRecord(claimed) && !this.isolates.isApart(claimed)) void this.#startOnRecord(job)
+    if (needsStartRecord(claimed) && (isSuspectApart(claimed.losses) || !this.isolates.isApart(claimed)))
+      void this.#startOnRecord(job)
     else this.#run(job)
     // What came before its first `await` may have taken long, and the next lease have ended meanwhile.
     if (!job.isOver) this.#now = this.#parts.clock.monotonic()

@@ -1,5 +1,5 @@
 /** A job that crashed twice runs in a process, whatever its definition says: the third crash is its last, and harms nobody else. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import * as handlers from './handlers.ts'
 import { ended, scene } from './scene.ts'
 
@@ -62,6 +62,29 @@ test('one that completes in a transaction runs beside its worker, since no isola
 
   const here = `pid ${process.pid}`
   expect(pids).toEqual([[expect.not.stringMatching(here), here], [here]])
+})
+
+test('one in a process whose worker was lost ten times is on record before it starts, and no sooner', async () => {
+  const { mill, worker } = await scene()
+  const start = vi.spyOn(mill.store.jobs, 'start')
+  const starts: number[] = []
+  for (const losses of [9, 10]) {
+    worker.pause()
+    const { id } = await mill.enqueue(handlers.inProcess, { how: 'fine' })
+    for (let i = 0; i < losses; i++) {
+      await mill.store.jobs.exchange({
+        workerId: 'other',
+        settle: [],
+        claim: { workerId: 'other', queues: 'all', names: [handlers.inProcess.name], limit: 1, leaseMs: 60_000 },
+      })
+      expect(await mill.store.jobs.recover('other', null, 10)).toHaveLength(1)
+    }
+    worker.resume()
+    expect(await ended(mill, id)).toMatchObject({ state: 'completed', crashes: 0 })
+    starts.push(start.mock.calls.length)
+  }
+
+  expect(starts).toEqual([0, 1])
 })
 
 /** As if a worker had seen an isolate die under it so often. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decideLoss, decideNext, isContained, isSuspect, type Next } from './decide.ts'
+import { decideLoss, decideNext, isContained, isSuspect, isSuspectApart, type Next } from './decide.ts'
 import type { AttemptEnd } from './outcome.ts'
 import { DEFAULT_RETRY, parseRetry } from './retry.ts'
 import { canMove } from './state.ts'
@@ -216,6 +216,10 @@ describe('isContained', () => {
   ])('says of %d crashes: %s', (crashes, contained) => {
     expect(isContained(crashes)).toBe(contained)
   })
+})
+
+test('isSuspectApart: from ten losses on', () => {
+  expect([0, 2, 9, 10, 11].map(isSuspectApart)).toEqual([false, false, false, true, true])
 })
 
 describe('isSuspect', () => {

@@ -30,6 +30,8 @@ export type LossDecision =
 const MAX_CRASHES = 3
 /** From this many losses on a job runs alone, and its start is recorded first. */
 const SUSPECT_LOSSES = 2
+/** The same of one that runs in a process of its own. */
+const SUSPECT_LOSSES_APART = 10
 /** From this many crashes on a job runs in a process of its own, where one can be had. */
 const CONTAINED_CRASHES = MAX_CRASHES - 1
 
@@ -107,6 +109,14 @@ export function decideLoss({ losses, crashes, started }: LossRecord): LossDecisi
 /** Whether a job lost so many leases that it is claimed alone, never fetched ahead, and recorded before it starts. */
 export function isSuspect(losses: number): boolean {
   return losses >= SUSPECT_LOSSES
+}
+
+/**
+ * Whether a job that runs in a process of its own lost so many leases that it is recorded before it starts too. It takes nobody with
+ * it, and a record would accuse it of what its neighbours do; but one that ends its worker each time would run for ever.
+ */
+export function isSuspectApart(losses: number): boolean {
+  return losses >= SUSPECT_LOSSES_APART
 }
 
 /** Whether a job crashed so often that it runs in a process of its own, where one can be had. */

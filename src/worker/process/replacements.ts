@@ -42,9 +42,10 @@ export class Replacements {
     this.#restUntil = this.#clock.monotonic() + restAfterMs(startMs, this.#cores)
   }
 
-  /** The next one comes without a rest. */
+  /** The next one comes without a rest; one that is under way is over. */
   hurry(): void {
     this.#restUntil = 0
+    this.#endRest?.()
   }
 
   /** Nobody rests from now on. */
