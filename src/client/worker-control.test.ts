@@ -80,6 +80,42 @@ describe('a worker that is asked', () => {
     expect((await liveWorkers(store)).map(({ id }) => id)).toEqual(['other'])
   })
 
+  test.each([
+    ['pause', 'running', ['w', 'w']],
+    ['resume', 'paused', ['w', 'w']],
+    ['stop', 'running', ['w', 'w']],
+    ['restart', 'running', ['w', 'w']],
+    ['stop', 'running', ['n', 'n']],
+  ] as const)(
+    'to %s and is silent for a minute from then on has not answered, until its row is taken away',
+    async (verb, status, [id, to]) => {
+      const clock = new ManualClock()
+      const store = await open(clock)
+      await beat(store, 'w', { node: 'n', status })
+      const ask = () => askWorker(store, systemClock, id, verb, { timeout: '300ms' })
+
+      const [answer] = await Promise.all([ask(), whenAsked(store, to, async () => clock.advance(60_000))])
+
+      expect(answer).toBe('unanswered')
+    },
+  )
+
+  test('to stop as a node, one of whose workers has been silent for a while: that one has not ended', async () => {
+    const clock = new ManualClock()
+    const store = await open(clock)
+    await beat(store, 'blocked', { node: 'n' })
+    clock.advance(40_000)
+    await beat(store, 'well', { node: 'n' })
+    const stop = (timeout: string, act: () => Promise<unknown>) =>
+      Promise.all([askWorker(store, systemClock, 'n', 'stop', { timeout }), whenAsked(store, 'n', act)])
+
+    const [half] = await stop('300ms', () => store.cluster.remove('well'))
+    await beat(store, 'well', { node: 'n' })
+    const [whole] = await stop('5s', () => Promise.all(['well', 'blocked'].map((id) => store.cluster.remove(id))))
+
+    expect([half, whole]).toEqual(['unanswered', 'done'])
+  })
+
   test('and is not there, or has been silent for half a minute, is missing, and nothing is left for it', async () => {
     const clock = new ManualClock()
     const store = await open(clock)

@@ -15,14 +15,17 @@ export interface AskOptions {
 }
 
 /**
- * What became of it. `done`: each worker is paused, claims again, or has ended. `draining`: it has begun to end, and jobs still run.
- * `unanswered`: nothing was seen of it in time. `missing`: no live worker or node has this id.
+ * What became of it. `done`: each worker is paused, claims again, or has ended, which only a row that was taken away says. `draining`:
+ * it has begun to end, and jobs still run. `unanswered`: nothing was seen of it in time, or it is silent: its event loop is blocked,
+ * or it is dead and its node too. `missing`: no live worker or node has this id.
  */
 export type AskResult = 'done' | 'draining' | 'unanswered' | 'missing'
 
 const OPTIONS = ['by', 'timeout']
 const LOOK_EVERY_MS = 100
 const TTL_MS = 300_000
+/** Longer than anybody waits: until then the row of a worker that says nothing is there, unless somebody takes it away. */
+const ROW_WITHIN_MS = 86_400_000
 
 /** Workers that reported themselves lately. */
 export function liveWorkers(store: Store): Promise<readonly NodeRow[]> {
@@ -40,13 +43,12 @@ export async function askWorker(
   checkOptions(options, OPTIONS, 'askWorker')
   oneOf(verb, 'the verb', MESSAGE_VERBS)
   const timeoutMs = parseDuration(options.timeout ?? 30_000, 'timeout')
-  const before = (await liveWorkers(store)).filter(isOf(id)).map((row) => row.id)
-  if (before.length === 0) return 'missing'
+  const targets = await targetsOf(store, id)
+  if (targets.length === 0) return 'missing'
   await store.cluster.post({ to: id, verb, by: options.by ?? 'an app', ttlMs: TTL_MS })
   const end = clock.monotonic() + timeoutMs
   for (;;) {
-    const rows = (await liveWorkers(store)).filter((row) => before.includes(row.id))
-    const answer = answerOf(rows, verb)
+    const answer = answerOf(await rowsOf(store, targets), verb)
     if (answer === 'done' || clock.monotonic() >= end) return answer
     await new Promise<void>((resolve) => {
       // Holds the process: somebody waits for this.
@@ -56,21 +58,42 @@ export async function askWorker(
   }
 }
 
-function isOf(id: string): (row: NodeRow) => boolean {
-  return (row) => row.id === id || row.node === id
+/** A worker's row, and whether it tells how the worker is now. */
+interface Told {
+  readonly row: NodeRow
+  readonly isLive: boolean
 }
 
-function answerOf(rows: readonly NodeRow[], verb: MessageVerb): AskResult {
-  const isDraining = rows.some((row) => row.status === 'draining')
+/**
+ * The ids of the workers that are meant, none when none of them is alive. Of a node also those that have been silent for a while: it
+ * looks after them, and takes the row of a dead one away.
+ */
+async function targetsOf(store: Store, id: string): Promise<readonly string[]> {
+  const isOf = (row: NodeRow) => row.id === id || row.node === id
+  if (!(await liveWorkers(store)).some(isOf)) return []
+  // One whose row could not be taken away, long ago, is no answer that is missing.
+  return (await store.cluster.nodes(TTL_MS)).filter(isOf).map((row) => row.id)
+}
+
+/** What there is of these workers. */
+async function rowsOf(store: Store, ids: readonly string[]): Promise<readonly Told[]> {
+  const live = new Set((await liveWorkers(store)).map((row) => row.id))
+  const rows = await store.cluster.nodes(ROW_WITHIN_MS)
+  return rows.filter((row) => ids.includes(row.id)).map((row) => ({ row, isLive: live.has(row.id) }))
+}
+
+function answerOf(told: readonly Told[], verb: MessageVerb): AskResult {
+  const isSo = (is: (status: NodeRow['status']) => boolean) => told.every(({ row, isLive }) => isLive && is(row.status))
   switch (verb) {
     case 'pause':
       // One that ends claims nothing either.
-      return rows.every((row) => row.status !== 'running') ? 'done' : 'unanswered'
+      return isSo((status) => status !== 'running') ? 'done' : 'unanswered'
     case 'resume':
-      return rows.every((row) => row.status !== 'paused') ? 'done' : 'unanswered'
+      return isSo((status) => status !== 'paused') ? 'done' : 'unanswered'
     case 'stop':
     case 'restart':
-      return rows.length === 0 ? 'done' : isDraining ? 'draining' : 'unanswered'
+      if (told.length === 0) return 'done'
+      return told.some(({ row, isLive }) => isLive && row.status === 'draining') ? 'draining' : 'unanswered'
     default:
       return verb satisfies never
   }
