@@ -1,8 +1,9 @@
-/** What a worker tells of itself in the store, with each heartbeat: its row, which says to everybody that it is alive. */
+/** What a worker tells of itself in the store: its row, which says to everybody that it is alive. */
 import { hostname } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import { Loop } from '../base/loop.ts'
 import type { Service } from '../base/service.ts'
+import { ALIVE_WITHIN_MS } from '../core/alive.ts'
 import type { WorkerStatus } from '../core/health.ts'
 import type { Registry } from '../job/registry.ts'
 import type { Store } from '../store/contract/index.ts'
@@ -25,6 +26,9 @@ export interface WorkerRowParts {
   readonly status: () => WorkerStatus
   readonly onError: (error: unknown) => void
 }
+
+/** A lease may be long, and with it the heartbeat; whether a worker is alive is asked by the same measure for all. */
+const LONGEST_MS = ALIVE_WITHIN_MS / 3
 
 /** Keeps the row of one worker until it is stopped. */
 export class WorkerRow implements Service {
@@ -71,6 +75,6 @@ export class WorkerRow implements Service {
       status: status(),
       health,
     })
-    return settings.heartbeatMs
+    return Math.min(settings.heartbeatMs, LONGEST_MS)
   }
 }
