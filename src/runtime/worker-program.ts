@@ -223,7 +223,14 @@ function failureOf(error: unknown): Extract<Parameters<WorkerEnd['send']>[0], { 
   const code: ErrorCode = isOurs ? error.code : 'INTERNAL'
   // A store that cannot be reached may be there soon; a configuration does not mend itself.
   const isFinal = isOurs && !(error instanceof StoreError && error.kind === 'transient')
-  return { kind: 'failed', code, message, isFinal, ...(isOurs && error.hint !== undefined && { hint: error.hint }) }
+  return {
+    kind: 'failed',
+    code,
+    message,
+    isFinal,
+    ...(isOurs && error.hint !== undefined && { hint: error.hint }),
+    ...(error instanceof StoreError && { storeKind: error.kind }),
+  }
 }
 
 /** The supervisor was started from another release of the package than lies on the disk now. */

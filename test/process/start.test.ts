@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { Millrace } from '../../src/index.ts'
 import { cliHere } from '../support/cli-here.ts'
@@ -45,6 +46,22 @@ describe('a node that cannot start', () => {
       expect(stderr, flags).toContain(flags.match(/--[\w-]+/g)?.at(-1))
     }
   }, 90_000)
+
+  test.each(['--processes 2', ''])(
+    '`work %s` on a store of a newer release ends with 3',
+    async (flags) => {
+      const app = await nodeApp()
+      const db = new DatabaseSync(join(app.folder, 'millrace.db'))
+      db.exec('INSERT INTO millrace_schema (version, applied_at, oldest) VALUES (999, 0, 999)')
+      db.close()
+
+      const node = workNode(app, flags)
+
+      expect(await node.ended).toEqual({ code: 3, signal: null })
+      expect(node.stderr).toMatch(/✕ .+ {2}STORE_NEWER\n {2}Update millrace/)
+    },
+    60_000,
+  )
 
   test('for a store that is away tries again with growing rests and tells why, and works when it is there', async () => {
     const app = await nodeApp()

@@ -1,4 +1,5 @@
 /** What a supervisor and its workers say to each other, over the channel that Node opens between a process and its child. */
+import { type ErrorCode, MillraceError, StoreError, type StoreErrorKind } from '../../core/errors.ts'
 import type { WorkerHealth } from '../../core/health.ts'
 import type { Growth } from '../../core/process/growth.ts'
 import type { MessageVerb } from '../../store/contract/index.ts'
@@ -71,6 +72,8 @@ export type FromWorker =
       readonly message: string
       readonly isFinal: boolean
       readonly hint?: string
+      /** Of an error of the store. */
+      readonly storeKind?: StoreErrorKind
     }
   /** It should end or be replaced, or has been paused or resumed, which its successors should be too. */
   | { readonly kind: 'asked'; readonly verb: MessageVerb; readonly why: string }
@@ -89,4 +92,15 @@ const KINDS: ReadonlySet<unknown> = new Set<FromWorker['kind']>([
 /** Whether something that came over the channel is one of ours: user code in the worker process can send anything. */
 export function isFromWorker(message: unknown): message is FromWorker {
   return typeof message === 'object' && message !== null && 'kind' in message && KINDS.has(message.kind)
+}
+
+/** The error that a worker has ended with, as it was thrown there: of the store when it was one. */
+export function errorOf(failure: Extract<FromWorker, { readonly kind: 'failed' }>): MillraceError {
+  const { message, hint, storeKind } = failure
+  // The worker's error, as it came: its code is one of ours.
+  const code = failure.code as ErrorCode
+  const detail = hint === undefined ? {} : { hint }
+  return storeKind === undefined
+    ? new MillraceError(code, message, detail)
+    : new StoreError(storeKind, code, message, detail)
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { fakeNode } from '../../../test/support/fake-node.ts'
+import { StoreError } from '../../core/errors.ts'
 import { PROTOCOL } from './messages.ts'
 
 describe('a process that ends unasked', () => {
@@ -37,6 +38,18 @@ describe('a process that ends unasked', () => {
 
     expect(node.children).toHaveLength(4)
     expect(node.facts('process.failing')).toEqual([])
+  })
+
+  test('with an error of its store that nothing will mend ends the node with an error of the store', async () => {
+    const node = await fakeNode()
+    const failed = { kind: 'failed', code: 'STORE_NEWER', message: 'it is newer', isFinal: true } as const
+    node.child(0).says({ ...failed, storeKind: 'schema' })
+    node.child(0).exit(3)
+
+    const error = await node.supervisor.done.catch((error: unknown) => error)
+
+    expect(error).toBeInstanceOf(StoreError)
+    expect(error).toMatchObject({ code: 'STORE_NEWER', kind: 'schema', message: 'it is newer' })
   })
 
   test('with a word that nothing will mend ends the node if none has ever worked, and only then', async () => {

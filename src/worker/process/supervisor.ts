@@ -7,11 +7,11 @@
  * seats, so that there is never a dip, and never more than one process too many.
  */
 import type { ProcessFact } from '../../base/telemetry.ts'
-import { type ErrorCode, MillraceError } from '../../core/errors.ts'
+import { MillraceError } from '../../core/errors.ts'
 import { countFailedStarts, isCrashLoop, restartDelayMs } from '../../core/process/restart.ts'
 import { endText } from './end-text.ts'
 import { factOf, Launcher, type LauncherParts } from './launcher.ts'
-import type { FromWorker } from './messages.ts'
+import { errorOf, type FromWorker } from './messages.ts'
 import { Replacements } from './replacements.ts'
 import type { Rescue } from './rescue.ts'
 import { emptySeat, type Seat } from './seat.ts'
@@ -217,9 +217,7 @@ export class Supervisor {
   #startAgain(seat: Seat, process: WorkerProcess, end: ProcessEnd, cause: string): void {
     if (this.#isStopping || seat.isStopped) return
     if (end.failure?.isFinal === true && !this.#wasReady) {
-      const { code, message, hint } = end.failure
-      // The worker's error, as it came: its code is one of ours.
-      this.#failure ??= new MillraceError(code as ErrorCode, message, hint === undefined ? {} : { hint })
+      this.#failure ??= errorOf(end.failure)
       void this.stop({ now: true })
       return
     }
