@@ -42,6 +42,19 @@ describe('millrace job', () => {
     expect(done).toMatchObject({ code: 0, stdout: `${a}\tcancelled\n${b}\tcancelled\n` })
   })
 
+  test('cancel with a time that is none changes nothing', async () => {
+    const run = here()
+    const id = await idOf(run, 'millrace job add later --delay 1h')
+
+    for (const time of ['nonsense', '0s']) {
+      const { code, stderr } = await run(`millrace job cancel ${id} --timeout ${time}`)
+      expect(code).toBe(2)
+      expect(stderr).toContain('--timeout 20s')
+    }
+
+    expect(JSON.parse((await run(`millrace job show ${id} --json`)).stdout)).toMatchObject({ state: 'scheduled' })
+  })
+
   test('wait ends by how the job ended', async () => {
     const run = here()
     const id = await idOf(run, 'millrace job add nobody')

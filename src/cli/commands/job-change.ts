@@ -10,7 +10,7 @@ import { printJson, say, stateText } from '../output.ts'
 import { NOTHING_CHANGED } from '../preview.ts'
 import type { CommandSpec } from '../program.ts'
 import { printRows } from '../table.ts'
-import { priorityOf, runAtOf } from '../values.ts'
+import { durationOf, priorityOf, runAtOf } from '../values.ts'
 import { changeWhere, DRY_RUN, WHERE, type WhereChange } from './job-where.ts'
 
 /** The commands of this file. */
@@ -124,13 +124,16 @@ export const RETRY: Change = {
   good: ['retried'],
 }
 /** Cancels, and waits for those that run unless told otherwise. */
-function cancelBy({ wait, timeout }: Readonly<Record<string, unknown>>): Change {
+function cancelBy(options: Readonly<Record<string, unknown>>): Change {
+  const { wait } = options
+  // Before anything is cancelled.
+  const timeout = durationOf(options.timeout, '--timeout', '20s')
   const isWaiting = wait !== false
   return {
     verb: 'Cancel',
     call: async (mill, ids) => {
       const outcomes = await mill.cancel(ids)
-      return isWaiting ? whenStopped(mill, outcomes, typeof timeout === 'string' ? timeout : undefined) : outcomes
+      return isWaiting ? whenStopped(mill, outcomes, timeout) : outcomes
     },
     callWhere: (mill, query, how) => mill.cancelWhere(query, how),
     good: ['cancelled', 'cancelling'],
