@@ -19,12 +19,12 @@ export interface TakenSignals {
   release(): void
 }
 
+const STOPS = 'It stops, and claims nothing any more.'
 const NAMES = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 
 /** Takes the signals over from the bin and acts on those that came meanwhile. `tell` gets a line for people. */
 export function takeSignals(worker: WorkerHandle, tell: (line: string) => void): TakenSignals {
   let stops = 0
-  let isPaused = false
   let exitCode: ExitCode = EXIT.ok
   const stop = (name: string) => {
     stops++
@@ -40,12 +40,14 @@ export function takeSignals(worker: WorkerHandle, tell: (line: string) => void):
     if (stops > 2) process.exit(exitCode)
   }
   const onSignal = (name: string) => {
-    if (name === 'SIGUSR1') tell(`${worker.running} running, ${worker.jobsDone} done${isPaused ? ', paused' : ''}`)
+    if (name === 'SIGUSR1')
+      tell(`${worker.running} running, ${worker.jobsDone} done${worker.view.isPaused ? ', paused' : ''}`)
     else if (name === 'SIGUSR2') {
-      isPaused = !isPaused
-      if (isPaused) worker.pause()
-      else if (stops === 0) worker.resume()
-      tell(isPaused ? 'Paused: claims nothing until the next SIGUSR2.' : 'Resumed.')
+      // Somebody else may have paused it: it is asked.
+      if (worker.view.isPaused) worker.resume()
+      else worker.pause()
+      const { isPaused, isStopping } = worker.view
+      tell(isStopping ? STOPS : isPaused ? 'Paused: claims nothing until the next SIGUSR2.' : 'Resumed.')
     } else stop(name)
   }
   const release = takeEarlySignals(onSignal)
@@ -77,7 +79,7 @@ export function takeEarlySignals(onSignal: (name: string) => void): () => void {
 
 /**
  * Ends the process soon, should something still hold it when everything is stopped and closed: the timer or the socket of a
- * handler that did not heed its signal. It does not hold the process itself.
+ * handler that did not heed its signal, or of a store that does not answer. It does not hold the process itself.
  */
 export function endDespiteHandlers(): void {
   setTimeout(() => process.exit(), LINGER_MS).unref()

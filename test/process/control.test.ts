@@ -125,6 +125,26 @@ describe('a worker without a supervisor', () => {
     expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1 })
   }, 90_000)
 
+  test('paused from elsewhere says so to SIGUSR1, and the first SIGUSR2 lets it go on', async () => {
+    const app = await nodeApp()
+    const alone = workNode(app, '')
+    await until(async () => (await app.mill.workers()).length).toBe(1)
+    expect((await run(app, 'millrace worker pause --all')).code).toBe(0)
+
+    alone.signal('SIGUSR1')
+    await alone.said('0 running, 0 done, paused\n')
+    alone.signal('SIGUSR2')
+    await alone.said('Resumed.')
+    const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
+    await until(async () => (await app.mill.get(id))?.state).toBe('completed')
+    alone.signal('SIGUSR2')
+    await alone.said('Paused')
+    alone.signal('SIGTERM')
+
+    expect(await alone.ended).toEqual({ code: 0, signal: null })
+    expect(alone.stderr).toMatch(/paused\nResumed\.\nPaused: /)
+  }, 60_000)
+
   test('in an app, `mill.work()` is steered the same, and the app goes on', async () => {
     const app = await nodeApp()
     const worker = app.mill.work([handle(JOBS.quick, () => undefined)])
