@@ -2,7 +2,7 @@
 import { outlastOutput } from '../base/lost-output.ts'
 import { healthOfNode } from '../runtime/health.ts'
 import type { NodeHandle } from '../runtime/node-handle.ts'
-import { type NodeOptions, programFile, startNode } from '../runtime/supervise.ts'
+import { type NodeOptions, programFile, startNode, withConfigured } from '../runtime/supervise.ts'
 import type { WorkerPlan } from '../runtime/worker-plan.ts'
 import type { WorkerOptions } from '../worker/options.ts'
 import type { Context } from './context.ts'
@@ -31,7 +31,8 @@ export interface NodeCommand {
 
 /** Runs a node until it is told to stop. */
 export async function runNode(context: Context, command: NodeCommand): Promise<ExitCode> {
-  const { path } = await context.config()
+  const { path, config } = await context.config()
+  const options = withConfigured(command.node, config)
   const { url, base } = await context.storeUrl()
   const plan: CliPlan = {
     store: url,
@@ -49,7 +50,7 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
   const endWatch = command.watch ? await watchSources(process.cwd(), (path) => onChange(path)) : undefined
   let signals: NodeSignals | undefined
   try {
-    const node = await startNode(plan, command.node, { file: programFile('cli') })
+    const node = await startNode(plan, options, { file: programFile('cli') })
     if (!context.output.quiet) logNode(node, command.log)
     signals = takeNodeSignals(node, (line) => say(context.output, line))
     around.answerBy(() => healthOfNode(node))

@@ -25,7 +25,7 @@ export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Prom
     ...(config.encryption !== undefined && { codec: config.encryption }),
   })
   const { concurrency, queues } = config
-  // A worker of a node neither ends when nothing is left nor counts its jobs: its supervisor does, by its own options.
+  // A worker of a node neither ends when nothing is left nor counts its jobs: see `withConfigured` of the supervisor.
   const { drain: _, maxJobs: __, ...configured } = config.worker ?? {}
   const options = {
     ...configured,

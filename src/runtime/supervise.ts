@@ -11,7 +11,7 @@ import type { RecycleLimits } from '../core/process/recycle.ts'
 import { parseSize, type Size } from '../core/size.ts'
 import type { WorkerOptions } from '../worker/options.ts'
 import type { Program } from '../worker/process/launch.ts'
-import { loadConfig } from './config.ts'
+import { loadConfig, type MillraceConfig } from './config.ts'
 import { NodeHandle } from './node-handle.ts'
 import type { OpenOptions } from './open-options.ts'
 import { createStore, storeUrl } from './store-url.ts'
@@ -23,9 +23,9 @@ export interface NodeOptions {
   readonly processes?: number
   /** A worker whose memory has grown by more than this since it was idle is replaced; beyond twice of it, killed. Default: never. */
   readonly maxMemory?: Size
-  /** A worker is replaced after so many jobs, give or take a tenth. Default: never. */
+  /** A worker is replaced after so many jobs, or up to a tenth fewer. Default: as the configuration's `worker` says, else never. */
   readonly maxJobs?: number
-  /** A worker is replaced at this age, give or take a tenth. Default: never. */
+  /** A worker is replaced at this age, or up to a tenth sooner. Default: never. */
   readonly maxAge?: Duration
   /** How long a handler may block its worker's event loop before that is killed, default 1 minute. */
   readonly stallLimit?: Duration
@@ -79,7 +79,26 @@ export async function supervise(options: SuperviseOptions): Promise<NodeHandle> 
     ...(config !== undefined && { config }),
     ...(options.retention !== undefined && { retention: options.retention }),
   }
-  return startNode(plan, options, { file: programFile('runtime') })
+  return startNode(plan, withConfigured(options, loaded?.config), { file: programFile('runtime') })
+}
+
+/**
+ * The options of a node with what a configuration says of its workers and a supervisor sees to; what is given wins. Throws
+ * `CONFIG_INVALID` for `drain`: a node does not end by itself.
+ */
+export function withConfigured(options: NodeOptions, { worker }: MillraceConfig = {}): NodeOptions {
+  if (worker?.drain === true) {
+    throw new ConfigError(
+      'CONFIG_INVALID',
+      '`worker.drain` of the configuration is for one process without a supervisor',
+      {
+        fields: { option: 'worker.drain' },
+        hint: 'Take it out of the configuration; one process is told so by: millrace work --drain',
+      },
+    )
+  }
+  const maxJobs = options.maxJobs ?? worker?.maxJobs
+  return maxJobs === undefined ? options : { ...options, maxJobs }
 }
 
 /** Starts the node of a plan. The values of `options` are checked here. */

@@ -93,3 +93,20 @@ test('--max-jobs and --max-age replace a worker after so many jobs and at that a
   await node.event('process.ended', ({ pid }) => pid === byAge.pid)
   await node.ready(1)
 }, 60_000)
+
+test('the configuration may say after how many jobs; a node that should drain is refused', async () => {
+  const app = await nodeApp('worker: { maxJobs: 2 }')
+  await app.mill.enqueueMany(
+    JOBS.slow,
+    Array.from({ length: 3 }, (_, n) => ({ n, ms: 50 })),
+  )
+  const node = workNode(app, '--processes 1 --concurrency 1')
+  expect((await node.event('process.replacing')).why).toMatch(/^it has done [23] jobs$/)
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(3)
+  node.signal('SIGTERM')
+  await node.ended
+
+  const drains = workNode(await nodeApp('worker: { drain: true }'), '--processes 1')
+  expect(await drains.ended).toEqual({ code: 3, signal: null })
+  expect(drains.stderr).toContain('`worker.drain` of the configuration')
+}, 60_000)

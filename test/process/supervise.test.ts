@@ -76,6 +76,23 @@ describe('Millrace.supervise', () => {
     await until(async () => (await app.mill.workers()).map(({ concurrency }) => concurrency)).toEqual([2])
   }, 60_000)
 
+  test('takes from it after how many jobs a worker is replaced, and no `drain`', async () => {
+    const app = await nodeApp()
+    const config = join(app.folder, 'other.config.mjs')
+    const other =
+      "import { defineJob } from 'millrace'\nexport const other = defineJob({ name: 'other', run: () => undefined })"
+    writeFileSync(join(app.folder, 'other.mjs'), other)
+    writeFileSync(config, "export default { handlers: './other.mjs', worker: { maxJobs: 1 } }")
+    const node = await supervise({ processes: 1, config, store: app.storeUrl })
+    const why = new Promise((resolve) => node.on('process.replacing', (event) => resolve(event.why)))
+    await app.mill.enqueue(OTHER)
+    expect(await why).toMatch(/^it has done 1 jobs$/)
+
+    writeFileSync(join(app.folder, 'drain.config.mjs'), 'export default { worker: { drain: true } }')
+    const drains = { config: join(app.folder, 'drain.config.mjs'), store: app.storeUrl }
+    await expect(Millrace.supervise(drains)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  }, 60_000)
+
   test('is rejected for what can never work, and `done` for entries that only the workers can judge', async () => {
     await expect(Millrace.supervise({})).rejects.toMatchObject({ code: 'HANDLER_MISSING' })
     const entry = new URL('file:///nowhere/handlers.js')
