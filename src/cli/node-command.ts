@@ -10,6 +10,7 @@ import { EXIT, type ExitCode } from './failure.ts'
 import { logNode } from './node-log.ts'
 import { type NodeSignals, processCount, takeNodeSignals } from './node-signals.ts'
 import { clean, say } from './output.ts'
+import { endDespiteHandlers } from './signals.ts'
 import { watchSources } from './source-watch.ts'
 import { type AroundOptions, beginAround } from './work-around.ts'
 
@@ -63,6 +64,8 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
     endWatch?.()
     await around.end()
     signals?.release()
+    // A call to a store that does not answer would hold the process until its deadline.
+    if (signals !== undefined) endDespiteHandlers()
   }
   say(context.output, 'Stopped.')
   return signals.exitCode ?? EXIT.ok
