@@ -21,6 +21,14 @@ const boom = () => {
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
+/** What a job has left running in this isolate, and what lets it go on. */
+let left = { goOn: () => {}, said: Promise.resolve<unknown>('nothing was left') }
+const leave = (branch: () => Promise<unknown>) => {
+  const gate = Promise.withResolvers<void>()
+  left = { goOn: gate.resolve, said: gate.promise.then(branch) }
+}
+const codeOf = (promise: Promise<unknown>) => promise.catch((error: { code?: unknown }) => error.code)
+
 const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>> = {
   fine: () => 'fine',
   echo: (input) => input,
@@ -73,6 +81,21 @@ const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>>
     throw job.signal.reason
   },
   leavesTimer: () => void setInterval(() => {}, 1_000),
+  leavesBranch: (_, job) =>
+    leave(async () => [await codeOf(job.checkpoint("another job's")), await codeOf(job.restore())]),
+  leavesLoop: (_, job) => leave(() => job.checkpoint("another job's")),
+  meetsBranch: async (_, job) => {
+    await job.checkpoint('its own')
+    left.goOn()
+    const said = await codeOf(left.said)
+    return [said, await job.restore()]
+  },
+  meetsLoop: async (_, job) => {
+    await job.checkpoint('its own')
+    left.goOn()
+    for (let i = 0; i < 10; i++) await turn()
+    return await job.restore()
+  },
   env: () => Object.keys(process.env),
 
   exit0: () => process.exit(0),

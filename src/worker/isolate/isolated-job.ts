@@ -52,8 +52,8 @@ export class IsolatedJob implements JobContext {
     if (!this.isOver) this.#outbox.log(message, level)
   }
 
-  async checkpoint(value: unknown): Promise<void> {
-    await this.#calls.checkpoint(value)
+  checkpoint(value: unknown): Promise<void> {
+    return this.#calls.checkpoint(value)
   }
 
   restore(): Promise<unknown> {

@@ -32,6 +32,12 @@ export interface RunMessage {
 /** A task for a thread that rests: its garbage is to be collected. */
 export const COLLECT_TASK = 'collect'
 
+/** Which attempt something belongs to: an isolate may have another by now. */
+export interface AttemptId {
+  readonly jobId: string
+  readonly fence: number
+}
+
 /** What a worker says. */
 export type ToIsolate =
   | RunMessage
@@ -39,10 +45,10 @@ export type ToIsolate =
   /** Threads: garbage is to be collected now. */
   | { readonly kind: 'collect' }
   /** `text`: JSON; absent where there is nothing. */
-  | { readonly kind: 'answer'; readonly call: number; readonly text?: string; readonly error?: WireError }
+  | (AttemptId & { readonly kind: 'answer'; readonly call: number; readonly text?: string; readonly error?: WireError })
 
 /** What a handler asks of its worker while it runs. `text`: JSON. */
-export interface CallMessage {
+export interface CallMessage extends AttemptId {
   readonly kind: 'call'
   /** The answer has the same number. */
   readonly call: number

@@ -9,7 +9,7 @@ import { fromJson, toJson } from '../../codec/json.ts'
 import { flowOf } from '../../job/control-flow.ts'
 import { prepareInput } from '../../job/prepare-input.ts'
 import { validate } from '../../job/schema.ts'
-import { Calls, CHANNEL_LIMITS } from './calls.ts'
+import { Calls, CHANNEL_LIMITS, isTooLate } from './calls.ts'
 import { IsolatedJob } from './isolated-job.ts'
 import { leftSince, type Resources, resourcesNow } from './leftovers.ts'
 import { Loader } from './loader.ts'
@@ -35,6 +35,8 @@ export class Runner {
   /** From here on an error that nothing caught is told to the worker, which ends this isolate. */
   catchAll(): void {
     process.on('uncaughtException', (error, origin) => {
+      // An earlier attempt's, which was told that it has ended.
+      if (isTooLate(error)) return
       this.#outbox?.flush()
       const what = origin === 'unhandledRejection' ? 'rejection' : 'exception'
       this.#send?.({ kind: 'fatal', what, error: toWire(error) })
@@ -48,7 +50,7 @@ export class Runner {
     send: Send<FromIsolate>,
   ): Promise<{ readonly message: FromIsolate; readonly body: string }> {
     const outbox = new Outbox(send)
-    const calls = new Calls(send)
+    const calls = new Calls(facts, send)
     const job = new IsolatedJob(facts, outbox, calls)
     this.#send = send
     this.#outbox = outbox
@@ -56,6 +58,8 @@ export class Runner {
     this.#job = job
     this.#before = resourcesNow()
     const { end, body } = await this.#attempt(job, version, entry, input)
+    // What it has left running hears of it in that turn.
+    calls.close()
     await new Promise(setImmediate)
     outbox.flush()
     job.isOver = true
