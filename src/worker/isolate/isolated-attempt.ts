@@ -109,7 +109,10 @@ export class IsolatedAttempt {
       if (message.progress !== undefined || message.note !== undefined)
         job.progress(message.progress ?? Number.NaN, message.note)
     } else if (message.kind === 'call') {
-      void answerCall(job, message).then((answer) => this.#isolate?.send(answer))
+      void answerCall(job, message).then((answer) => {
+        // Another attempt may have its isolate by now.
+        if (!this.#isOver) this.#isolate?.send(answer)
+      })
     } else if (message.kind === 'done') this.#end(() => this.#settle(message.end, body))
   }
 
