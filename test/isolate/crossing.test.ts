@@ -1,5 +1,6 @@
 /** What crosses between a worker and the isolate that runs its job: everything that a handler is given and gives. */
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createKeyRing, Millrace } from '../../src/index.ts'
 import * as handlers from './handlers.ts'
@@ -184,5 +185,30 @@ describe.each(KINDS)('a job in a %s', (kind, job) => {
     await end(job, 'throws')
 
     expect(seen).toEqual([1, 'TypeError', expect.objectContaining({ name: 'RangeError', message: 'deeper' })])
+  })
+
+  test('that was cancelled while middleware was at work never begins, and takes no room', async () => {
+    const atWork = Promise.withResolvers<void>()
+    const begun: string[] = []
+    const { mill, send, result } = await scene({
+      isolates: { size: 1 },
+      middleware: [
+        async ({ id, signal }, next) => {
+          if (begun.push(id) === 1) {
+            atWork.resolve()
+            await once(signal, 'abort')
+          }
+          return await next()
+        },
+      ],
+    })
+    const { id } = await send(job, 'heeds')
+    await atWork.promise
+
+    await mill.cancel(id)
+
+    expect(await ended(mill, id)).toMatchObject({ state: 'cancelled', error: { message: 'the job was cancelled' } })
+    expect(await mill.logs(id)).toEqual([])
+    expect(await result(job, 'fine')).toBe('fine')
   })
 })

@@ -157,6 +157,8 @@ export class Isolates {
   }
 
   #run({ job, isolation, entry, input, onRefused }: Elsewhere): Promise<unknown> {
+    // Told to stop while middleware was at work: its signal does not tell again, and the handler never begins.
+    if (job.aborted !== undefined) return Promise.reject(job.signal.reason)
     const room = this.#rooms[isolation.in]
     const attempt = new IsolatedAttempt({
       job,
