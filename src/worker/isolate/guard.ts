@@ -3,7 +3,7 @@
  * waits for the end of its input, and does nothing else. Each of them notices by itself that its channel has closed, but not while
  * its handler blocks it.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
 /** Keeps a list of groups as its input says, and kills those that are left at its end, or so many seconds after it. */
 const SCRIPT = `wait=$1
@@ -29,20 +29,26 @@ for each in $groups; do kill -s KILL -- "-$each" 2>/dev/null; done`
 /** One that ends sooner is not replaced at once. */
 const LEAST_LIFE_MS = 1_000
 
+type Spawn = (command: string, args: readonly string[], options: SpawnOptions) => ChildProcess
+
 /** Watches over the process groups of one worker, or of one node. */
 export class Guard {
   readonly #waitSeconds: number
+  readonly #spawn: Spawn
   readonly #groups = new Set<number>()
   #shell: ChildProcess | undefined
   #isClosed = false
 
   /** `waitSeconds`: for so long the groups may end by themselves before they are killed. */
-  constructor(waitSeconds = 0) {
+  constructor(waitSeconds = 0, spawnShell: Spawn = spawn) {
     this.#waitSeconds = waitSeconds
+    this.#spawn = spawnShell
   }
 
-  /** From now on this group ends with the worker. */
+  /** From now on this group ends with the worker; where no shell can be started, from the next group's on. Never throws. */
   add(pid: number): void {
+    // `kill -- -1` would end everybody, and `-0` ourselves.
+    if (!(pid > 1)) return
     this.#groups.add(pid)
     if (this.#shell === undefined) this.#start()
     else this.#shell.stdin?.write(`+ ${pid}\n`)
@@ -67,24 +73,35 @@ export class Guard {
 
   #start(): void {
     const startedAt = performance.now()
-    const shell = spawn('/bin/sh', ['-c', SCRIPT, 'millrace-guard', String(this.#waitSeconds)], {
-      cwd: '/',
-      detached: true,
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
-      stdio: ['pipe', 'ignore', 'ignore'],
-    })
+    const shell = this.#started()
+    // No shell, or no descriptor left for its input: isolates still end by their channel, and the next group tries again.
+    if (shell?.pid === undefined) return
     this.#shell = shell
-    shell.on('error', () => {
-      // No shell here: isolates still end by their channel.
-    })
     // Its input breaks when it is killed; `exit` tells.
-    shell.stdin.on('error', () => {})
+    shell.stdin?.on('error', () => {})
     shell.on('exit', () => {
       this.#shell = undefined
       // Another in its place at once; where it cannot live, with the next isolate.
       const mayLive = performance.now() - startedAt > LEAST_LIFE_MS
       if (!this.#isClosed && this.#groups.size > 0 && mayLive) this.#start()
     })
-    for (const pid of this.#groups) shell.stdin.write(`+ ${pid}\n`)
+    for (const pid of this.#groups) shell.stdin?.write(`+ ${pid}\n`)
+  }
+
+  #started(): ChildProcess | undefined {
+    try {
+      const shell = this.#spawn('/bin/sh', ['-c', SCRIPT, 'millrace-guard', String(this.#waitSeconds)], {
+        cwd: '/',
+        detached: true,
+        env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+        stdio: ['pipe', 'ignore', 'ignore'],
+      })
+      // What could not be started says so later as well.
+      shell.on('error', () => {})
+      return shell
+    } catch {
+      // The system gives no process, no descriptor or no memory: that may pass.
+      return undefined
+    }
   }
 }
