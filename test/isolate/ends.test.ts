@@ -44,6 +44,8 @@ test.each<[string, IsolatedJob, string, object, object]>([
   ['a throw in a timer of a process', inProcess, 'throwsInTimer', QUARANTINED, uncaught('Error: trapped')],
   ['an unhandled rejection in a thread', inThread, 'rejects', QUARANTINED, uncaught('rejection that nothing handled')],
   ['an unhandled rejection in a process', inProcess, 'rejects', QUARANTINED, uncaught('Error: left alone')],
+  ['a write that nobody awaits, and fails, in a thread', inThread, 'forgetsWrite', QUARANTINED, uncaught('ENOTDIR')],
+  ['a write that nobody awaits, and fails, in a process', inProcess, 'forgetsWrite', QUARANTINED, uncaught('ENOTDIR')],
   ['a rejection with undefined in a thread', inThread, 'rejectsUndefined', FAILED, { name: 'undefined' }],
   ['a rejection with undefined in a process', inProcess, 'rejectsUndefined', FAILED, { name: 'undefined' }],
   ['an error whose getters throw in a thread', inThread, 'trappedError', FAILED, { name: 'object' }],

@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { open, writeFile } from 'node:fs/promises'
+import { Agent, get } from 'node:http'
 import { createServer } from 'node:net'
 import { threadId } from 'node:worker_threads'
 import { z } from 'zod'
@@ -20,6 +22,8 @@ const boom = () => {
   throw new Error('trapped')
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+const agent = new Agent({ keepAlive: true })
 
 /** What a job has left running in this isolate, and what lets it go on. */
 let left = { goOn: () => {}, said: Promise.resolve<unknown>('nothing was left') }
@@ -95,6 +99,15 @@ const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>>
     left.goOn()
     for (let i = 0; i < 10; i++) await turn()
     return await job.restore()
+  },
+  forgetsWrite: () => void writeFile('/dev/null/nowhere', ''),
+  /** Of a pipe that nobody writes to: the request does not end. */
+  leavesOpening: ({ text = '' }) => void open(text, 'r').catch(() => {}),
+  keepsConnections: async ({ text = '' }) => {
+    await (await fetch(text)).text()
+    get(text, { agent }, (response) => response.resume()).end()
+    await new Promise((resolve) => agent.once('free', resolve))
+    return Object.keys(agent.freeSockets).length
   },
   env: () => Object.keys(process.env),
 

@@ -2,8 +2,8 @@
  * Inside an isolate: runs one attempt at a time. Whatever is user code is run here: the module of the handler, its upgrades and
  * schemas, the handler itself, and the getters and `toJSON` of what it returns or throws.
  *
- * Before the end is told, the event loop has one turn more, so that a rejection nobody handled, or an exception in what the handler
- * left running, is this attempt's end and not the next one's.
+ * Before the end is told, the event loop has one turn more, and requests that the handler left under way have a moment, so that a
+ * rejection nobody handled, or an exception in what the handler left running, is this attempt's end and not the next one's.
  */
 import { fromJson, toJson } from '../../codec/json.ts'
 import { flowOf } from '../../job/control-flow.ts'
@@ -11,7 +11,7 @@ import { prepareInput } from '../../job/prepare-input.ts'
 import { validate } from '../../job/schema.ts'
 import { Calls, CHANNEL_LIMITS, isTooLate } from './calls.ts'
 import { IsolatedJob } from './isolated-job.ts'
-import { leftSince, type Resources, resourcesNow } from './leftovers.ts'
+import { leftSince, type Resources, requestsEnded, resourcesNow } from './leftovers.ts'
 import { Loader } from './loader.ts'
 import type { FromIsolate, IsolatedEnd, RunMessage, Send, ToIsolate } from './message.ts'
 import { Outbox } from './outbox.ts'
@@ -61,6 +61,7 @@ export class Runner {
     // What it has left running hears of it in that turn.
     calls.close()
     await new Promise(setImmediate)
+    await requestsEnded(this.#before)
     outbox.flush()
     job.isOver = true
     // A module that could not be loaded stays so in this isolate.
