@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { lacks } from '../../test/support/needs.ts'
 import { tempDir } from '../../test/support/temp-store.ts'
 import { watchSources } from './source-watch.ts'
 
@@ -20,7 +22,7 @@ async function watched() {
 test('a burst of writes is told once, with the file that changed first', async () => {
   const { write, told } = await watched()
 
-  for (const path of ['jobs/a.ts', 'jobs/b.mjs', 'jobs/a.ts', 'settings.json', '.env']) write(path)
+  for (const path of ['jobs/a.ts', 'jobs/b.mjs', 'jobs/a.ts', 'package.json', '.env']) write(path)
 
   await told('jobs/a.ts')
   write('jobs/b.mjs')
@@ -36,6 +38,37 @@ test('what is no source of the app, and what is installed, is passed over', asyn
 
   await told('jobs/a.ts')
 })
+
+test('of JSON only package.json and tsconfig*.json count, since a handler may write others', async () => {
+  const { write, told } = await watched()
+
+  for (const path of ['data.json', 'jobs/result.json', 'my-package.json', 'package-lock.json']) write(path)
+  write('jobs/tsconfig.build.json')
+
+  await told('jobs/tsconfig.build.json')
+  write('package.json')
+  await told('jobs/tsconfig.build.json', 'package.json')
+})
+
+const limited = (limit: string, command: readonly string[]) =>
+  spawnSync('unshare', ['-r', 'sh', '-c', `echo ${limit} && exec "$@"`, 'sh', ...command], { encoding: 'utf8' })
+const fewWatches = '1 >/proc/sys/user/max_inotify_watches'
+const hasLimit = limited(fewWatches, ['true']).status === 0
+test.skipIf(lacks('user namespaces with a limit of inotify (unshare -r)', hasLimit))(
+  'what the system does not let it watch is said once, with what to do',
+  () => {
+    const folder = tempDir()
+    for (const name of ['a', 'b', 'c']) mkdirSync(join(folder, name))
+    const program = `import { watchSources } from ${JSON.stringify(new URL('./source-watch.ts', import.meta.url).href)}
+      const end = await watchSources(${JSON.stringify(folder)}, () => undefined)
+      end()`
+
+    const { status, stderr } = limited(fewWatches, [process.execPath, '--input-type=module', '-e', program])
+
+    expect(status, stderr).toBe(0)
+    expect(stderr).toMatch(/^✕ --watch does not see every change: ENOSPC: .+\n {2}Let .+max_user_watches=524288\n$/)
+  },
+)
 
 test('a file in a folder that came later is told', async () => {
   const { folder, changes, write } = await watched()
