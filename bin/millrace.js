@@ -87,12 +87,17 @@ function start(args) {
  * Then a shell takes this place and starts us anew: it passes signals on, collects what has ended, and ends as we do. Where there is
  * no shell, everything works but that collecting.
  *
+ * A terminal sends Ctrl-C, and its own end, to every process of a group; were we in the shell's, each would reach us twice, and a
+ * second one aborts what runs. So we begin in a session of our own, or where there is no `setsid` in a group: that is what `set -m`
+ * gives, which without a terminal may fail and is not needed. The shell passes on all that a terminal sends, the change of its size too.
+ *
  * The shell shows its arguments for as long as it lives, and so for a moment do we as its child: a password is in neither. The
  * arguments as they were typed go by a variable that we take out of the environment at once. Whoever is another user cannot read
  * the environment of a process.
  */
 const INIT =
-  'for s in TERM INT HUP USR1 USR2; do trap "kill -$s \\$c 2>/dev/null" $s; done; "$@" <&0 & c=$!; ' +
+  'for s in TERM INT HUP QUIT USR1 USR2 WINCH; do trap "kill -$s \\$c 2>/dev/null" $s; done; ' +
+  'if command -v setsid >/dev/null; then setsid "$@" <&0 & c=$!; else set -m 2>/dev/null; "$@" <&0 & c=$!; set +m; fi; ' +
   'while :; do wait $c; r=$?; kill -0 $c 2>/dev/null || exit $r; done'
 
 const TYPED = 'MILLRACE_TYPED_ARGS'

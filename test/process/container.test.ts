@@ -3,11 +3,13 @@ import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import { lacks } from '../support/needs.ts'
-import { type NodeApp, nodeApp } from '../support/node-app.ts'
+import { JOBS, type NodeApp, nodeApp } from '../support/node-app.ts'
 import { childrenOf, type NodeRun, until, watchNode } from '../support/node-run.ts'
+import { nodeOnTerminal } from '../support/node-terminal.ts'
+import { hasTerminal } from '../support/terminal.ts'
 
 const NAMESPACE = ['-rpf', '--mount-proc', '--kill-child']
 const hasNamespaces = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0
@@ -92,6 +94,40 @@ test.skipIf(NEEDS)(
   },
   60_000,
 )
+
+/** Makes a process the leader of the group that its terminal is in front of, as the first one of a container is, and becomes a command. */
+const LEAD = `perl -MPOSIX=tcsetpgrp -e "setpgrp; \\$SIG{TTOU} = q(IGNORE); tcsetpgrp(0, getpgrp); exec @ARGV"`
+const hasPerl = spawnSync('perl', ['-MPOSIX=tcsetpgrp', '-e', '1']).status === 0
+
+describe.skipIf(NEEDS || lacks('script, perl', hasTerminal && hasPerl))('on a terminal (needs: script, perl)', () => {
+  test.each([
+    ['Ctrl-C', true],
+    ['the end of the terminal', true],
+    ['Ctrl-C', false],
+    ['the end of the terminal', false],
+  ])(
+    'the first process of a container takes %s once, with setsid: %s',
+    async (what, hasSetsid) => {
+      const app = await nodeApp()
+      const own = join(app.folder, 'node_modules/.bin')
+      const path = hasSetsid ? [own, process.env.PATH].join(delimiter) : own
+      const work = `${process.execPath} node_modules/.bin/millrace work --processes 1`
+      const contain = `unshare ${NAMESPACE.join(' ')} ${LEAD} /usr/bin/env PATH="${path}" ${work}`
+      const node = nodeOnTerminal(app, `sh -c 'echo $$ >node.pid; exec ${contain}'`)
+      const { id } = await app.mill.enqueue(JOBS.slow, { n: 1, ms: 1_500 })
+      await until(() => app.ran().length).toBe(1)
+
+      if (what === 'Ctrl-C') node.type('\u0003')
+      else node.closeTerminal()
+
+      await until(() => node.exitCode()).not.toBe('')
+      expect(node.exitCode(), node.text).toBe('0')
+      expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1, losses: 0 })
+      expect(app.ran()).toHaveLength(2)
+    },
+    60_000,
+  )
+})
 
 /** A process with those that it has started, and theirs. */
 function descendantsOf(pid: number): readonly number[] {
