@@ -10,9 +10,12 @@ import { tempDir } from '../support/temp-store.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 
-test.each(['millrace.service', 'Dockerfile', 'kubernetes.yaml'])('the page shows %s as it is', (name) => {
-  expect(read('docs/production.md')).toContain(read(`examples/production/${name}`))
-})
+test.each(['millrace.service', 'Dockerfile', '.dockerignore', 'kubernetes.yaml'])(
+  'the page shows %s as it is',
+  (name) => {
+    expect(read('docs/production.md')).toContain(read(`examples/production/${name}`))
+  },
+)
 
 test('the flags of the unit and of the image are there', () => {
   const known = COMMANDS.flatMap(({ options = [] }) => options.map(([flags]) => flags.split(' ')[0]))
