@@ -63,6 +63,30 @@ describe('a replacement', () => {
     ])
   })
 
+  test('that is hurried has those give back their jobs that the one before it left draining', async () => {
+    const node = await fakeNode({ processes: 2 })
+    for (const child of node.children) child.ready()
+    const hurried = async () => {
+      const from = node.children.length
+      const isDone = node.supervisor.restart('a file has changed', { isHurried: true })
+      for (const index of [from, from + 1]) {
+        await node.turn()
+        node.child(index).ready()
+      }
+      expect(await isDone).toBe(true)
+    }
+
+    await hurried()
+    await hurried()
+
+    const stops = node.children.map(({ told }) => told.filter(({ kind }) => kind === 'stop'))
+    const [orderly, atOnce] = [
+      { kind: 'stop', now: false },
+      { kind: 'stop', now: true },
+    ]
+    expect(stops).toEqual([[orderly, atOnce], [orderly, atOnce], [orderly], [orderly], [], []])
+  })
+
   test('leaves the predecessor at work when the successor cannot start, and stops there', async () => {
     const node = await fakeNode({ processes: 2 })
     for (const child of node.children) child.ready()

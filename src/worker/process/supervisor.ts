@@ -108,7 +108,8 @@ export class Supervisor {
   /**
    * Replaces every worker in turn, its successor at work for a second before it drains. Resolves when all are replaced, or with false
    * at the first successor that could not start or did not live that long: the others stay as they are. `isHurried`: each drains as
-   * soon as its successor claims, and nothing is waited for: not the rests that keep the cores free for jobs, nor what still runs.
+   * soon as its successor claims, and nothing is waited for: not the rests that keep the cores free for jobs, nor what still runs;
+   * what drains since the hurried one before it gives its jobs back.
    */
   async restart(why = 'restart', { isHurried = false } = {}): Promise<boolean> {
     for (const seat of this.seats) {
@@ -257,6 +258,9 @@ export class Supervisor {
       return (await seat.current?.ready) ?? false
     }
     telemetry.emit('process.replacing', { ...this.#fact(before), why })
+    // Hurried ones may come faster than jobs end.
+    if (isHurried)
+      for (const each of this.processes) if (each.state === 'draining' && each.seat === seat.number) each.drain(true)
     const next = this.#launcher.launch(seat)
     if (!(next instanceof WorkerProcess)) {
       this.#cannotReplace(this.#noFact(seat), next.cause)
