@@ -31,12 +31,15 @@ export class Runner {
   #calls: Calls | undefined
   #send: Send<FromIsolate> | undefined
   #before: Resources = new Map()
+  /** An error that nothing caught was told: its worker ends this isolate. */
+  #isDoomed = false
 
   /** From here on an error that nothing caught is told to the worker, which ends this isolate. */
   catchAll(): void {
     process.on('uncaughtException', (error, origin) => {
       // An earlier attempt's, which was told that it has ended.
       if (isTooLate(error)) return
+      this.#isDoomed = true
       this.#outbox?.flush()
       const what = origin === 'unhandledRejection' ? 'rejection' : 'exception'
       this.#send?.({ kind: 'fatal', what, error: toWire(error) })
@@ -62,6 +65,8 @@ export class Runner {
     calls.close()
     await new Promise(setImmediate)
     await requestsEnded(this.#before)
+    // That was its end. A thread whose task ended as well would be taken for one that is free, and outlive the order to end.
+    if (this.#isDoomed) await new Promise<never>(() => {})
     outbox.flush()
     job.isOver = true
     // A module that could not be loaded stays so in this isolate.
