@@ -226,8 +226,8 @@ export class Laboratory {
     await this.until('no job is left, or nothing moves', isOver, MOST_DRAIN_MS)
   }
 
-  /** All jobs of a name, as they are now. */
-  async jobsNamed(name: string): Promise<readonly JobInfo[]> {
+  /** All jobs of these kinds, as they are now. */
+  async jobsNamed(...name: readonly Kind[]): Promise<readonly JobInfo[]> {
     const mill = await this.mill()
     const found: JobInfo[] = []
     for (let cursor: string | undefined; ; ) {

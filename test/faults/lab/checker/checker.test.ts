@@ -79,8 +79,14 @@ describe('each invariant bites', () => {
     [
       'I4',
       'what hit it came before the lost run began',
-      { ...LET_GO, faults: [{ kind: 'stop', pid: W1, from: 1, to: 40 }] },
+      { ...LET_GO, faults: [{ kind: 'stop', pid: W1, from: -2_000, to: -900 }] },
     ],
+    ['I4', 'its process was only told to stop', { ...LET_GO, faults: [{ kind: 'term', pid: W1, from: 60, to: null }] }],
+    ...(['stop', 'block', 'stall', 'cut'] as const).map((kind): [string, string, History] => [
+      'I4',
+      `a ${kind} was shorter than a lease less the margin`,
+      { ...LET_GO, faults: [{ kind, pid: W1, from: 80, to: 829 }] },
+    ]),
     ['I4', 'what hit it came after the next run had begun', { ...LET_GO, faults: [killed(W1, 1_201)] }],
     ['I5', 'a stale attempt was believed', stale('accepted')],
     [
@@ -166,7 +172,7 @@ describe('each invariant bites', () => {
     })
 
     expect(broken(held(60, 1_250))).toEqual([])
-    expect(broken(held(800, 1_250))).toEqual(['I6'])
+    expect(broken(held(60, 850))).toEqual(['I6'])
   })
 
   test('I5 not when the stale attempt was refused', () => {
@@ -221,6 +227,19 @@ describe('each invariant bites', () => {
 
     expect(broken(again(1_000))).toContain('I4')
     expect(broken(again(5_095))).not.toContain('I4')
+  })
+
+  test('I4 not when several faults held a process for a lease less the margin, and not when they lie too far apart', () => {
+    const held = (gapMs: number): History => ({
+      ...LET_GO,
+      faults: [
+        { kind: 'stall', pid: W1, from: 60, to: 460 },
+        { kind: 'cut', pid: null, from: 460 + gapMs, to: 860 + gapMs },
+      ],
+    })
+
+    expect(broken(held(200))).toEqual([])
+    expect(broken(held(300))).toEqual(['I4'])
   })
 
   test('I4 not in an isolate whose worker was killed', () => {

@@ -49,7 +49,7 @@ export function overlaps(history: History): readonly string[] {
     runs.flatMap((later, i) => {
       const earlier = runs[i - 1]
       if (earlier === undefined || (earlier.to !== null && earlier.to <= later.from)) return []
-      const held = history.faults.filter((fault) => canOverlap(fault) && hits(history, fault, earlier))
+      const held = history.faults.filter((fault) => holds(fault) && hits(history, fault, earlier))
       const isExcused = heldMs(held, later.from - leaseMs, later.from) >= leaseMs - marginMs
       return isExcused ? [] : [`${id} ran under ${earlier.epoch} and ${later.epoch} at a time`]
     }),
@@ -66,21 +66,45 @@ function explanation(history: History, job: JobRecord | undefined, before: Run, 
   if (record.outcome === 'completed') return 'the attempt before it had completed'
   // What the handler or the worker said itself.
   if (record.outcome !== 'lost') return null
-  const cause = history.faults.find(
-    (fault) =>
-      hits(history, fault, before) && fault.from <= run.from && (fault.to ?? Number.POSITIVE_INFINITY) >= before.from,
-  )
-  return cause === undefined ? 'its lease was lost, and no fault hit its process' : null
+  return isLossExplained(history, before, run) ? null : 'its lease was lost, and no fault kept its process from it'
 }
 
-/** Whether a fault could keep the process of this run from extending its lease. */
+/**
+ * A lease is lost with its process, or when that was held for a lease less the margin, at any time until the next run began. Whoever
+ * was held for less could extend it, and whoever was told to stop gives it back: neither explains a loss.
+ */
+function isLossExplained(history: History, before: Run, run: Run): boolean {
+  const { leaseMs, marginMs } = history.terms
+  const hitting = history.faults.filter((fault) => fault.from <= run.from && hits(history, fault, before))
+  if (hitting.some(endsProcess)) return true
+  // It may have been claimed for as long before it began.
+  const held = hitting.filter((fault) => holds(fault) && (fault.to ?? run.from) > before.from - leaseMs)
+  return held.some(({ from, to }) => {
+    const end = Math.min(to ?? run.from, run.from)
+    const spans = [
+      [from, from + leaseMs],
+      [end - leaseMs, end],
+    ] as const
+    return spans.some(
+      ([begin, over]) =>
+        heldMs(held, Math.max(begin, before.from - leaseMs), Math.min(over, run.from)) >= leaseMs - marginMs,
+    )
+  })
+}
+
+/** Whether a fault hit the process of this run, itself or by the lock that all share. */
 function hits({ terms }: History, fault: FaultLine, run: Run): boolean {
   if (isBefore(fault, run.from)) return false
   const isItsOwn = fault.pid === null || fault.pid === run.pid || fault.pid === run.parent
   return isItsOwn || (fault.kind === 'stop' && terms.sharesLock)
 }
 
-/** A process that is gone overlaps with nothing; one that stands still goes on where it stood. */
-function canOverlap({ kind }: FaultLine): boolean {
+/** A process that is gone extends nothing any more, and overlaps with nothing. */
+function endsProcess({ kind }: FaultLine): boolean {
+  return kind === 'kill' || kind === 'end'
+}
+
+/** One that stands still, or has no way to the store, goes on where it stood. */
+function holds({ kind }: FaultLine): boolean {
   return kind === 'stop' || kind === 'block' || kind === 'stall' || kind === 'cut'
 }

@@ -61,8 +61,11 @@ export const stopStorm: Scenario = {
     await Promise.all(endings)
     const interrupted = lab.effects().filter((line) => line.phase === 'end' && line.end === 'threw').length
     // The storm keeps more attempts than the store: whether one was burned is asked of the count.
-    for (const { id, state, attempts } of await lab.jobsNamed('work'))
+    for (const { id, state, attempts, losses } of await lab.jobsNamed('work', 'committed')) {
       if (attempts > (state === 'completed' ? 1 : 0)) wrong.push(`${id} is ${state} after ${attempts} attempts`)
+      // Whoever stops in good order gives back what it holds.
+      if (losses > 0) wrong.push(`${id} lost its lease ${losses} times`)
+    }
     const longest = Math.round(Math.max(...times))
     return { fired: { stops: times.length, nodes, interrupted }, wrong, figures: { longestStopMs: longest } }
 
