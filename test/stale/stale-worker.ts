@@ -20,12 +20,16 @@ createInterface({ input: process.stdin }).once('line', () => void write())
 async function write(): Promise<void> {
   const leases = claimed.map(({ id, epoch }) => ({ id, epoch }))
   const logs = [{ seq: 1, level: 'info' as const, message: Buffer.from('stale') }]
-  const accepted = { extend: 0, start: 0, report: 0, settle: 0 }
+  const accepted = { extend: 0, extendWaiting: 0, start: 0, report: 0, saveCheckpoint: 0, settle: 0 }
   const count = (kind: keyof typeof accepted, answers: readonly string[]) => {
     accepted[kind] += answers.filter((answer) => answer !== 'lost').length
   }
   count('extend', await store.jobs.extend(workerId, leases, 60_000))
-  for (const lease of leases) count('start', [await store.jobs.start(workerId, lease)])
+  count('extendWaiting', await store.jobs.extendWaiting(workerId, leases, 60_000))
+  for (const lease of leases) {
+    count('start', [await store.jobs.start(workerId, lease)])
+    count('saveCheckpoint', [await store.jobs.saveCheckpoint(workerId, lease, Buffer.from('stale'))])
+  }
   count(
     'report',
     await store.jobs.report(

@@ -39,7 +39,14 @@ function cases(stores: TestStores): void {
         stale.tell('go')
         const accepted = JSON.parse((await stale.line('done ')).slice('done '.length))
 
-        expect(accepted).toEqual({ extend: 0, start: 0, report: 0, settle: 0 })
+        expect(accepted).toEqual({
+          extend: 0,
+          extendWaiting: 0,
+          start: 0,
+          report: 0,
+          saveCheckpoint: 0,
+          settle: 0,
+        })
         expect(await recordOf(store, ids)).toEqual(before)
         const settle = current.map(({ id, epoch }) => {
           return { id, epoch, runMs: 1, to: 'completed', result: Buffer.from('current') } as const

@@ -28,6 +28,10 @@ export async function takeOver(store: Store, count: number, withinMs: number): P
 /** All that the store shows of these jobs. */
 export function recordOf(store: Store, ids: readonly string[]) {
   return Promise.all(
-    ids.map(async (id) => ({ row: await store.jobs.get(id), logs: await store.jobs.logs(id, 0, 100) })),
+    ids.map(async (id) => ({
+      row: await store.jobs.get(id),
+      logs: await store.jobs.logs(id, 0, 100),
+      checkpoint: await store.jobs.checkpoint(id),
+    })),
   )
 }

@@ -65,6 +65,7 @@ test('a run prints its seed first, appends its result to the file that it names,
     seed: 3,
     runs: 1,
     staleAccepted: 0,
-    staleRefused: 200,
+    // Fifty attempts, six kinds of writes.
+    staleRefused: 300,
   })
 }, 60_000)
