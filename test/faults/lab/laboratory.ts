@@ -40,6 +40,8 @@ export interface WorkerSettings {
   readonly args?: readonly string[]
   /** Not root's, whom no mode of a file keeps out. */
   readonly asOrdinaryUser?: boolean
+  /** Its processes end when they lose the store, and are started again; one alone goes on trying. */
+  readonly isSupervised?: boolean
 }
 
 const READY_MS = 60_000
@@ -122,13 +124,15 @@ export class Laboratory {
   }
 
   /** Starts `millrace work` with the laboratory's handlers. */
-  worker({ concurrency = 5, stopMs, graceMs, prefetch, keys, args = [], asOrdinaryUser }: WorkerSettings = {}): Child {
+  worker(settings: WorkerSettings = {}): Child {
+    const { concurrency = 5, stopMs, graceMs, prefetch, keys, args = [], asOrdinaryUser, isSupervised } = settings
     const config = join(import.meta.dirname, 'worker/millrace.config.ts')
     const env = {
       ...(stopMs !== undefined && { MILLRACE_LAB_STOP_MS: `${stopMs}` }),
       ...(graceMs !== undefined && { MILLRACE_LAB_GRACE_MS: `${graceMs}` }),
       ...(prefetch !== undefined && { MILLRACE_LAB_PREFETCH: `${prefetch}` }),
       ...(keys !== undefined && { MILLRACE_LAB_KEYS: keys }),
+      ...(isSupervised === true && { MILLRACE_LAB_SUPERVISED: '1' }),
     }
     const flags = ['--config', config, '--store', this.url, '--concurrency', `${concurrency}`, '--log', 'json']
     const worker = this.child(this.#built.bin, ['work', ...flags, ...args], env, asOrdinaryUser)

@@ -50,7 +50,7 @@ export class Node {
   constructor(lab: Laboratory, { processes, args = [], ...settings }: NodeSettings) {
     this.#lab = lab
     this.#processes = processes
-    this.supervisor = lab.worker({ ...settings, args: ['--processes', `${processes}`, ...args] })
+    this.supervisor = lab.worker({ ...settings, isSupervised: true, args: ['--processes', `${processes}`, ...args] })
   }
 
   /** Workers that are at work now. */

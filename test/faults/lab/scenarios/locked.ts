@@ -1,10 +1,13 @@
-/** F-25: another program holds the lock of the file, dies while it holds it, or keeps a snapshot open. */
+/**
+ * F-25: another program holds the lock of the file, dies while it holds it, or keeps a snapshot open; at last for so long that workers
+ * give the store up, end, and are started again.
+ */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathOf } from '../../../support/tables.ts'
-import { Fleet } from '../fleet.ts'
 import type { Laboratory } from '../laboratory.ts'
 import { now, readLedger } from '../ledgers.ts'
+import { Node } from '../node.ts'
 import type { Scenario, Size } from '../scenario.ts'
 
 const SIZES: Readonly<
@@ -15,27 +18,34 @@ const SIZES: Readonly<
 }
 /** What the log may grow to while a snapshot keeps it from being reset. */
 const MOST_WAL_BYTES = 256 * 1_048_576
+const PROCESSES = 2
+/** Few, so that jobs are left to be claimed. */
+const PREFETCH = 2
+/** More than the node has slots for, each as long as a lease. */
+const WAITING = 40
+const HOUR_MS = 3_600_000
+/** The exit code of a worker that had no store for three leases. */
+const GAVE_UP = '3'
 
 /** The scenario. */
 export const locked: Scenario = {
   name: 'locked',
   fault: 'F-25',
-  summary: 'another program holds the lock, dies holding it, or keeps a snapshot open',
+  summary: 'another program holds the lock, dies holding it, keeps a snapshot open, or holds on until workers give up',
   stores: ['sqlite'],
   leaseMs: { short: 1_500, long: 2_000 },
   async run(lab, size) {
     const { rounds, jobs, heldMs } = SIZES[size]
     const path = pathOf(lab.url)
     const producer = await lab.producer()
-    const fleet = new Fleet(lab, 2)
-    await fleet.ready()
-    const fired = { exclusive: 0, immediate: 0, 'died holding it': 0, reader: 0 }
+    const node = new Node(lab, { processes: PROCESSES, prefetch: PREFETCH })
+    await node.ready()
+    const fired = { exclusive: 0, immediate: 0, 'died holding it': 0, reader: 0, 'gave up': 0 }
+    const send = () =>
+      producer.send({ kind: 'work', inputs: Array.from({ length: jobs }, () => ({ ms: lab.between(1, 20) })) })
     let walBytes = 0
     for (let round = 0; round < rounds; round++) {
-      const sent = producer.send({
-        kind: 'work',
-        inputs: Array.from({ length: jobs }, () => ({ ms: lab.between(1, 20) })),
-      })
+      const sent = send()
       const reader = intruder(lab, 'read', heldMs[1])
       await reader.line('held')
       fired.reader++
@@ -47,23 +57,39 @@ export const locked: Scenario = {
         lab.note({ kind: 'cut', pid: null, from, to: now() })
         fired[how]++
       }
-      const dying = intruder(lab, 'immediate', 600_000)
-      await dying.line('held')
-      const from = now()
-      await lab.rest(...heldMs)
-      await dying.kill()
-      lab.note({ kind: 'cut', pid: null, from, to: now() })
+      await whileLocked('immediate', () => lab.rest(...heldMs))
       fired['died holding it']++
       await sent
       walBytes = Math.max(walBytes, statSync(`${path}-wal`).size)
       await reader.kill()
     }
+    // Reads are answered all the while: only whoever has leases to extend and jobs to claim misses the store.
+    const [before, begun] = [gaveUp(), lab.starts()]
+    await producer.send({ kind: 'work', inputs: Array.from({ length: WAITING }, () => ({ ms: lab.leaseMs })) })
+    await lab.until('handlers have begun', () => lab.starts() > begun)
+    await whileLocked('exclusive', () => lab.until('a worker gives the store up', () => gaveUp() > before))
+    fired['gave up'] = gaveUp() - before
+    await node.ready()
     const told = readLedger(lab.folder, 'producer').filter(({ status }) => status === 'unknown').length
     const wrong = [
       ...(told > 0 ? [`${told} enqueues were told of the lock`] : []),
       ...(walBytes > MOST_WAL_BYTES ? [`the log grew to ${walBytes} bytes`] : []),
     ]
     return { fired, wrong, figures: { walMiB: walBytes / 1_048_576 } }
+
+    /** Somebody holds the lock meanwhile, and is killed then. */
+    async function whileLocked(how: 'exclusive' | 'immediate', meanwhile: () => Promise<void>): Promise<void> {
+      const holder = intruder(lab, how, HOUR_MS)
+      await holder.line('held')
+      const from = now()
+      await meanwhile()
+      await holder.kill()
+      lab.note({ kind: 'cut', pid: null, from, to: now() })
+    }
+
+    function gaveUp(): number {
+      return node.ends.filter(({ end }) => end === GAVE_UP).length
+    }
   },
 }
 

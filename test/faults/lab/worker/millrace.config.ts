@@ -8,6 +8,7 @@ const {
   MILLRACE_LAB_GRACE_MS: graceMs = '200',
   MILLRACE_LAB_PREFETCH: prefetch,
   MILLRACE_LAB_KEYS: keys,
+  MILLRACE_LAB_SUPERVISED: supervised,
 } = process.env
 
 const config: MillraceConfig = {
@@ -18,7 +19,8 @@ const config: MillraceConfig = {
     poll: '20ms',
     grace: Number(graceMs),
     stopWithin: Number(stopMs),
-    restart: true,
+    // Who has a supervisor gives up without the store, as users' workers do, and is started again.
+    restart: supervised === undefined,
     ...(prefetch !== undefined && { maxPrefetch: Number(prefetch) }),
   },
   ...(keys !== undefined && { encryption: { keys: createKeyRing(JSON.parse(keys)), requireEncryption: true } }),
