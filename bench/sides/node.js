@@ -53,8 +53,13 @@ const SCENARIOS = {
     const node = command(['--quiet', ...flags])
     await workersOf(node.pid)
     await wait(2_000)
+    const before = childrenOf(node.pid)
     const perSecond = await rateOver(() => wait(seconds * 1000))
+    // Looked at once, after what is measured.
+    const stayed = before.filter((pid) => parentOf(pid) === node.pid)
     await end(node)
+    if (flags.includes('--max-jobs') && stayed.length === before.length)
+      throw new Error(`no worker was replaced while the rate was measured: ${stayed.join(', ')}`)
     return { perSecond }
   },
   /** From the first job done to the last. */

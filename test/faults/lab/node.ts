@@ -171,8 +171,9 @@ function descendantsOf(pid: number): readonly number[] {
 function endProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended by itself meanwhile.
+  } catch (error) {
+    // It has ended by itself meanwhile: how, its supervisor tells.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }
 

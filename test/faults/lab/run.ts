@@ -49,6 +49,7 @@ export interface RunOptions {
 const RECOVER_MS: Readonly<Record<Size, number>> = { short: 15_000, long: 5_000 }
 const QUIET_MS = 30_000
 const TELL_MS = 15_000
+const HIT_AT_WORK = 'hit at work'
 
 /** Runs a scenario once and judges it. */
 export async function runOnce(
@@ -117,10 +118,11 @@ function resultOf(
   verdict: Verdict,
 ): Result {
   const { violations, hitAtWork, stalls, again, claimable, ...counts } = verdict
-  const fired = { ...seen.fired, ...(scenario.hitsAtWork === true && { 'hit at work': hitAtWork }) }
-  const silent = Object.entries(fired).flatMap(([fault, times]) =>
-    times > 0 ? [] : [`its fault did not fire: ${fault}`],
-  )
+  const fired = {
+    ...seen.fired,
+    ...(scenario.hitsAtWork === true && { [HIT_AT_WORK]: hitAtWork }),
+    ...(scenario.runsAgain === true && { 'ran again': again.count }),
+  }
   return {
     scenario: scenario.name,
     store,
@@ -132,8 +134,21 @@ function resultOf(
     commit: commit(),
     fired,
     figures: { ...seen.figures, stalls, ...spreadOf('again', again), ...spreadOf('claimable', claimable) },
-    violations: [...silent, ...seen.wrong, ...violations.map(({ invariant, text }) => `${invariant}: ${text}`)],
+    violations: [
+      ...silentFaults(fired, seen.atWork),
+      ...seen.wrong,
+      ...violations.map(({ invariant, text }) => `${invariant}: ${text}`),
+    ],
   }
+}
+
+/** What a run does not prove anything of, since it did not come about, or too seldom. */
+export function silentFaults(fired: Readonly<Record<string, number>>, atWork = 1): readonly string[] {
+  return Object.entries(fired).flatMap(([fault, times]) => {
+    if (times === 0) return [`its fault did not fire: ${fault}`]
+    const isTooSeldom = fault === HIT_AT_WORK && times < atWork
+    return isTooSeldom ? [`only ${times} ended processes had a handler under way, ${atWork} were to`] : []
+  })
 }
 
 function spreadOf(name: string, { count, p50Ms, p99Ms, maxMs }: Spread): Readonly<Record<string, number>> {

@@ -14,6 +14,8 @@ export interface Seen {
   readonly wrong: readonly string[]
   /** Words of stale attempts that were refused and are in no ledger. */
   readonly refused?: number
+  /** So many of the ended processes must have had a handler under way, default one where the scenario hits at work. */
+  readonly atWork?: number
   readonly canary?: Canary
   /** Figures worth telling, in milliseconds or counts. */
   readonly figures?: Readonly<Record<string, number>>
@@ -32,6 +34,8 @@ export interface Scenario {
   readonly leaseMs: Readonly<Record<Size, number>>
   /** Ends processes: one of them at least must have had a handler under way. */
   readonly hitsAtWork?: true
+  /** Ends processes so that what they held has to run again: none that did would prove nothing of how soon. */
+  readonly runsAgain?: true
   /** How long a job may take to run again after its process was ended; default the lease and 5 s. */
   readonly recoverWithinMs?: Readonly<Record<Size, number>>
   /** Kinds of jobs whose logs the checker reads. */

@@ -32,6 +32,7 @@ export const nodeKill: Scenario = {
   summary: 'SIGKILL to a whole node, supervisor and workers; another lives',
   leaseMs: { short: 1_500, long: 2_000 },
   hitsAtWork: true,
+  runsAgain: true,
   effectName: 'committed',
   async run(lab, size) {
     const { kills, restMs, ...load } = SIZES[size]
