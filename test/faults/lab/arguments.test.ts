@@ -42,7 +42,7 @@ test('no two scenarios have one name, and every test that stands for a fault is 
   const names = [...SCENARIOS, ...ELSEWHERE].map(({ name }) => name)
 
   expect(new Set(names).size).toBe(names.length)
-  for (const file of ELSEWHERE.flatMap(({ files }) => files)) {
+  for (const file of ELSEWHERE.flatMap(({ files, filesOf = {} }) => [...files, ...Object.values(filesOf).flat()])) {
     expect(readFileSync(join(import.meta.dirname, '../../..', file), 'utf8')).toMatch(/\b(test|it)\b/)
   }
 })

@@ -3,21 +3,20 @@
  * table. Ends with 1 when something was seen that must not be, with the seed and the command that runs it again; with 2 when the
  * question was wrong, with 3 when there is no such store here.
  */
-import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import Table from 'cli-table3'
-import { kindOf, type StoreKind } from '../../support/tables.ts'
+import type { StoreKind } from '../../support/tables.ts'
 import { asked, type Order } from './arguments.ts'
 import { type Built, build } from './built.ts'
-import { ELSEWHERE, type Elsewhere } from './elsewhere.ts'
+import { ELSEWHERE } from './elsewhere.ts'
 import { now } from './ledgers.ts'
 import { type Place, placeNamed } from './places.ts'
 import { emptyResult, type Result, runOnce, together } from './run.ts'
+import { repeatElsewhere } from './run-elsewhere.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
 
-const ROOT = resolve(import.meta.dirname, '../../..')
 const MINUTE_MS = 60_000
 const SHOWN = 10
 
@@ -54,8 +53,11 @@ async function runAll(order: Order, place: Place, built: Built): Promise<number>
     order.scenarios === 'all' ? (stores?.includes(place.kind) ?? true) : order.scenarios.includes(name)
   const results: Result[] = []
   for (const scenario of [...SCENARIOS, ...ELSEWHERE].filter(isAsked)) {
-    const result =
-      'files' in scenario ? repeatElsewhere(scenario, order, place) : await repeat(scenario, order, place, built)
+    const result = !(scenario.stores?.includes(place.kind) ?? true)
+      ? notThere(scenario, order, place)
+      : 'files' in scenario
+        ? repeatElsewhere(scenario, order, place.kind)
+        : await repeat(scenario, order, place, built)
     appendFileSync(out, `${JSON.stringify(result)}\n`)
     console.log(JSON.stringify({ ...result, violations: result.violations.slice(0, SHOWN) }))
     results.push(result)
@@ -75,7 +77,6 @@ async function runAll(order: Order, place: Place, built: Built): Promise<number>
 
 /** Runs of one scenario, each with the next seed, until the time is over or one does not hold. */
 async function repeat(scenario: Scenario, order: Order, place: Place, built: Built): Promise<Result> {
-  if (!(scenario.stores?.includes(place.kind) ?? true)) return notThere(scenario, order, place)
   const end = now() + order.minutes * MINUTE_MS
   let sum: Result | undefined
   for (let run = 0; run === 0 || now() < end; run++) {
@@ -93,41 +94,6 @@ async function repeat(scenario: Scenario, order: Order, place: Place, built: Bui
     if (result.violations.length > 0) return { ...sum, seed }
   }
   return sum ?? notThere(scenario, order, place)
-}
-
-/** The same of tests that are run as they are, in their long forms. */
-function repeatElsewhere(tests: Elsewhere, order: Order, place: Place): Result {
-  const { name, files, only, stores } = tests
-  if (!stores.includes(place.kind)) return notThere(tests, order, place)
-  const end = now() + order.minutes * MINUTE_MS
-  const begun = now()
-  const pattern = [...(stores.length > 1 ? [place.kind] : []), ...(only === undefined ? [] : [only])].join('.*')
-  let runs = 0
-  do {
-    const seed = order.seed + runs++
-    const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
-    const args = [vitest, 'run', ...files, ...(pattern === '' ? [] : ['-t', pattern])]
-    const env = {
-      ...process.env,
-      MILLRACE_SEED: `${seed}`,
-      ...(order.size === 'long' && { MILLRACE_LONG: '1' }),
-      ...serverOf(order.store),
-    }
-    const { status } = spawnSync(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit' })
-    if (status !== 0)
-      return {
-        ...emptyResult(name, place.kind, seed, `its tests ended with ${status}`),
-        runs,
-        wallS: (now() - begun) / 1_000,
-      }
-  } while (now() < end)
-  return { ...emptyResult(name, place.kind, order.seed), runs, wallS: Math.round((now() - begun) / 1_000) }
-}
-
-/** Where the tests find a server that was given by its URL. */
-function serverOf(store: string): Readonly<Record<string, string>> {
-  if (!store.includes(':')) return {}
-  return { [kindOf(store) === 'mysql' ? 'MILLRACE_TEST_MYSQL_URL' : 'MILLRACE_TEST_POSTGRES_URL']: store }
 }
 
 function notThere(

@@ -1,0 +1,47 @@
+/** Tests that stand for a fault prove nothing when they do not run. */
+import { expect, test } from 'vitest'
+import { ELSEWHERE } from './elsewhere.ts'
+import { batchesOf, type Report, unrun } from './run-elsewhere.ts'
+
+const FILE = 'test/faults/rows.test.ts'
+
+function report(tests: Readonly<Record<string, string>>, file = FILE): Report {
+  const assertionResults = Object.entries(tests).map(([fullName, status]) => ({ fullName, status }))
+  return { testResults: [{ name: `/somewhere/${file}`, assertionResults }] }
+}
+
+test('nothing is amiss when all that was meant has passed; what another store’s name keeps out was not meant', () => {
+  const tests = { 'sqlite damaged rows': 'passed', 'postgres damaged rows': 'skipped' }
+
+  expect(unrun(report(tests), { files: [FILE], pattern: 'sqlite' })).toEqual([])
+})
+
+test.each<[string, Report]>([
+  ['is not in the report', { testResults: [] }],
+  ['has no test of such a name', report({ 'a pending row': 'skipped' })],
+  ['has only tests that were skipped', report({ 'sqlite damaged rows': 'skipped' })],
+  ['is another of the same name', report({ 'sqlite damaged rows': 'passed' }, 'src/rows.test.ts')],
+])('a file that %s is told', (_, given) => {
+  expect(unrun(given, { files: [FILE], pattern: 'sqlite' })).toEqual([`none of its tests passed in ${FILE}`])
+})
+
+test('a test that was skipped is told, though another one of its file has passed', () => {
+  const tests = { 'a small disk': 'passed', 'a real disk': 'pending' }
+
+  expect(unrun(report(tests), { files: [FILE] })).toEqual(['pending: a real disk'])
+})
+
+test('files of one store run whole, and only on that', () => {
+  const rows = ELSEWHERE.find(({ name }) => name === 'rows')
+  if (rows === undefined) throw new Error('there are no rows')
+
+  expect(batchesOf(rows, 'sqlite')).toEqual([
+    { files: [FILE], pattern: 'sqlite' },
+    { files: ['src/store/sqlite/hostile-rows.test.ts'] },
+  ])
+  expect(batchesOf(rows, 'postgres')).toEqual([{ files: [FILE], pattern: 'postgres' }])
+  expect(batchesOf(rows, 'mysql')).toEqual([
+    { files: [FILE], pattern: 'mysql' },
+    { files: ['test/store/mysql-damaged.test.ts'] },
+  ])
+})
