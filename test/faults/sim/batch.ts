@@ -23,9 +23,20 @@ const MOST_FAILURES = 3
 export const SOMETIMES: readonly string[] = [
   // Calls, answers and hints.
   ...['refused', 'unheard', 'vanished', 'swallowed', 'delayed'].map((fate) => `fate: ${fate}`),
-  ...['insert', 'exchange', 'extend', 'report', 'start', 'reclaim', 'promote', 'cancel', 'retry', 'remove'].map(
-    (operation) => `answer lost: jobs.${operation}`,
-  ),
+  ...[
+    'insert',
+    'exchange',
+    'extend',
+    'report',
+    'start',
+    'reclaim',
+    'promote',
+    'cancel',
+    'retry',
+    'remove',
+    'recover',
+    'saveCheckpoint',
+  ].map((operation) => `answer lost: jobs.${operation}`),
   'hint lost',
   'hint doubled',
   'cut off',
@@ -42,10 +53,14 @@ export const SOMETIMES: readonly string[] = [
   // Leases and fences.
   'reclaimed to pending',
   'reclaimed to cancelled',
+  'recovered to pending',
+  'recovered to cancelled',
+  'a crash that only its supervisor knew of',
   'stale settlement refused',
   'stale settlement refused while another attempt ran',
   'stale extend refused',
   'stale report refused',
+  'stale saveCheckpoint refused',
   'a reclaim raced a completion',
   'a settlement was repeated after a lost answer',
   'a worker noticed that a lease was lost',

@@ -13,6 +13,8 @@ export interface EndRow {
   /** The number that its payload holds. */
   readonly n: number
   readonly result: WorkResult | null
+  /** The fence that its checkpoint names; null: it has none. */
+  readonly checkpoint: number | null
 }
 
 /** A run that is over. Times are the world's, but for those in rows, which are the store's. */

@@ -1,15 +1,16 @@
 /**
  * The workers: real ones, each in a process of its own that may be stopped, paused and killed, and is started again whenever it
- * has ended, as a supervisor would.
+ * has ended, as a supervisor would. In half of the runs each has one, the part of it that takes back what a crashed worker held.
  */
 import { Telemetry } from '../../../src/base/telemetry.ts'
 import type { Codec } from '../../../src/codec/codec.ts'
 import { Registry } from '../../../src/job/registry.ts'
 import { WorkerHandle } from '../../../src/runtime/worker-handle.ts'
 import { type WorkerOptions, workerSettings } from '../../../src/worker/options.ts'
+import { Rescue } from '../../../src/worker/process/rescue.ts'
 import { Chance } from './chance.ts'
 import { handlerOf } from './handlers.ts'
-import { GAVE_UP, type Ledgers, numberOf } from './ledgers.ts'
+import { GAVE_UP, idOf, type Ledgers, numberOf } from './ledgers.ts'
 import type { Network } from './network.ts'
 import type { Plan, SlotPlan } from './plan.ts'
 import type { Wire } from './wire.ts'
@@ -43,6 +44,7 @@ export class Fleet {
   readonly #starts = new Map<number, number>()
   readonly #processes: (Process | undefined)[] = []
   readonly #lives: number[] = []
+  readonly #rescues: Rescue[] = []
   readonly #init = new Actor('init')
   #isClosing = false
 
@@ -65,6 +67,24 @@ export class Fleet {
     ledgers.faults.push({ kind: 'crash', slot, from: world.now, to: world.now + plan.restartMs })
     world.kill(process.actor)
     this.#gone(slot, process)
+    if (plan.isSupervised) this.#recover(slot, process.actor)
+  }
+
+  /** Its supervisor takes back what it held; what it had begun counts as a crash. */
+  #recover(slot: number, dead: Actor): void {
+    const begun = this.#parts.ledgers.effects.flatMap(({ worker, end, n, fence }) => {
+      return worker === dead && end === 'open' ? [{ id: idOf(n), epoch: fence }] : []
+    })
+    this.#rescues[slot] ??= this.#rescue(slot)
+    void this.#rescues[slot].recover(dead.name, begun)
+  }
+
+  #rescue(slot: number): Rescue {
+    const { world, network } = this.#parts
+    const supervisor = new Actor(`s${slot}`, slot)
+    const store = network.storeOf(supervisor)
+    const clock = world.clockOf(supervisor, { skewMs: 0, pace: 1 })
+    return new Rescue({ store: async () => store, clock, telemetry: new Telemetry() })
   }
 
   /** The process stands still for a while. */

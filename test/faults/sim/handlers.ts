@@ -17,6 +17,11 @@ export interface WorkResult {
   readonly fence: number
 }
 
+/** What an attempt keeps for the next: the fence under which it did. */
+export interface Checkpoint {
+  readonly fence: number
+}
+
 /** The one kind of job. */
 export const work = defineJob<WorkInput, WorkResult>({ name: 'work' })
 
@@ -101,6 +106,8 @@ function stepOf(plan: JobPlan | undefined, started: number): Step {
 function report(job: JobContext): void {
   job.progress(0.5, `fence ${job.fence}`)
   job.log(`half way, fence ${job.fence}`)
+  // Whether it was kept, and whether it may have been, goes over the wire.
+  job.checkpoint({ fence: job.fence } satisfies Checkpoint).catch(() => undefined)
 }
 
 function finish(step: Step, { n, fence }: Effect, job: JobContext, end: (how: Effect['end']) => void): WorkResult {

@@ -75,6 +75,14 @@ export const resultsOfOwners: Law = (evidence) => {
   })
 }
 
+/** I5: the checkpoint that stands is the last that was accepted. What was refused has left nothing. */
+export const checkpointsOfOwners: Law = (evidence) =>
+  evidence.rows.flatMap((each) => {
+    const { checkpoint } = lifeOf(evidence, each)
+    if (checkpoint === each.checkpoint) return []
+    return [`I5: job ${each.n} has the checkpoint of fence ${each.checkpoint}; that of ${checkpoint} was accepted last`]
+  })
+
 /** What a worker tells of a job is what the store did. */
 export const truthfulEvents: Law = (evidence) => {
   const { ledgers, wire } = evidence

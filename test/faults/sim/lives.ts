@@ -13,6 +13,7 @@ export interface Attempt {
   end: 'open' | Settlement['to'] | 'lost'
   /** A cancel had turned it into an end. */
   isCancelled: boolean
+  /** That its handler begins is on record, or its supervisor said so. */
   startWritten: boolean
   /** Nobody may take it back before, by the world's clock. */
   leaseUntil: number
@@ -30,6 +31,8 @@ export interface Life {
   /** When it was put back or brought forward by hand. */
   readonly retriedAt: number[]
   readonly removedAt: number[]
+  /** The epoch of the attempt whose checkpoint was kept last; null: none was. */
+  checkpoint: number | null
   /** It was removed and enqueued once more under its id: its epochs begin anew. */
   isReborn: boolean
   /** Another job took its unique key. */
@@ -46,6 +49,7 @@ export function newLife(n: number): Life {
     endedAt: [],
     retriedAt: [],
     removedAt: [],
+    checkpoint: null,
     isReborn: false,
     isDisplaced: false,
   }

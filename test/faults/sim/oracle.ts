@@ -2,6 +2,7 @@
 import type { Evidence, Law } from './evidence.ts'
 import {
   attemptHonesty,
+  checkpointsOfOwners,
   explainedGivingUp,
   explainedLosses,
   oneStartToALease,
@@ -19,6 +20,7 @@ const LAWS: readonly Law[] = [
   explainedGivingUp,
   explainedLosses,
   resultsOfOwners,
+  checkpointsOfOwners,
   singleOwner,
   truthfulEvents,
   dependencies,

@@ -12,7 +12,7 @@ export interface Step {
   readonly ms: number
   /** Ends at once when it is told to stop; else it goes on as if it had not heard. */
   readonly heeds: boolean
-  /** Tells of its progress, and writes to its log, half way. */
+  /** Tells of its progress, writes to its log and keeps a checkpoint, half way. */
   readonly reports: boolean
 }
 

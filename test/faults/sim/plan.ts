@@ -69,6 +69,8 @@ export interface Plan {
   readonly chaosMs: number
   /** How long a worker that ended is missed. */
   readonly restartMs: number
+  /** Each worker has a supervisor, which takes back at once what it held when it crashes. */
+  readonly isSupervised: boolean
   readonly slots: readonly SlotPlan[]
   readonly jobs: readonly JobPlan[]
   readonly acts: readonly ActPlan[]
@@ -102,6 +104,7 @@ export function planOf(seed: number): Plan {
     isRemote: chance.flip(0.5),
     chaosMs,
     restartMs: chance.whole(20, 600),
+    isSupervised: new Chance(seed, 12).flip(0.5),
     slots,
     jobs,
     acts: chance.flip(0.6) ? planActs(new Chance(seed, 4), chaosMs, jobs) : [],

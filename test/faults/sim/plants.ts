@@ -146,6 +146,44 @@ export const PLANTED: readonly PlantedBug[] = [
         },
       })),
   },
+  {
+    name: 'keeps the checkpoint of a stale attempt',
+    breaks: /^I5/,
+    store: (inner) => () =>
+      wrappedStore(inner, (jobs) => ({
+        saveCheckpoint: async (workerId, lease, bytes) => {
+          const answer = await jobs.saveCheckpoint(workerId, lease, bytes)
+          const row = answer === 'lost' ? await jobs.get(lease.id) : null
+          if (row?.state !== 'processing') return answer
+          return jobs.saveCheckpoint(row.workerId ?? '', { id: row.id, epoch: row.epoch }, bytes)
+        },
+      })),
+  },
+  {
+    name: 'writes a checkpoint, and then looks who holds the job',
+    breaks: /^I5.*checkpoint/,
+    store: (inner) => () =>
+      wrappedStore(inner, (jobs) => ({
+        saveCheckpoint: async (workerId, lease, bytes) => {
+          const row = await jobs.get(lease.id)
+          if (row?.state === 'processing')
+            await jobs.saveCheckpoint(row.workerId ?? '', { id: row.id, epoch: row.epoch }, bytes)
+          return jobs.saveCheckpoint(workerId, lease, bytes)
+        },
+      })),
+  },
+  {
+    name: 'takes back what others run, too, when a worker has died (Oban)',
+    breaks: /^I5/,
+    store: (inner) => () =>
+      wrappedStore(inner, (jobs) => ({
+        recover: async (_workerId, started, limit) => {
+          const { rows } = await jobs.list({ filter: { states: ['processing'] }, limit: 1_000 })
+          const workers = new Set(rows.map(({ workerId }) => workerId ?? ''))
+          return (await Promise.all([...workers].map((each) => jobs.recover(each, started, limit)))).flat()
+        },
+      })),
+  },
   { name: 'enqueues again under a new id', breaks: /^I2/, idFor: (n, tries) => idOf(n + tries * 100_000) },
   { name: 'looks whether a key is free, then inserts (oban#1087)', breaks: /^unique/, store: uniqueByLooking },
   { name: 'requeues by delete and insert (laravel/ideas#1364)', breaks: /^I1:.*nowhere/, store: requeueByDelete },

@@ -2,9 +2,9 @@
  * One run: a fleet of real workers on the real store in memory, in virtual time, through faults, then healed, then at rest; then it
  * is judged.
  *
- * Real are the worker with its heartbeats, leases, exchanges and maintenance, the client with its batches, the codec, and the
- * store. Simulated are time, chance, the network between processes and store, and the processes themselves. The oracle knows
- * what was seen from outside: `evidence.ts`.
+ * Real are the worker with its heartbeats, leases, exchanges and maintenance, a supervisor's rescue of what dead workers held, the
+ * client with its batches, the codec, and the store. Simulated are time, chance, the network between processes and store, and the
+ * processes themselves. The oracle knows what was seen from outside: `evidence.ts`.
  */
 import { createCodec } from '../../../src/codec/codec.ts'
 import { JOB_STATES } from '../../../src/core/job/state.ts'
@@ -14,7 +14,7 @@ import type { WorkerOptions } from '../../../src/worker/options.ts'
 import { LIVE } from '../../support/live.ts'
 import type { EndRow } from './evidence.ts'
 import { Fleet } from './fleet.ts'
-import type { WorkInput, WorkResult } from './handlers.ts'
+import type { Checkpoint, WorkInput, WorkResult } from './handlers.ts'
 import { DRAIN_MS } from './laws-of-progress.ts'
 import { idOf, newLedgers } from './ledgers.ts'
 import { withoutMachineTime } from './machine-time.ts'
@@ -126,11 +126,13 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
   for (const state of JOB_STATES) counts[state] = (await store.jobs.count({ states: [state] }, 10_000)).count
   const read = async (row: EndRow['row']): Promise<EndRow> => {
     const { id: jobId, name: jobName, epoch } = row
-    // What handlers of `work` take and give.
+    // What handlers of `work` take, give and keep.
     const input = (await codec.decode({ jobId, jobName, field: 'payload' }, row.payload)) as WorkInput
     const field = { jobId, jobName, field: 'result', epoch } as const
     const result = row.result === null ? null : ((await codec.decode(field, row.result)) as WorkResult)
-    return { row, n: input.n, result }
+    const kept = await store.jobs.checkpoint(jobId)
+    const told = kept === null ? null : await codec.decode({ jobId, jobName, field: 'checkpoint' }, kept)
+    return { row, n: input.n, result, checkpoint: (told as Checkpoint | null)?.fence ?? null }
   }
   const breaches = breachesOf({
     plan,

@@ -62,10 +62,15 @@ export class Wire {
         this.#spoken(actor, operation, args[1] as readonly Lease[], result as readonly string[])
         break
       case 'jobs.start':
+      case 'jobs.saveCheckpoint':
         this.#spoken(actor, operation, [args[1] as Lease], [result as string])
         break
       case 'jobs.reclaim':
-        for (const job of result as readonly ReclaimedJob[]) this.#reclaimed(job)
+        for (const job of result as readonly ReclaimedJob[]) this.#takenBack(job)
+        break
+      case 'jobs.recover':
+        for (const job of result as readonly ReclaimedJob[])
+          this.#takenBack(job, { dead: args[0] as string, begun: args[1] as readonly Lease[] })
         break
       case 'jobs.cancel':
       case 'jobs.retry':
@@ -110,6 +115,7 @@ export class Wire {
       if (life.state !== 'unseen' && life.state !== 'removed') this.#fault('I2', life, 'was inserted a second time')
       if (life.state === 'removed') {
         life.isReborn = true
+        life.checkpoint = null
         life.attempts.splice(0)
       }
       life.state = isFinal(result.state) ? 'ended' : 'waiting'
@@ -156,7 +162,7 @@ export class Wire {
     attempt.end = settlement.to
     attempt.isCancelled = answer === 'cancelled'
     attempt.closedAt = this.#world.now
-    if (answer === 'cancelled' || isEnd(settlement.to)) this.#ended(life)
+    if (answer === 'cancelled' || isFinal(settlement.to)) this.#ended(life)
     else life.state = 'waiting'
     if (life.state === 'waiting' && life.isCancelling)
       this.#fault('I5', life, 'a cancel that was asked for is forgotten')
@@ -219,28 +225,34 @@ export class Wire {
       }
       if (attempt === null) this.#fault('I5', life, `a stale ${what} of epoch ${epoch} by ${actor.name} was accepted`)
       else if (what === 'start') attempt.startWritten = true
+      else if (what === 'saveCheckpoint') life.checkpoint = epoch
       else if (leaseMs !== undefined) attempt.leaseUntil = this.#world.now + leaseMs + this.forwardMs
       if (answer === 'cancelling') this.count('a heartbeat told of a cancel')
     }
   }
 
-  #reclaimed({ id, to }: ReclaimedJob): void {
+  /** A lease was taken back: since it had ended, or from a process that is `dead`, whose leases need not have. */
+  #takenBack({ id, to }: ReclaimedJob, from?: { readonly dead: string; readonly begun: readonly Lease[] }): void {
     const life = this.life(id)
+    const how = from === undefined ? 'reclaimed' : 'recovered'
     this.#world.note(life.n, to.length)
-    this.#world.tell(() => `  job ${life.n} is reclaimed: ${to}`)
-    this.count(to === 'failed' ? 'quarantined' : `reclaimed to ${to}`)
+    this.#world.tell(() => `  job ${life.n} is ${how}: ${to}`)
+    this.count(to === 'failed' ? 'quarantined' : `${how} to ${to}`)
     const attempt = life.attempts.at(-1)
     if (attempt === undefined || attempt.end !== 'open') {
-      this.#fault('I5', life, 'was reclaimed while nobody held it')
+      this.#fault('I5', life, `was ${how} while nobody held it`)
       return
     }
-    // The store counts whole milliseconds.
-    if (this.#world.now + this.forwardMs + 2 < attempt.leaseUntil)
-      this.#fault(
-        'I5',
-        life,
-        `was reclaimed ${Math.round(attempt.leaseUntil - this.#world.now)} ms before its lease ended`,
-      )
+    const { epoch, worker, leaseUntil, startWritten } = attempt
+    if (from !== undefined) {
+      if (worker.name !== from.dead)
+        this.#fault('I5', life, `was recovered for ${from.dead}, and ${worker.name} held it`)
+      const isAccused = from.begun.some((lease) => lease.id === id && lease.epoch === epoch)
+      if (isAccused && !startWritten) this.count('a crash that only its supervisor knew of')
+      attempt.startWritten ||= isAccused
+    } // The store counts whole milliseconds.
+    else if (this.#world.now + this.forwardMs + 2 < leaseUntil)
+      this.#fault('I5', life, `was reclaimed ${Math.round(leaseUntil - this.#world.now)} ms before its lease ended`)
     attempt.end = 'lost'
     attempt.closedAt = this.#world.now
     if (to !== 'pending') this.#ended(life)
@@ -283,8 +295,4 @@ export class Wire {
   #fault(invariant: string, life: Life, what: string): void {
     this.faults.push(`${invariant}: job ${life.n} ${what}, at ${(this.#world.now / 1000).toFixed(4)}`)
   }
-}
-
-function isEnd(to: Settlement['to']): boolean {
-  return to === 'completed' || to === 'failed' || to === 'cancelled'
 }
