@@ -6,7 +6,8 @@ import { readTables } from '../support/tables.ts'
 import { beginOn } from '../tx/begin.ts'
 
 const LEASE_MS = 60_000
-const WAIT = { timeout: 20_000, interval: 50 }
+/** InnoDB keeps what it tells of transactions for as long as somebody asks more often than each 100 ms. */
+const WAIT = { timeout: 20_000, interval: 250 }
 /** Who waits for a row in the database or schema of the test. */
 const WAITING: Readonly<Record<ServerKind, string>> = {
   postgres:

@@ -1,5 +1,4 @@
 /** What runs in a thread: the task of the thread pool is one attempt. */
-import { getHeapStatistics } from 'node:v8'
 import { type MessagePort, threadId } from 'node:worker_threads'
 import { collectAll } from '../memory.ts'
 import { markIsolate } from './marker.ts'
@@ -57,11 +56,12 @@ function tell(message: FromIsolate, body = ''): void {
   port?.postMessage([told, body] satisfies Packet<FromIsolate>)
 }
 
-/** Asked first when the module of the first handler is loaded and nothing has run. Of an empty handler 13.6 MiB, where PSS says 12.8. */
+/** Asked first when the module of the first handler is loaded and nothing has run. With an empty handler 13 MiB, as PSS has it. */
 function needsNow(): ThreadNeeds {
   if (needs === undefined) {
-    const { total_physical_size: heap, malloced_memory: own, external_memory: outside } = getHeapStatistics()
-    needs = { threadId, bytes: heap + own + outside }
+    // Of these the thread's own, where all of `rss` is the process's.
+    const { heapTotal, external } = process.memoryUsage()
+    needs = { threadId, bytes: heapTotal + external }
   }
   return needs
 }
