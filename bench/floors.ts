@@ -17,12 +17,14 @@ export interface Bound {
 /** How a figure stands to its bound. */
 export type Verdict = 'goal' | 'floor' | 'missed' | 'unknown'
 
-/** Of `millrace work --processes`, on every store. */
+/** Of `millrace work --processes` and isolates, on every store. */
 const NODE: readonly Bound[] = [
   most('n-start', 500),
   least('n-rolling', 0.9),
   ratio('n-recycle', 0.9),
   ratio('n-compute', 1.8),
+  most('isolate-thread', 1),
+  most('isolate-process', 5),
 ]
 /** Where the store's driver is not the larger part of it. */
 const NODE_MEMORY: readonly Bound[] = [most('n-memory.idle', 42), most('n-memory.after', 50)]
@@ -61,8 +63,6 @@ const SQLITE: readonly Bound[] = [
   most('payload.delay', 50),
   ...NODE,
   ...NODE_MEMORY,
-  most('isolate-thread', 1),
-  most('isolate-process', 5),
 ]
 
 const POSTGRES: readonly Bound[] = [

@@ -1,4 +1,4 @@
-/** What is measured of `millrace work --processes`, on every store: bench/sides/node.js. There is no peer beside it. */
+/** What is measured on every store of `millrace work --processes` (bench/sides/node.js) and of isolates. There is no peer beside them. */
 import type { Scenario, Side, Sizes } from './scenario.ts'
 
 /** The scenarios of a node. `settings`: what its store is told. */
@@ -58,4 +58,17 @@ export function nodeScenarios({ jobs, seconds }: Sizes, settings: Readonly<Recor
       ],
     },
   ]
+}
+
+/** Of each kind of isolate: its cost for a job when it is warm, and the first job of a worker. */
+export function isolates({ pulses }: Sizes, settings: Readonly<Record<string, unknown>>): Scenario[] {
+  return (['thread', 'process'] as const).map((kind) => ({
+    key: 'isolate',
+    id: `isolate-${kind}`,
+    sides: [{ name: 'Millrace', script: 'isolate', settings: { ...settings, count: pulses * 10, kind } }],
+    lines: [
+      { id: `isolate-${kind}`, title: `cost of a job in a warm ${kind}`, figure: 'cost', unit: 'ms' },
+      { id: `isolate-${kind}.cold`, title: `first job, its ${kind} starting`, figure: 'cold', unit: 'ms' },
+    ],
+  }))
 }

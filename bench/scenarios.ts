@@ -1,5 +1,5 @@
 /** What is measured, as data, on SQLite here and on servers in server-scenarios.ts: each scenario's sides with what they are told, and the lines that its figures make. */
-import { nodeScenarios } from './node-scenarios.ts'
+import { isolates, nodeScenarios } from './node-scenarios.ts'
 import type { StoreName } from './places.ts'
 import {
   alone,
@@ -32,7 +32,7 @@ export function scenarios(store: StoreName, quick: boolean): readonly Scenario[]
     ...latency(sizes),
     ...starting(sizes),
     ...pressure(sizes),
-    ...isolates(sizes),
+    ...isolates(sizes, NORMAL),
     ...ours(sizes),
     ...nodeScenarios(sizes, FULL),
   ]
@@ -219,19 +219,6 @@ function pressure({ rows, busySeconds, crowdSeconds }: Sizes): Scenario[] {
       ],
     },
   ]
-}
-
-/** Of each kind of isolate: its cost for a job when it is warm, and the first job of a worker. */
-function isolates({ pulses }: Sizes): Scenario[] {
-  return (['thread', 'process'] as const).map((kind) => ({
-    key: 'isolate',
-    id: `isolate-${kind}`,
-    sides: [{ name: 'Millrace', script: 'isolate', settings: { ...NORMAL, count: pulses * 10, kind } }],
-    lines: [
-      { id: `isolate-${kind}`, title: `cost of a job in a warm ${kind}`, figure: 'cost', unit: 'ms' },
-      { id: `isolate-${kind}.cold`, title: `first job, its ${kind} starting`, figure: 'cold', unit: 'ms' },
-    ],
-  }))
 }
 
 function ours({ jobs, largePayloads }: Sizes): Scenario[] {

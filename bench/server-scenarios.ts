@@ -1,5 +1,5 @@
 /** What is measured on PostgreSQL and on MySQL or MariaDB: the scenarios of scenarios.ts whose shape is the same, peers of their own. */
-import { nodeScenarios } from './node-scenarios.ts'
+import { isolates, nodeScenarios } from './node-scenarios.ts'
 import type { StoreName } from './places.ts'
 import {
   growth,
@@ -53,6 +53,7 @@ export function serverScenarios(store: ServerName, quick: boolean): readonly Sce
     ...costs(store, sizes),
     ...growth(sizes.rows, {}),
     ...nodeScenarios(sizes, {}),
+    ...isolates(sizes, {}),
   ]
 }
 

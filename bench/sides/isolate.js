@@ -6,8 +6,8 @@ import { Millrace } from '../../dist/index.js'
 import { inProcess, inThread, none } from './isolated.js'
 import { finish, now, options, payload } from './timing.js'
 
-const { path, durability, count, kind } = options
-const mill = await Millrace.open({ store: `sqlite:${path}?durability=${durability}` })
+const { path, url, durability, count, kind } = options
+const mill = await Millrace.open({ store: url ?? `sqlite:${path}?durability=${durability}` })
 const entry = new URL('./isolated.js', import.meta.url)
 const job = kind === 'thread' ? inThread : inProcess
 const worker = mill.work([none, job], { concurrency: 1, dedicated: true, entry })
