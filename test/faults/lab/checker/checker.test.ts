@@ -26,6 +26,21 @@ describe('a good history', () => {
     expect(broken({ ...GOOD, faults: [{ kind: 'cut', pid: null, from: 100, to: 1_300 }] })).toEqual([])
   })
 
+  test('may have more starts than are on record once the oldest are forgotten', () => {
+    const again: History = {
+      ...withJobs(job('released', [ended(2, 'pending'), ended(3, 'completed')])),
+      effects: [
+        ...GOOD.effects.filter(({ id }) => id !== 'released'),
+        ...ran('released', 1, W2, 90, 95, 'threw'),
+        ...ran('released', 2, W2, 97, 99, 'threw'),
+        ...ran('released', 3, W2, 1_220, 1_230),
+      ],
+    }
+
+    expect(broken(again)).toEqual(['I3', 'I4'])
+    expect(broken({ ...again, terms: { ...again.terms, keptAttempts: 2 } })).toEqual([])
+  })
+
   test('may have a pause of one process explain another’s loss where the store has one lock', () => {
     const paused: History = { ...LET_GO, faults: [{ kind: 'stop', pid: W2, from: 80, to: 1_190 }] }
 

@@ -6,6 +6,8 @@ import { attemptsOf, type History, heldMs, isBefore, type JobRecord, type Run, r
 export function tooManyStarts(history: History): readonly string[] {
   const runs = runsOf(history)
   return history.jobs.flatMap((job) => {
+    // Its oldest attempts are forgotten: that each start had an epoch of its own is looked at below.
+    if (job.history.length >= history.terms.keptAttempts) return []
     const starts = runs.get(job.id)?.length ?? 0
     const again = job.history.filter(({ outcome }) => ['retrying', 'scheduled', 'pending', 'blocked'].includes(outcome))
     const most = 1 + again.length + job.losses
