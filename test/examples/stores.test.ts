@@ -34,7 +34,7 @@ function cases(server: TestServer): void {
 
   test('a run that is killed and stopped goes on, and ends with the report of one that was not', async () => {
     const folder = example()
-    const root = manyFiles(800, 500)
+    const root = manyFiles(2_000, 500)
     const url = await freshStoreUrl(server)
     const store = await openHere(url)
     const words = [root, '--out', 'out', '--store', url]
@@ -58,7 +58,7 @@ function cases(server: TestServer): void {
     expect(ran.stderr).toContain('Going on with the run of')
     expect(unbroken.code, unbroken.stderr).toBe(0)
     expect(reportText(folder, 'out')).toBe(reportText(folder, 'unbroken'))
-    expect(await store.count({ name: 'folder-index.file', state: 'completed' })).toMatchObject({ count: 800 })
+    expect(await store.count({ name: 'folder-index.file', state: 'completed' })).toMatchObject({ count: 2_000 })
   }, 120_000)
 
   test('a run that is dropped leaves no job to be run, and none of it in the next report', async () => {
