@@ -144,7 +144,9 @@ class HeldThread implements HeldIsolate {
 
   /** Resolves when its garbage is collected, or it is no attempt's any more. */
   collect(): Promise<void> {
-    this.#collected ??= Promise.withResolvers()
+    // An attempt may last: what was collected before says nothing of now.
+    this.#collected?.resolve()
+    this.#collected = Promise.withResolvers()
     this.send({ kind: 'collect' })
     return this.#collected.promise
   }
