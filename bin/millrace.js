@@ -62,13 +62,22 @@ function missingVersion(version) {
   return major > 25 || (major === 24 && minor >= 15) ? undefined : '24.15'
 }
 
+/** What asks for a supervisor with worker processes. */
+const SUPERVISED = /^--(processes|watch|max-memory|max-age|stall-limit)(=|$)/
+
 function start(args) {
   import('node:fs')
-    .then(({ existsSync }) => {
-      const built = new URL('../dist/cli/main.js', import.meta.url)
-      const source = new URL('../src/cli/main.ts', import.meta.url)
+    .then(async ({ existsSync }) => {
+      const isBuilt = existsSync(new URL('../dist/cli/main.js', import.meta.url))
+      const hasSource = existsSync(new URL('../src/cli/main.ts', import.meta.url))
       // A checkout that has not been built runs its sources: Node takes the types out itself.
-      return import(existsSync(built) || !existsSync(source) ? built.href : source.href)
+      const load = (name) =>
+        import(
+          new URL(isBuilt || !hasSource ? `../dist/cli/${name}.js` : `../src/cli/${name}.ts`, import.meta.url).href
+        )
+      // The first worker process loads while this one does.
+      if (works && args.some((arg) => SUPERVISED.test(arg))) await load('early-worker')
+      return load('main')
     })
     .then((cli) => cli.main(args))
     .then(

@@ -16,10 +16,19 @@ const CORE =
 
 /** What only a supervisor or a health port needs: it brings node:child_process and node:http with it. Programs run when they are loaded. */
 const APART =
-  /[/\\]src[/\\](runtime[/\\](supervise|node-handle|health|health-server|worker-main)|worker[/\\]process[/\\](supervisor|watch|rescue|launch|worker-process|end-text))\.ts$/
+  /[/\\]src[/\\](runtime[/\\](supervise|node-handle|health|health-server|worker-main)|worker[/\\]process[/\\](supervisor|watch|rescue|early|launch|worker-process|end-text))\.ts$/
 
-/** What supervisors start, see `programFile`, and what workers do, see src/worker/isolate/place.ts. */
-const PROGRAMS = ['cli/worker-main', 'runtime/worker-main', 'worker/isolate/thread', 'worker/isolate/process']
+/** What the first worker process is started with, before anything else is loaded. */
+const EARLY = /[/\\]src[/\\]worker[/\\](node-flags|process[/\\]running-list)\.ts$/
+
+/** What a command starts first, what supervisors start, see `programFile`, and what workers do, see src/worker/isolate/place.ts. */
+const PROGRAMS = [
+  'cli/early-worker',
+  'cli/worker-main',
+  'runtime/worker-main',
+  'worker/isolate/thread',
+  'worker/isolate/process',
+]
 
 /** Writes every entry of `exports` and the command into the folder, each under its own path, and beside them what they share. */
 export async function bundle(into: string): Promise<void> {
@@ -36,7 +45,12 @@ export async function bundle(into: string): Promise<void> {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
-    codeSplitting: { groups: [{ name: 'core', test: (id) => CORE.test(id) && !APART.test(id) }] },
+    codeSplitting: {
+      groups: [
+        { name: 'early', test: EARLY, priority: 1 },
+        { name: 'core', test: (id) => CORE.test(id) && !APART.test(id) },
+      ],
+    },
     comments: { legal: false, annotation: true, jsdoc: false },
   })
   await build.close()

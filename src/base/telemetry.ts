@@ -47,9 +47,12 @@ export interface Events {
     readonly how: string
     readonly livedMs: number
   }
-  /** Its starts have failed one after the other, or a start of a successor did. */
+  /** Its starts have failed one after the other, each process on its seat ends soon after its start, or a start of a successor failed. */
   'process.failing': ProcessFact & {
+    /** In a row that failed; with `hasWorked`, that were followed by an end within 10 s. */
     readonly starts: number
+    /** It had done a job before it ended. */
+    readonly hasWorked: boolean
     /** It will hardly mend by itself. */
     readonly isLoop: boolean
     readonly cause: string

@@ -93,5 +93,5 @@ function reloads(context: Context, node: NodeHandle): (path: string) => void {
 }
 
 function tellStart(context: Context, node: NodeHandle, store: string): void {
-  say(context.output, `Node ${node.id}: ${processCount(node.workers.length)} on ${store}. Ctrl-C stops it.`)
+  say(context.output, `Node ${node.id}: ${processCount(node.size)} on ${store}. Ctrl-C stops it.`)
 }

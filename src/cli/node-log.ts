@@ -6,10 +6,13 @@ import { clean, jsonText, spanText } from './output.ts'
 const SENTENCES: { readonly [N in EventName]?: (event: Events[N]) => string } = {
   'process.ready': (event) => `${who(event)} works, ${spanText(event.afterMs)} after its start`,
   'process.ended': (event) => `${who(event)} ${event.how}`,
-  'process.failing': ({ starts, isLoop, cause, nextMs, ...event }) =>
-    nextMs === null
-      ? `${who(event)}, a successor, failed before it took over: ${cause}. Who is at work stays`
-      : `${isLoop ? 'crash loop: ' : ''}worker ${event.seat} has ended ${starts === 1 ? '' : `${starts} times in a row `}before it had done a job: ${cause}. Next try in ${spanText(nextMs)}`,
+  'process.failing': ({ starts, hasWorked, isLoop, cause, nextMs, ...event }) => {
+    if (nextMs === null) return `${who(event)}, a successor, failed before it took over: ${cause}. Who is at work stays`
+    const times = starts === 1 ? '' : `${starts} times in a row `
+    const when = hasWorked ? 'soon after its start' : 'before it had done a job'
+    const next = nextMs === 0 ? 'Started again at once' : `Next try in ${spanText(nextMs)}`
+    return `${isLoop ? 'crash loop: ' : ''}worker ${event.seat} has ended ${times}${when}: ${cause}. ${next}`
+  },
   'process.stalled': (event) =>
     `${who(event)} has not been heard of for ${spanText(event.silentMs)}: its leases are kept`,
   'process.heard': (event) => `${who(event)} is heard again, after ${spanText(event.silentMs)}`,

@@ -60,10 +60,11 @@ export class Maintenance implements Service {
     }
   }
 
-  start(): void {
+  /** Looks for what is due after so long, and begins the other duties within the second after that. */
+  start(firstAfterMs = 0): void {
     const { random } = this.#options
-    for (const loop of Object.values(this.loops)) loop.start(loop === this.#promoter ? 0 : random() * 1000)
-    this.#unsubscribe = this.#options.store.wake.subscribe(() => this.#heard())
+    for (const loop of Object.values(this.loops))
+      loop.start(firstAfterMs + (loop === this.#promoter ? 0 : random() * 1000))
   }
 
   /** Something was scheduled: look when the next job is due. */
@@ -77,8 +78,9 @@ export class Maintenance implements Service {
   }
 
   async stop(): Promise<void> {
-    this.#unsubscribe?.()
     await Promise.all(Object.values(this.loops).map((loop) => loop.stop()))
+    // After the last look, which may have been the first.
+    this.#unsubscribe?.()
   }
 
   /** Something changed somewhere: what is due is looked for within the shorter of the two times. */
@@ -91,6 +93,7 @@ export class Maintenance implements Service {
   /** Asks first, which is one reading: most of the time nothing is due. */
   async #promote(): Promise<number> {
     const { store, clock, onClaimable } = this.#options
+    this.#unsubscribe ??= store.wake.subscribe(() => this.#heard())
     const due = await store.jobs.nextDue()
     // While nothing is heard of any job, what waits for its time is known.
     const { push, remote } = store.capabilities

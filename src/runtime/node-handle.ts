@@ -8,6 +8,7 @@ import type { RecycleLimits } from '../core/process/recycle.ts'
 import type { Message, Store } from '../store/contract/index.ts'
 import { Guard } from '../worker/isolate/guard.ts'
 import { Mailbox } from '../worker/mailbox.ts'
+import { takeEarly } from '../worker/process/early.ts'
 import { launch, type Program } from '../worker/process/launch.ts'
 import { Rescue } from '../worker/process/rescue.ts'
 import { Supervisor } from '../worker/process/supervisor.ts'
@@ -72,7 +73,7 @@ export class NodeHandle {
       cores: availableParallelism(),
       rescue,
       guard: new Guard(ORPHANS_END_WITHIN_S),
-      launch: (workerId) => launch(program, workerId),
+      launch: (workerId) => takeEarly() ?? launch(program, workerId),
     })
     this.#mailbox = new Mailbox({
       store: () => this.#store(),
@@ -94,6 +95,11 @@ export class NodeHandle {
     // Between an end and the next start nothing else holds the process.
     this.#keepAlive = setInterval(() => {}, 60_000)
     this.#supervisor.start()
+  }
+
+  /** How many worker processes it keeps at work. */
+  get size(): number {
+    return this.#parts.processes
   }
 
   /** The worker processes, those on their way in or out included. */

@@ -1,6 +1,6 @@
 /** How a worker process makes its plan into a Millrace with handlers. */
 import { ConfigError } from '../core/errors.ts'
-import { loadConfig } from './config.ts'
+import { loadConfig, type MillraceConfig } from './config.ts'
 import { loadEntries, loadHandlers } from './handlers.ts'
 import { type Handlers, Millrace } from './millrace.ts'
 import type { WorkerPlan } from './worker-plan.ts'
@@ -10,20 +10,21 @@ import type { Prepared } from './worker-program.ts'
 export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Promise<Prepared> {
   const { config, folder } =
     plan.config === undefined ? { config: {}, folder: plan.base } : await loadConfig(plan.config, plan.base)
-  const fromGlobs = config.handlers === undefined ? [] : await loadHandlers(config.handlers, folder)
-  const fromEntries = await loadEntries(plan.entries)
-  if (fromGlobs.length + fromEntries.length === 0) {
-    throw new ConfigError('HANDLER_MISSING', 'no handlers are configured', {
-      hint: 'Run `millrace init`, or name them in millrace.config.ts: handlers: "./jobs/**/*.handler.ts"',
-    })
-  }
   const retention = plan.retention ?? config.retention
-  const mill = await Millrace.open({
+  // The store is reached while the handlers load.
+  const opening = Millrace.open({
     store: plan.store,
     base: plan.base,
     ...(retention !== undefined && { retention }),
     ...(config.encryption !== undefined && { codec: config.encryption }),
   })
+  // It may fail before anybody looks, and who cannot work waits for no store.
+  opening.catch(() => undefined)
+  const handlers = await handlersOf(plan, config, folder).catch((error: unknown) => {
+    void opening.then((mill) => mill.close()).catch(() => undefined)
+    throw error
+  })
+  const mill = await opening
   const { concurrency, queues } = config
   // A worker of a node neither ends when nothing is left nor counts its jobs: see `withConfigured` of the supervisor.
   const { drain: _, maxJobs: __, ...configured } = config.worker ?? {}
@@ -33,5 +34,14 @@ export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Prom
     ...(queues !== undefined && { queues }),
     ...plan.options,
   }
-  return { mill, handlers: [...fromGlobs, ...fromEntries, ...more], options }
+  return { mill, handlers: [...handlers, ...more], options }
+}
+
+async function handlersOf(plan: WorkerPlan, config: MillraceConfig, folder: string): Promise<Handlers> {
+  const fromGlobs = config.handlers === undefined ? [] : await loadHandlers(config.handlers, folder)
+  const handlers = [...fromGlobs, ...(await loadEntries(plan.entries))]
+  if (handlers.length > 0) return handlers
+  throw new ConfigError('HANDLER_MISSING', 'no handlers are configured', {
+    hint: 'Run `millrace init`, or name them in millrace.config.ts: handlers: "./jobs/**/*.handler.ts"',
+  })
 }

@@ -49,6 +49,8 @@ const HARD_STOP_MS = 5_000
 /** After a second, hurried stop: the same, just long enough for a handler that heeds it to settle. */
 const HURRIED_STOP_MS = 100
 const MAX_RECLAIM_MS = 5_000
+/** So long a new worker does nothing but claim and run: further connections, and the plans that a server makes on each, take time. */
+const QUIET_MS = 250
 
 /** A worker at work in this process: what it does, and the way to stop it. */
 export class WorkerHandle {
@@ -169,10 +171,11 @@ export class WorkerHandle {
     const { settings, telemetry, registry } = this.#parts
     // Its own timers do not hold the process; a worker at work does.
     this.#keepAlive = setInterval(() => {}, 60_000)
-    this.#worker.start()
-    this.#maintenance.start()
+    const quietMs = this.#parts.store.capabilities.remote ? QUIET_MS : 0
+    this.#worker.start(quietMs)
+    this.#maintenance.start(quietMs)
     this.#heart.start(settings.heartbeatMs)
-    this.#row.start()
+    this.#row.start(quietMs)
     this.#mailbox.start()
     telemetry.emit('worker.started', { workerId: this.id, names: registry.names, concurrency: settings.concurrency })
     if (settings.drain || settings.maxJobs !== Number.POSITIVE_INFINITY) void this.#stopWhenDone()

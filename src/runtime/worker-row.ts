@@ -40,8 +40,9 @@ export class WorkerRow implements Service {
     this.loop = new Loop({ clock: parts.clock, onError: parts.onError, step: () => this.#write() })
   }
 
-  start(): void {
-    this.loop.start()
+  /** Tells of the worker for the first time after so long. */
+  start(firstAfterMs = 0): void {
+    this.loop.start(firstAfterMs)
   }
 
   async stop(): Promise<void> {

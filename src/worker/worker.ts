@@ -64,6 +64,7 @@ export class Worker implements Service {
   #lastBeatAt: number
   #lookMs = FIRST_LOOK_MS
   #cancelPoll: (() => void) | undefined
+  #cancelListen: (() => void) | undefined
   #unsubscribe: (() => void) | undefined
   #idleWaiters: (() => void)[] = []
   #drainWaiters: (() => void)[] = []
@@ -148,8 +149,15 @@ export class Worker implements Service {
     return !this.isIdle || this.#attempts.hasLeft
   }
 
-  start(): void {
+  /** Listens for hints, which takes a connection of its own, after `quietMs`. */
+  start(quietMs = 0): void {
     if (this.#parts.settings.dedicated) keepYoungSmall()
+    if (quietMs > 0) {
+      this.#cancelListen = this.#parts.clock.after(quietMs, () => {
+        this.#cancelListen = undefined
+        this.#listen()
+      })
+    }
     this.#exchanges.isClaiming = true
     this.#schedule()
   }
@@ -234,6 +242,7 @@ export class Worker implements Service {
     this.#exchanges.isStopped = true
     this.#endPoll()
     this.#collector?.stop()
+    this.#cancelListen?.()
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
     this.#attempts.leases.stop()
@@ -275,7 +284,7 @@ export class Worker implements Service {
       if (this.#drainWaiters.length > 0) void this.#checkDrained()
       this.#collector?.rested()
     }
-    this.#unsubscribe ??= store.wake.subscribe(() => this.wake())
+    if (this.#cancelListen === undefined) this.#listen()
     // It counts from the last answer: heartbeats that come more often must not put it off.
     if (this.#cancelPoll !== undefined) return
     const most = store.capabilities.remote ? Math.min(this.#lookMs, settings.pollMs) : settings.pollMs
@@ -283,6 +292,10 @@ export class Worker implements Service {
       this.#cancelPoll = undefined
       this.wake()
     })
+  }
+
+  #listen(): void {
+    this.#unsubscribe ??= this.#parts.store.wake.subscribe(() => this.wake())
   }
 
   #endPoll(): void {

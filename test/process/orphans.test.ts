@@ -1,7 +1,9 @@
 /** Workers whose supervisor has gone end, whatever their jobs do. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { JOBS, nodeApp } from '../support/node-app.ts'
-import { isAlive, until, workNode } from '../support/node-run.ts'
+import { childrenOf, isAlive, until, workNode } from '../support/node-run.ts'
 
 test('SIGKILL of the supervisor ends its workers, idle, waiting for ever or blocked for a while, and gives their jobs back', async () => {
   const app = await nodeApp('concurrency: 1')
@@ -22,3 +24,29 @@ test('SIGKILL of the supervisor ends its workers, idle, waiting for ever or bloc
   for (const { id } of ids) expect(await app.mill.get(id)).toMatchObject({ crashes: 0, losses: 0 })
   expect(await app.mill.workers()).toEqual([])
 }, 60_000)
+
+test.each(['refuses its configuration', 'is killed'])(
+  'the worker process that is started ahead ends with a command that %s before it has a plan, and has done nothing',
+  async (how) => {
+    const app = await nodeApp(
+      "concurrency: await import('node:fs').then(async ({ existsSync }) => {" +
+        "while (!existsSync(new URL('go', import.meta.url))) await new Promise((done) => setTimeout(done, 10));" +
+        "throw new Error('it will not do') })",
+    )
+    const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
+    const node = workNode(app, '--processes 2')
+    await until(() => childrenOf(node.pid, 'worker-main').length).toBe(1)
+    const [pid = 0] = childrenOf(node.pid, 'worker-main')
+
+    if (how === 'is killed') node.signal('SIGKILL')
+    else writeFileSync(join(app.folder, 'go'), '')
+
+    expect(await node.ended).toEqual(
+      how === 'is killed' ? { code: null, signal: 'SIGKILL' } : { code: 3, signal: null },
+    )
+    await until(() => isAlive(pid)).toBe(false)
+    expect(node.stdout).toBe('')
+    expect(await app.mill.get(id)).toMatchObject({ state: 'pending' })
+  },
+  60_000,
+)

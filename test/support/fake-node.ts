@@ -107,6 +107,8 @@ export interface FakeNode {
   killed(): readonly { readonly seat: number; readonly why: string }[]
   /** Lets time pass; those that talk send a pulse in each second's quarter. */
   pass(ms: number, talking?: readonly FakeChild[]): Promise<void>
+  /** So many processes, of which one starts when the one before works, begin to work. */
+  begins(count: number): Promise<void>
   /** A successor begins to work, and so much time passes that its predecessor is told to drain. */
   succeeds(child: FakeChild): Promise<void>
   /** Lets everything that was begun come to its end without time passing. */
@@ -201,6 +203,12 @@ export async function fakeNode({
       for (let left = ms; left > 0; left -= STEP_MS) {
         clock.advance(Math.min(left, STEP_MS))
         for (const child of talking) if (!child.isOver) child.pulse()
+        await turn()
+      }
+    },
+    begins: async (count) => {
+      for (let i = 0; i < count; i++) {
+        childAt(i).ready()
         await turn()
       }
     },

@@ -1,38 +1,57 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { countFailedStarts, isCrashLoop, restAfterMs, restartDelayMs } from './restart.ts'
+import { countShortLives, NO_SHORT_LIVES, nextStart, restAfterMs } from './restart.ts'
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
-describe('countFailedStarts', () => {
-  test('counts those that ended soon without having worked, and forgets them after one that did', () => {
-    expect(countFailedStarts(0, { livedMs: 50, hasWorked: false })).toBe(1)
-    expect(countFailedStarts(4, { livedMs: 9_999, hasWorked: false })).toBe(5)
-    expect(countFailedStarts(4, { livedMs: 50, hasWorked: true })).toBe(0)
-    expect(countFailedStarts(4, { livedMs: 10_000, hasWorked: false })).toBe(0)
+describe('countShortLives', () => {
+  test('counts those that ended within 10 s, and of these the last that had not worked', () => {
+    const failed = { livedMs: 50, hasWorked: false }
+    const worked = { livedMs: 9_999, hasWorked: true }
+    const lives = (...ends: (typeof failed)[]) => ends.reduce(countShortLives, NO_SHORT_LIVES)
+    expect(lives(failed, failed)).toEqual({ inARow: 2, failed: 2 })
+    expect(lives(failed, worked)).toEqual({ inARow: 2, failed: 0 })
+    expect(lives(failed, worked, failed)).toEqual({ inARow: 3, failed: 1 })
+    for (const hasWorked of [true, false]) expect(lives(failed, { livedMs: 10_000, hasWorked })).toEqual(NO_SHORT_LIVES)
   })
 })
 
-describe('restartDelayMs', () => {
-  test('is none after a process that has worked', () => {
-    fc.assert(fc.property(random, (r) => restartDelayMs(0, r) === 0))
+describe('nextStart', () => {
+  const lives = (inARow: number, failed: number) => ({ inARow, failed })
+
+  test('is at once, and nothing is said, after a process that has worked', () => {
+    for (const inARow of [0, 1, 4])
+      expect(nextStart(lives(inARow, 0), 1, 0.5)).toEqual({ afterMs: 0, isFailing: false, isLoop: false })
   })
 
-  test('doubles from 50–100 ms to 15–30 s, and no further', () => {
-    expect([1, 2, 3, 4].map((n) => restartDelayMs(n, 0))).toEqual([50, 100, 200, 400])
+  test('is a second after the start before from the fifth short life on, and that is a crash loop', () => {
+    const loop = { isFailing: true, isLoop: true }
+    expect(nextStart(lives(5, 0), 200.5, 0.5)).toEqual({ afterMs: 800, ...loop })
+    expect(nextStart(lives(900, 0), 5_000, 0.5)).toEqual({ afterMs: 0, ...loop })
+  })
+
+  test('doubles after failed starts from 50–100 ms to 15–30 s, and no further', () => {
+    expect([1, 2, 3, 4].map((n) => nextStart(lives(n, n), 50, 0).afterMs)).toEqual([50, 100, 200, 400])
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 10_000 }), random, (n, r) => {
-        const delay = restartDelayMs(n, r)
+        const { afterMs } = nextStart(lives(n, n), 50, r)
         const full = Math.min(30_000, 100 * 2 ** (n - 1))
-        return delay >= full / 2 && delay <= full
+        return afterMs >= full / 2 && afterMs <= full
       }),
     )
   })
-})
 
-describe('isCrashLoop', () => {
-  test('is said from the third failed start in a row', () => {
-    expect([0, 1, 2, 3, 4].map(isCrashLoop)).toEqual([false, false, false, true, true])
+  test('after failed starts is said each time, and called a crash loop from the third in a row, or the fifth short life', () => {
+    const said = (inARow: number, failed: number) => {
+      const { isFailing, isLoop } = nextStart(lives(inARow, failed), 50, 0)
+      return [isFailing, isLoop]
+    }
+    expect([said(1, 1), said(2, 2), said(3, 3)]).toEqual([
+      [true, false],
+      [true, false],
+      [true, true],
+    ])
+    expect(said(5, 1)).toEqual([true, true])
   })
 })
 

@@ -8,7 +8,26 @@ export interface EndedProcess {
   readonly hasWorked: boolean
 }
 
-/** One that ended sooner than this without having worked has failed to start. */
+/** Of the processes of one seat that ended soon after their start, one after the other. */
+export interface ShortLives {
+  readonly inARow: number
+  /** Of these, the last ones that had not worked: starts that failed. */
+  readonly failed: number
+}
+
+/** When the next process starts, and what is said of the one before. */
+export interface NextStart {
+  readonly afterMs: number
+  /** It is worth more than the line of its end: starts fail, or whatever starts dies soon. */
+  readonly isFailing: boolean
+  /** Whoever reads the log should know that it will not mend by itself. */
+  readonly isLoop: boolean
+}
+
+/** Where nobody has died soon. */
+export const NO_SHORT_LIVES: ShortLives = { inARow: 0, failed: 0 }
+
+/** One that ended sooner than this has lived a short life. */
 const SHORT_LIFE_MS = 10_000
 const FIRST_DELAY_MS = 100
 const MAX_DELAY_MS = 30_000
@@ -16,26 +35,31 @@ const MAX_DELAY_MS = 30_000
 const START_SHARE = 1 / 20
 const MAX_REST_MS = 5_000
 /** After so many failed starts in a row it is a crash loop, and said. */
-const LOOP_ENDS = 3
+const LOOP_OF_FAILED = 3
+/** After so many short lives in a row it is one as well, though each has worked: a job may kill two of them before it runs apart. */
+const LOOP_OF_SHORT = 5
+/** From one start to the next in a crash loop of processes that have worked, at least. */
+const LOOP_PERIOD_MS = 1_000
 
-/** How many starts in a row have failed once `ended` is counted; 0 after a process that has worked or lived for a while. */
-export function countFailedStarts(before: number, { livedMs, hasWorked }: EndedProcess): number {
-  return hasWorked || livedMs >= SHORT_LIFE_MS ? 0 : before + 1
+/** The short lives in a row once `ended` is counted: none after a process that has lived for 10 s. */
+export function countShortLives(before: ShortLives, { livedMs, hasWorked }: EndedProcess): ShortLives {
+  if (livedMs >= SHORT_LIFE_MS) return NO_SHORT_LIVES
+  return { inARow: before.inARow + 1, failed: hasWorked ? 0 : before.failed + 1 }
 }
 
 /**
- * How long to wait before the next start, in milliseconds: none after a process that has worked, else 100 ms doubling to 30 s,
- * between half of that and all of it by `random` in [0, 1), so that a fleet does not start in step.
+ * When the next process starts after `lives`, the last of which took `livedMs`. After a failed start in 100 ms, doubling to 30 s,
+ * between half of that and all of it by `random` in [0, 1), so that a fleet does not start in step. After one that has worked at
+ * once, since work waits for it; in a crash loop of such a second after the start before, so that starts leave the cores to others.
  */
-export function restartDelayMs(failedStarts: number, random: number): number {
-  if (failedStarts === 0) return 0
-  const full = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failedStarts - 1, 20))
-  return Math.ceil(full * (0.5 + random / 2))
-}
-
-/** Whether so many failed starts in a row are worth more than a line: whoever reads the log should know that it will not mend by itself. */
-export function isCrashLoop(failedStarts: number): boolean {
-  return failedStarts >= LOOP_ENDS
+export function nextStart({ inARow, failed }: ShortLives, livedMs: number, random: number): NextStart {
+  if (failed > 0) {
+    const full = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failed - 1, 20))
+    const isLoop = failed >= LOOP_OF_FAILED || inARow >= LOOP_OF_SHORT
+    return { afterMs: Math.ceil(full * (0.5 + random / 2)), isFailing: true, isLoop }
+  }
+  const isLoop = inARow >= LOOP_OF_SHORT
+  return { afterMs: isLoop ? Math.ceil(Math.max(0, LOOP_PERIOD_MS - livedMs)) : 0, isFailing: isLoop, isLoop }
 }
 
 /**

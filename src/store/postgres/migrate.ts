@@ -48,7 +48,12 @@ export function schemaVersion(db: PostgresDatabase, steps: readonly Migration[])
   return db.read((session) => versionOf(db, session, steps))
 }
 
-async function versionOf(db: PostgresDatabase, session: Session, steps: readonly Migration[]): Promise<SchemaVersion> {
+/** The same on a connection that is in use. */
+export async function versionOf(
+  db: PostgresDatabase,
+  session: Session,
+  steps: readonly Migration[],
+): Promise<SchemaVersion> {
   const latest = steps.length
   if (!(await has(session, HAS_TABLE, db.settings.schema))) return { current: 0, latest, oldest: 0 }
   const [row] = (await session.query(CURRENT)).rows

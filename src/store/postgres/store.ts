@@ -27,7 +27,7 @@ import { extendLeases, extendWaiting } from './extend.ts'
 import { diagnoseHints } from './hint-probe.ts'
 import { insertInside, insertJobs } from './insert.ts'
 import { noteCopied, reclaimEnded } from './leases.ts'
-import { migrate, plan, STEPS, schemaVersion } from './migrate.ts'
+import { migrate, plan, STEPS, schemaVersion, versionOf } from './migrate.ts'
 import { postgresSettings } from './options.ts'
 import { withinTransaction } from './transaction.ts'
 import { refuseOldServer } from './version.ts'
@@ -134,8 +134,10 @@ class PostgresStore implements Store {
     this.#db.pool.open()
     this.#wake.open((channel, payload) => this.#db.notify(channel, payload))
     try {
-      await this.#db.read(refuseOldServer)
-      refuseNewer(this.description, await this.schemaVersion())
+      const [, version] = await this.#db.read((session) =>
+        Promise.all([refuseOldServer(session), versionOf(this.#db, session, this.#steps)]),
+      )
+      refuseNewer(this.description, version)
     } catch (error) {
       await this.close()
       throw error

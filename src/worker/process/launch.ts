@@ -12,15 +12,18 @@ export interface Program {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** A process, and the list of what it begins. */
+export interface Launched {
+  readonly child: ChildProcess
+  readonly list: RunningListFile
+}
+
 /**
  * Starts the program in a process group of its own: what a handler starts is ended with it, and a Ctrl-C at the terminal reaches
  * the supervisor only, which tells its workers. `--disable-sigusr1`: before any code of ours runs, that signal would open
  * the inspector.
  */
-export function launch(
-  program: Program,
-  name: string,
-): { readonly child: ChildProcess; readonly list: RunningListFile } {
+export function launch(program: Program, name: string): Launched {
   const list = new RunningListFile(listFolder(), `millrace-${process.pid}-${name}`)
   try {
     const child = spawn(process.execPath, [...inheritedFlags(process.execArgv), '--disable-sigusr1', program.file], {

@@ -1,12 +1,11 @@
 /** Starts the worker processes of a node, each on its seat. */
-import type { ChildProcess } from 'node:child_process'
 import type { Clock } from '../../base/clock.ts'
 import { newWorkerId } from '../../base/id.ts'
 import type { ProcessFact, Telemetry } from '../../base/telemetry.ts'
 import { type RecycleLimits, spreadLimits } from '../../core/process/recycle.ts'
 import type { Guard } from '../isolate/guard.ts'
+import type { Launched } from './launch.ts'
 import { type FromWorker, PROTOCOL } from './messages.ts'
-import type { RunningListFile } from './running-list.ts'
 import type { Seat } from './seat.ts'
 import { type ProcessEnd, WorkerProcess } from './worker-process.ts'
 
@@ -19,7 +18,7 @@ export interface LauncherParts {
   readonly random: () => number
   /** Ends the processes when this one is killed. */
   readonly guard: Pick<Guard, 'add' | 'remove' | 'close'>
-  readonly launch: (workerId: string) => { readonly child: ChildProcess; readonly list: RunningListFile }
+  readonly launch: (workerId: string) => Launched
   /** What each worker is to do; see `ToWorker`. */
   readonly plan: unknown
   readonly limits: RecycleLimits
@@ -78,4 +77,9 @@ export class Launcher {
 /** Which process it is, as events tell. */
 export function factOf(node: string, { seat, workerId, pid = 0 }: WorkerProcess): ProcessFact {
   return { node, seat, workerId, pid }
+}
+
+/** The same of one that the system did not give. */
+export function noFactOf(node: string, { number: seat }: Seat): ProcessFact {
+  return { node, seat, workerId: '', pid: 0 }
 }

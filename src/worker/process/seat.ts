@@ -1,5 +1,6 @@
 /** The places of a node, one for each of its worker processes. */
 import type { RecycleLimits } from '../../core/process/recycle.ts'
+import { NO_SHORT_LIVES, type ShortLives } from '../../core/process/restart.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 /** A place of a node. */
@@ -9,8 +10,8 @@ export interface Seat {
   current: WorkerProcess | undefined
   /** Starts while `current` still works. */
   successor: WorkerProcess | undefined
-  /** Starts that failed in a row. */
-  failedStarts: number
+  /** Of those that worked there before. */
+  shortLives: ShortLives
   /** Left empty: somebody stopped its worker. */
   isStopped: boolean
   /** Who works there claims nothing: somebody has paused the worker or the node. It stays so whoever comes next. */
@@ -25,7 +26,7 @@ export function emptySeat(number: number, limits: RecycleLimits): Seat {
     number,
     current: undefined,
     successor: undefined,
-    failedStarts: 0,
+    shortLives: NO_SHORT_LIVES,
     isStopped: false,
     isPaused: false,
     limits,

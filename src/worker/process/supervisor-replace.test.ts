@@ -28,7 +28,7 @@ describe('a replacement', () => {
 
   test('on few cores waits until these have made up for the start before, unless it is hurried or the node stops', async () => {
     const node = await fakeNode({ processes: 3, cores: 2 })
-    for (const child of node.children) child.ready()
+    await node.begins(3)
     const replace = async (index: number) => {
       await node.turn()
       node.clock.advance(100)
@@ -49,7 +49,7 @@ describe('a replacement', () => {
     expect(await isDone).toBe(false)
 
     const hurried = await fakeNode({ processes: 2, cores: 2 })
-    for (const child of hurried.children) child.ready()
+    await hurried.begins(2)
     const isHurriedDone = hurried.supervisor.restart('a file has changed', { isHurried: true })
     for (const index of [2, 3]) {
       await hurried.turn()
@@ -102,28 +102,47 @@ describe('a replacement', () => {
     expect(node.facts('process.failing')).toMatchObject([{ seat: 1, cause: 'exited with 1', nextMs: null }])
   })
 
-  test('whose successor dies beside its predecessor has failed the same; one whose predecessor does is done', async () => {
+  test('whose successor dies beside its predecessor is tried again, since a job may have killed it, and fails the third time', async () => {
     const node = await fakeNode()
     node.child(0).ready()
     const isDone = node.supervisor.restart()
-    await node.turn()
-    node.child(1).ready()
-    await node.turn()
-    node.child(1).exit(null, 'SIGSEGV')
+    const dies = async (index: number) => {
+      await node.turn()
+      node.child(index).ready()
+      await node.turn()
+      node.child(index).exit(null, 'SIGSEGV')
+    }
+    await dies(1)
+    await dies(2)
+    expect(node.facts('process.failing')).toEqual([])
+    await dies(3)
+
     expect(await isDone).toBe(false)
     expect([node.alive(), node.kinds(0)]).toEqual([[node.child(0)], ['start']])
     expect(node.facts('process.failing')).toMatchObject([
       { seat: 1, cause: 'crashed (SIGSEGV) in native code', nextMs: null },
     ])
 
-    const isDoneNow = node.supervisor.restart()
+    const isSecondDone = node.supervisor.restart()
+    await dies(4)
     await node.turn()
-    node.child(2).ready()
+    await node.succeeds(node.child(5))
+    node.child(0).drain()
+    expect(await isSecondDone).toBe(true)
+    expect(node.alive()).toEqual([node.child(5)])
+  })
+
+  test('whose predecessor dies beside its successor is done', async () => {
+    const node = await fakeNode()
+    node.child(0).ready()
+    const isDone = node.supervisor.restart()
+    await node.turn()
+    node.child(1).ready()
     await node.turn()
     node.child(0).exit(1)
-    expect(await isDoneNow).toBe(true)
+    expect(await isDone).toBe(true)
     await node.pass(1_000, node.alive())
-    expect(node.alive()).toEqual([node.child(2)])
+    expect(node.alive()).toEqual([node.child(1)])
   })
 
   test('of one that has not begun yet has it told to stop as well, and others come after it', async () => {

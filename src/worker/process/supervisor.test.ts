@@ -40,6 +40,43 @@ describe('a process that ends unasked', () => {
     expect(node.facts('process.failing')).toEqual([])
   })
 
+  test('within seconds, over and over, is started again at once though it had worked; the fifth time a second after the start before', async () => {
+    const node = await fakeNode()
+    const works = async (index: number, livedMs: number) => {
+      node.child(index).ready()
+      node.child(index).pulse({ jobsDone: 1 })
+      node.clock.advance(livedMs)
+      node.child(index).exit(7)
+      await node.turn()
+    }
+    for (let i = 0; i < 4; i++) {
+      await works(i, 300)
+      node.clock.advance(0)
+    }
+    expect(node.facts('process.failing')).toEqual([])
+    await works(4, 300)
+    node.clock.advance(699)
+    expect(node.children).toHaveLength(5)
+    node.clock.advance(1)
+    expect(node.children).toHaveLength(6)
+    await works(5, 2_000)
+    node.clock.advance(0)
+    expect(node.children).toHaveLength(7)
+    const loop = { seat: 1, hasWorked: true, isLoop: true, cause: 'exited with 7' }
+    expect(node.facts('process.failing')).toMatchObject([
+      { ...loop, starts: 5, nextMs: 700 },
+      { ...loop, starts: 6, nextMs: 0 },
+    ])
+
+    node.child(6).drain()
+    node.clock.advance(0)
+    node.child(7).ready()
+    await node.pass(10_000, node.alive())
+    node.child(7).exit(7)
+    await node.turn()
+    expect(node.facts('process.failing')).toHaveLength(2)
+  })
+
   test('with an error of its store that nothing will mend ends the node with an error of the store', async () => {
     const node = await fakeNode()
     const failed = { kind: 'failed', code: 'STORE_NEWER', message: 'it is newer', isFinal: true } as const
@@ -145,4 +182,35 @@ describe('a system that gives no process', () => {
 
     expect(await isDone).toBe(true)
   })
+})
+
+test('on few cores processes start one after the other, each once the one before works, has ended or takes a second', async () => {
+  const node = await fakeNode({ processes: 4, cores: 2 })
+  expect(node.children).toHaveLength(1)
+  node.child(0).ready()
+  await node.turn()
+  expect(node.children).toHaveLength(2)
+  node.child(1).exit(1)
+  await node.turn()
+  expect(node.children).toHaveLength(3)
+  node.clock.advance(1_000)
+  await node.turn()
+  expect(node.children.filter(({ isOver }) => !isOver)).toHaveLength(4)
+})
+
+test('a node that stops, or is restarted, before the turn of a seat has come starts none there, or one', async () => {
+  const stopped = await fakeNode({ processes: 2, cores: 2 })
+  void stopped.supervisor.stop()
+  stopped.child(0).exit(0)
+  await stopped.supervisor.done
+  expect(stopped.children).toHaveLength(1)
+
+  const restarted = await fakeNode({ processes: 2, cores: 2 })
+  void restarted.supervisor.restart('a file has changed', { isHurried: true })
+  await restarted.turn()
+  restarted.child(1).ready()
+  await restarted.turn()
+  restarted.child(0).ready()
+  await restarted.turn()
+  expect(restarted.children).toHaveLength(3)
 })

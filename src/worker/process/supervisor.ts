@@ -8,9 +8,9 @@
  */
 import type { ProcessFact } from '../../base/telemetry.ts'
 import { MillraceError } from '../../core/errors.ts'
-import { countFailedStarts, isCrashLoop, restartDelayMs } from '../../core/process/restart.ts'
+import { countShortLives, type EndedProcess, nextStart } from '../../core/process/restart.ts'
 import { endText } from './end-text.ts'
-import { factOf, Launcher, type LauncherParts } from './launcher.ts'
+import { factOf, Launcher, type LauncherParts, noFactOf } from './launcher.ts'
 import { errorOf, type FromWorker } from './messages.ts'
 import { Replacements } from './replacements.ts'
 import type { Rescue } from './rescue.ts'
@@ -30,11 +30,8 @@ export interface SupervisorParts extends LauncherParts {
 /** How long a node that ends waits for the store to take back what killed workers held. */
 const RECOVER_WITHIN_MS = 2_000
 
-/** How a worker is replaced. */
-interface How {
-  readonly only?: WorkerProcess
-  readonly isHurried?: boolean
-}
+/** A start that takes longer, for a store that is away say, holds up the next one no more. */
+const NEXT_START_MS = 1_000
 
 /** The supervisor of one node. */
 export class Supervisor {
@@ -61,13 +58,18 @@ export class Supervisor {
       onMessage: (from, message) => this.#heard(from, message),
       onEnded: (from, end) => this.#ended(from, end),
     })
-    this.#replacements = new Replacements(parts.clock, parts.cores)
+    this.#replacements = new Replacements({
+      ...parts,
+      launcher: this.#launcher,
+      start: (seat) => this.#start(seat),
+      startAgain: (seat, process, end, cause) => this.#startAgain(seat, process, end, cause),
+    })
     this.seats = Array.from({ length: parts.processes }, (_, i) => emptySeat(i + 1, parts.limits))
     this.watch = new Watch({
       ...parts,
       processes: () => this.processes,
       limitsOf: (process) => this.#seatOf(process).limits,
-      onWornOut: (process, why) => void this.#replaceProcess(process, why),
+      onWornOut: (process, why) => void this.#replacements.replace(this.#seatOf(process), why, { only: process }),
     })
   }
 
@@ -91,8 +93,8 @@ export class Supervisor {
   }
 
   start(): void {
-    for (const seat of this.seats) this.#start(seat)
     this.watch.start()
+    void this.#startAll()
   }
 
   /** No worker claims until `resume`. */
@@ -107,7 +109,7 @@ export class Supervisor {
 
   /**
    * Replaces every worker in turn, its successor at work for a second before it drains. Resolves when all are replaced, or with false
-   * at the first successor that could not start or did not live that long: the others stay as they are. `isHurried`: each drains as
+   * at the first seat whose successor could not start, or where three did not live that long: the others stay as they are. `isHurried`: each drains as
    * soon as its successor claims, and nothing is waited for: not the rests that keep the cores free for jobs, nor what still runs;
    * what drains since the hurried one before it gives its jobs back.
    */
@@ -115,7 +117,7 @@ export class Supervisor {
     for (const seat of this.seats) {
       seat.isStopped = false
       if (isHurried) this.#replacements.hurry()
-      if (!(await this.#replace(seat, why, { isHurried }))) return false
+      if (!(await this.#replacements.replace(seat, why, { isHurried }))) return false
     }
     return true
   }
@@ -136,15 +138,30 @@ export class Supervisor {
     for (const process of this.processes) process.kill('told to stop at once', { isExcused: true })
   }
 
+  /** As many at a time as there are cores beside one: each start keeps a core busy, and so the first is soon at work. */
+  async #startAll(): Promise<void> {
+    const { clock, cores } = this.#parts
+    const starting = new Set<Promise<unknown>>()
+    for (const seat of this.seats) {
+      // A restart or a stop may have come before its turn.
+      if (seat.current === undefined && seat.cancelStart === undefined) this.#start(seat)
+      const { promise: late, resolve } = Promise.withResolvers<void>()
+      const cancel = clock.after(NEXT_START_MS, resolve)
+      const begun = Promise.race([seat.current?.ready, late]).then(() => {
+        cancel()
+        starting.delete(begun)
+      })
+      starting.add(begun)
+      if (starting.size >= cores - 1) await Promise.race(starting)
+    }
+  }
+
   #start(seat: Seat): void {
     seat.cancelStart = undefined
     if (this.#isStopping || seat.isStopped) return
     const started = this.#launcher.launch(seat)
     if (started instanceof WorkerProcess) seat.current = started
-    else {
-      seat.failedStarts++
-      this.#startLater(seat, this.#noFact(seat), started.cause)
-    }
+    else this.#startLater(seat, { livedMs: 0, hasWorked: false }, noFactOf(this.#parts.node, seat), started.cause)
   }
 
   #heard(process: WorkerProcess, message: FromWorker): void {
@@ -168,7 +185,7 @@ export class Supervisor {
         this.#stopSeat(seat)
         break
       case 'restart':
-        void this.#replaceProcess(process, why)
+        void this.#replacements.replace(seat, why, { only: process })
         break
       case 'pause':
       case 'resume':
@@ -222,75 +239,19 @@ export class Supervisor {
       void this.stop({ now: true })
       return
     }
-    // One that has stopped in good order, since somebody told it to, could work.
-    const hasWorked = end.isDrained || (process.pulse?.jobsDone ?? 0) > 0
-    seat.failedStarts = countFailedStarts(seat.failedStarts, { livedMs: end.livedMs, hasWorked })
-    this.#startLater(seat, this.#fact(process), cause)
+    // One that has stopped in good order, since somebody told it to, has not died.
+    if (end.isDrained) seat.cancelStart = this.#parts.clock.after(0, () => this.#start(seat))
+    else this.#startLater(seat, { livedMs: end.livedMs, hasWorked: process.hasWorked }, this.#fact(process), cause)
   }
 
-  #startLater(seat: Seat, fact: ProcessFact, cause: string): void {
+  #startLater(seat: Seat, ended: EndedProcess, fact: ProcessFact, cause: string): void {
     const { clock, telemetry, random } = this.#parts
-    const { failedStarts: starts } = seat
-    const nextMs = restartDelayMs(starts, random())
-    if (starts > 0) telemetry.emit('process.failing', { ...fact, starts, isLoop: isCrashLoop(starts), cause, nextMs })
+    seat.shortLives = countShortLives(seat.shortLives, ended)
+    const { inARow, failed } = seat.shortLives
+    const { afterMs: nextMs, isFailing, isLoop } = nextStart(seat.shortLives, ended.livedMs, random())
+    const [starts, hasWorked] = failed > 0 ? [failed, false] : [inARow, true]
+    if (isFailing) telemetry.emit('process.failing', { ...fact, starts, hasWorked, isLoop, cause, nextMs })
     seat.cancelStart = clock.after(nextMs, () => this.#start(seat))
-  }
-
-  #replaceProcess(process: WorkerProcess, why: string): Promise<boolean> {
-    return this.#replace(this.#seatOf(process), why, { only: process })
-  }
-
-  /** In its turn. With `only`, nothing is done once that process has gone of itself. */
-  #replace(seat: Seat, why: string, how: How = {}): Promise<boolean> {
-    return this.#replacements.next(() => this.#replaceNow(seat, why, how))
-  }
-
-  async #replaceNow(seat: Seat, why: string, { only, isHurried = false }: How): Promise<boolean> {
-    const { telemetry, clock } = this.#parts
-    const before = seat.current
-    if (this.#isStopping) return false
-    // Gone of itself, or to have none after it.
-    if ((only !== undefined && before !== only) || seat.isStopped) return true
-    if (before === undefined) {
-      // Between an end and the next start, or left empty: a start is all that it needs.
-      seat.cancelStart?.()
-      this.#start(seat)
-      return (await seat.current?.ready) ?? false
-    }
-    telemetry.emit('process.replacing', { ...this.#fact(before), why })
-    // Hurried ones may come faster than jobs end.
-    if (isHurried)
-      for (const each of this.processes) if (each.state === 'draining' && each.seat === seat.number) each.drain(true)
-    const next = this.#launcher.launch(seat)
-    if (!(next instanceof WorkerProcess)) {
-      this.#cannotReplace(this.#noFact(seat), next.cause)
-      return false
-    }
-    seat.successor = next
-    const isReady = await next.ready
-    const startMs = clock.monotonic() - next.startedAt
-    const lives = isReady && (isHurried || (await this.#replacements.worksBeside(next, before)))
-    if (seat.successor === next) seat.successor = undefined
-    if (!lives) {
-      const end = await next.ended
-      const cause = endText(end, next.killedFor)
-      // One that was told to stop before it had begun has not failed.
-      if (!end.isDrained && !this.#isStopping) this.#cannotReplace(this.#fact(next), cause)
-      if (seat.current === undefined) this.#startAgain(seat, next, end, cause)
-      return false
-    }
-    seat.current = next
-    seat.failedStarts = 0
-    // Told to stop meanwhile, it has its deadline already.
-    if (before.state === 'starting' || before.state === 'working') before.drain(false)
-    if (isHurried) return true
-    await before.ended
-    this.#replacements.replaced(startMs)
-    return true
-  }
-
-  #cannotReplace(fact: ProcessFact, cause: string): void {
-    this.#parts.telemetry.emit('process.failing', { ...fact, starts: 1, isLoop: false, cause, nextMs: null })
   }
 
   #endWhenEmpty(): void {
@@ -313,11 +274,6 @@ export class Supervisor {
     const seat = this.seats[process.seat - 1]
     if (seat === undefined) throw new MillraceError('INTERNAL', `there is no seat ${process.seat}`)
     return seat
-  }
-
-  /** Of a process that there is not. */
-  #noFact(seat: Seat): ProcessFact {
-    return { node: this.#parts.node, seat: seat.number, workerId: '', pid: 0 }
   }
 
   #fact(process: WorkerProcess): ProcessFact {

@@ -129,6 +129,11 @@ export class WorkerProcess {
     return this.#child.pid
   }
 
+  /** It has settled a job, as far as it has told. */
+  get hasWorked(): boolean {
+    return (this.pulse?.jobsDone ?? 0) > 0
+  }
+
   /** Attempts that it has begun: what runs, and some that are over. */
   get begun(): readonly Lease[] {
     return this.#list.read()
