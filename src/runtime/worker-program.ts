@@ -12,6 +12,7 @@ import { PROTOCOL, type ToWorker } from '../worker/process/messages.ts'
 import { LIST_FD, RunningList } from '../worker/process/running-list.ts'
 import { pssOf, Vitals } from '../worker/vitals.ts'
 import { type Handlers, type Millrace, START_WORKER } from './millrace.ts'
+import { outliveStrayErrors } from './stray-errors.ts'
 import { VERSION } from './version.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
@@ -34,8 +35,6 @@ const PULSE_MS = 1_000
 const PULSES_PER_LEASE = 6
 /** Whatever a handler has left behind may hold a process that has nothing to do; not for longer than this. */
 const LINGER_MS = 250
-/** A process is not replaced for an error of a handler before it is so old. */
-const LEAST_LIFE_MS = 10_000
 /** A store that does not answer holds up the end no longer. */
 const CLOSE_WITHIN_MS = 1_000
 
@@ -108,7 +107,7 @@ async function work(
   inbox.open((message) => act(worker, message, { pulse, collect }))
   channel.onOrphaned(() => stop(worker, true))
   takeSignals(worker, early)
-  drainOnStrayErrors(channel)
+  outliveStrayErrors(systemClock, (why) => void channel.send({ kind: 'asked', verb: 'restart', why }))
   await channel.send({ kind: 'ready', leaseMs, graceMs, pulseMs, stopWithinMs, idle })
   const pulses = setInterval(pulse, pulseMs)
   // That it could work is told at once: it may be killed before the next pulse.
@@ -189,32 +188,6 @@ function takeSignals(worker: WorkerHandle, early: EarlySignals): void {
   process.on('SIGTERM', onTerm)
   for (const name of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => undefined)
   early.release()
-}
-
-/**
- * An error that reached nobody leaves a process in a state that nobody knows. Which job it came from cannot be told, so none is
- * accused: a successor takes over, and this process finishes what it can. It works for some seconds first, so that a handler which
- * leaves such an error each time does not keep a node busy with starts.
- */
-function drainOnStrayErrors(channel: WorkerEnd): void {
-  let isTold = false
-  const stray = (kind: string) => (error: unknown) => {
-    console.error(kind, error)
-    if (isTold) return
-    isTold = true
-    const ask = () => void channel.send({ kind: 'asked', verb: 'restart', why: `${kind} (${firstLine(error)})` })
-    setTimeout(ask, Math.max(0, LEAST_LIFE_MS - process.uptime() * 1000)).unref()
-  }
-  process.on('uncaughtException', stray('an error that no handler caught'))
-  process.on('unhandledRejection', stray('a rejection that no handler caught'))
-}
-
-function firstLine(error: unknown): string {
-  try {
-    return String(error).split('\n')[0] ?? ''
-  } catch {
-    return 'an error that cannot be read' // A getter of the user's throws.
-  }
 }
 
 function failureOf(error: unknown): Extract<Parameters<WorkerEnd['send']>[0], { readonly kind: 'failed' }> {
