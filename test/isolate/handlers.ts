@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync, writeFileSync } from 'node:fs'
 import { open, writeFile } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
 import { createServer } from 'node:net'
@@ -161,6 +162,14 @@ const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>>
   blocks: (_, job) => {
     job.log('about to block')
     for (;;);
+  },
+  /** Waits for `text`-block, blocks with `text`-blocks as the sign of it, and goes on with `text`-go-on. */
+  blocksOnCue: async ({ text = '' }, job) => {
+    job.log('waiting')
+    while (!existsSync(`${text}-block`)) await turn()
+    writeFileSync(`${text}-blocks`, '')
+    while (!existsSync(`${text}-go-on`));
+    return 'went on'
   },
   ignoresAbort: async (_, job) => {
     await once(job.signal, 'abort')
