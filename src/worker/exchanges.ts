@@ -159,7 +159,7 @@ export class Exchanges {
       if (this.#isRemote && result.claimed.length > 0) this.#sendAhead()
       // Paused while this claim was under way: what it brought goes back. Stopped for good: its leases end by themselves.
       if (this.isClaiming) attempts.startReady()
-      else if (!this.isStopped) attempts.giveBack(Number.POSITIVE_INFINITY)
+      else if (!this.isStopped) attempts.unstarted.giveBack(Number.POSITIVE_INFINITY)
       if (result.claimed.length > 0 && clock.monotonic() - sentAt > heartbeatMs * LATE) this.#parts.onLateClaim()
     } catch (error) {
       end()

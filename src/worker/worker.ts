@@ -170,7 +170,7 @@ export class Worker implements Service {
 
   pause(): void {
     this.#exchanges.isClaiming = false
-    this.#attempts.giveBack(Number.POSITIVE_INFINITY)
+    this.#attempts.unstarted.giveBack(Number.POSITIVE_INFINITY)
     this.#schedule()
   }
 
@@ -193,7 +193,7 @@ export class Worker implements Service {
     const now = clock.monotonic()
     if (now - this.#lastBeatAt > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
     this.#lastBeatAt = now
-    this.#attempts.giveBack(now + leaseMs / 2)
+    this.#attempts.unstarted.giveBack(now + leaseMs / 2)
     void this.#attempts.checkCompletions()
     try {
       const hasRunning = this.#slots.running.size > 0
@@ -260,7 +260,7 @@ export class Worker implements Service {
     this.#isScheduled = false
     if (this.#exchanges.isStopped) return
     this.#attempts.startReady()
-    this.#attempts.giveBackStuck()
+    this.#attempts.unstarted.giveBackStuck()
     if (!this.#exchanges.send()) this.#rest()
   }
 
