@@ -24,6 +24,7 @@ import type { RunningList } from './process/running-list.ts'
 import { Reporter } from './reporter.ts'
 import { Settler } from './settler.ts'
 import { Slots } from './slots.ts'
+import { WakeUps } from './wake-ups.ts'
 
 /** What a worker is made of. */
 export interface WorkerParts {
@@ -46,9 +47,6 @@ export interface WorkerParts {
   readonly onLateClaim: () => void
 }
 
-/** On a server: how soon it is asked again after a claim that brought jobs. */
-const FIRST_LOOK_MS = 5
-
 /** Claims, runs and settles until it is stopped. */
 export class Worker implements Service {
   readonly #parts: WorkerParts
@@ -59,13 +57,10 @@ export class Worker implements Service {
   readonly #attempts: Attempts
   readonly #contact: Contact
   readonly #exchanges: Exchanges
+  readonly #wakeUps: WakeUps
   readonly #collector: RestCollector | undefined
   #isScheduled = false
   #lastBeatAt: number
-  #lookMs = FIRST_LOOK_MS
-  #cancelPoll: (() => void) | undefined
-  #cancelListen: (() => void) | undefined
-  #unsubscribe: (() => void) | undefined
   #idleWaiters: (() => void)[] = []
   #drainWaiters: (() => void)[] = []
   constructor(parts: WorkerParts) {
@@ -89,6 +84,7 @@ export class Worker implements Service {
       onReleased: () => this.wake(),
       onStoreFailed: (operation, error) => this.#contact.failed(operation, error),
     })
+    this.#wakeUps = new WakeUps({ ...parts, pollMs: settings.pollMs, onWake: () => this.wake() })
     if (settings.dedicated)
       this.#collector = new RestCollector(
         clock,
@@ -152,12 +148,7 @@ export class Worker implements Service {
   /** Listens for hints, which takes a connection of its own, after `quietMs`. */
   start(quietMs = 0): void {
     if (this.#parts.settings.dedicated) keepYoungSmall()
-    if (quietMs > 0) {
-      this.#cancelListen = this.#parts.clock.after(quietMs, () => {
-        this.#cancelListen = undefined
-        this.#listen()
-      })
-    }
+    if (quietMs > 0) this.#wakeUps.beQuiet(quietMs)
     this.#exchanges.isClaiming = true
     this.#schedule()
   }
@@ -240,11 +231,8 @@ export class Worker implements Service {
   async stop(): Promise<void> {
     this.#exchanges.isClaiming = false
     this.#exchanges.isStopped = true
-    this.#endPoll()
+    this.#wakeUps.stop()
     this.#collector?.stop()
-    this.#cancelListen?.()
-    this.#unsubscribe?.()
-    this.#unsubscribe = undefined
     this.#attempts.leases.stop()
     await Promise.all([this.#reporter.flush(), this.#attempts.isolates.close()])
     for (const resolve of this.#idleWaiters.splice(0)) resolve()
@@ -265,42 +253,20 @@ export class Worker implements Service {
   }
 
   #answered(found: boolean | undefined): void {
-    if (found !== undefined)
-      this.#lookMs = found ? FIRST_LOOK_MS : Math.min(this.#lookMs * 2, this.#parts.settings.pollMs)
-    this.#endPoll()
+    this.#wakeUps.answered(found)
     this.#rest()
     if (this.#settler.waiting > 0 || this.#exchanges.mayHaveMore) this.#schedule()
   }
 
-  /**
-   * Nothing to do now: listen for hints and arm the poll beneath them. Where there was a job there may soon be another, and a
-   * server's hints come up to 50 ms late: it is asked after 5 ms, then 10, and so on, until nothing came for a poll's time.
-   */
+  /** Nothing to do now, until something wakes it. */
   #rest(): void {
-    const { store, settings, clock, random } = this.#parts
     if (this.#exchanges.isStopped) return
     if (this.isIdle) {
       for (const resolve of this.#idleWaiters.splice(0)) resolve()
       if (this.#drainWaiters.length > 0) void this.#checkDrained()
       this.#collector?.rested()
     }
-    if (this.#cancelListen === undefined) this.#listen()
-    // It counts from the last answer: heartbeats that come more often must not put it off.
-    if (this.#cancelPoll !== undefined) return
-    const most = store.capabilities.remote ? Math.min(this.#lookMs, settings.pollMs) : settings.pollMs
-    this.#cancelPoll = clock.after(most * (0.8 + 0.2 * random()), () => {
-      this.#cancelPoll = undefined
-      this.wake()
-    })
-  }
-
-  #listen(): void {
-    this.#unsubscribe ??= this.#parts.store.wake.subscribe(() => this.wake())
-  }
-
-  #endPoll(): void {
-    this.#cancelPoll?.()
-    this.#cancelPoll = undefined
+    this.#wakeUps.listen()
   }
 
   async #checkDrained(): Promise<void> {
