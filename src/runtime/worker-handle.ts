@@ -5,6 +5,7 @@ import { Maintenance } from '../maintenance/maintenance.ts'
 import type { Message, MessageVerb, Retention } from '../store/contract/index.ts'
 import { Mailbox } from '../worker/mailbox.ts'
 import type { RunningList } from '../worker/process/running-list.ts'
+import { inTime, shutDown } from '../worker/shutdown.ts'
 import type { HealthSource } from '../worker/vitals.ts'
 import { Worker, type WorkerParts } from '../worker/worker.ts'
 import { lateAfterMs } from './late.ts'
@@ -44,10 +45,6 @@ export interface WorkerView {
   readonly late: readonly LateLoop[]
 }
 
-/** After the soft stop: how long aborted handlers may take to heed their signal. */
-const HARD_STOP_MS = 5_000
-/** After a second, hurried stop: the same, just long enough for a handler that heeds it to settle. */
-const HURRIED_STOP_MS = 100
 const MAX_RECLAIM_MS = 5_000
 /** So long a new worker does nothing but claim and run: further connections, and the plans that a server makes on each, take time. */
 const QUIET_MS = 250
@@ -232,17 +229,7 @@ export class WorkerHandle {
     const { clock, telemetry } = this.#parts
     this.#worker.pause()
     telemetry.emit('worker.draining', { workerId: this.id, running: this.#worker.running })
-    const idle = this.#worker.idle()
-    const within = (ms: number) =>
-      Promise.race([idle.then(() => true), new Promise<boolean>((resolve) => clock.after(ms, () => resolve(false)))])
-    const hurried = this.#hurry.promise.then(() => within(HURRIED_STOP_MS))
-    if (!(await Promise.race([within(softMs), hurried]))) {
-      this.#worker.abortAll()
-      if (!(await Promise.race([within(HARD_STOP_MS), hurried]))) {
-        this.#worker.abandonAll()
-        await within(HARD_STOP_MS)
-      }
-    }
+    await shutDown(this.#worker, { clock, softMs, hurry: this.#hurry.promise })
     await this.#shut()
     this.#finish?.resolve()
   }
@@ -259,10 +246,9 @@ export class WorkerHandle {
   async #shut(): Promise<void> {
     if (this.#isFinished) return
     this.#isFinished = true
-    // A store that does not answer must not keep a worker from ending.
-    const inTime = (work: Promise<unknown>) =>
-      Promise.race([work, new Promise<void>((resolve) => this.#parts.clock.after(HARD_STOP_MS, resolve))])
+    const { clock } = this.#parts
     await inTime(
+      clock,
       Promise.all([
         this.#worker.stop(),
         this.#maintenance.stop(),
@@ -271,7 +257,7 @@ export class WorkerHandle {
         this.#mailbox.stop(),
       ]),
     )
-    await inTime(this.#row.remove())
+    await inTime(clock, this.#row.remove())
     clearInterval(this.#keepAlive)
     this.#parts.health.stop()
     this.#parts.telemetry.emit('worker.stopped', { workerId: this.id, jobsDone: this.#worker.jobsDone })
