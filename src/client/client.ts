@@ -3,16 +3,13 @@ import type { Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
-import { MillraceError } from '../core/errors.ts'
 import { checkQueue } from '../core/job/limits.ts'
 import { type Priority, parsePriority } from '../core/job/priority.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import type {
   CancelResult,
-  InsertResult,
   JobChange,
   MessageVerb,
-  NewJob,
   NodeRow,
   RemoveResult,
   RetryResult,
@@ -20,7 +17,6 @@ import type {
   UpdateResult,
 } from '../store/contract/index.ts'
 import { instantOf } from './arguments.ts'
-import { Coalescer } from './coalescer.ts'
 import {
   cancelJobs,
   type Ids,
@@ -40,8 +36,7 @@ import {
   type WhereOptions,
   type WhereResult,
 } from './control-where.ts'
-import { type EnqueueOptions, newJob, rowWithin } from './enqueue.ts'
-import { enqueueBatch, refusal } from './enqueue-many.ts'
+import type { EnqueueOptions } from './enqueue.ts'
 import { checkEventName } from './event-names.ts'
 import {
   countJobs,
@@ -53,8 +48,9 @@ import {
   listJobs,
   readLogs,
 } from './inspect.ts'
-import { type HandleContext, JobHandle, type ResultOptions, resultOf, waitMs } from './job-handle.ts'
+import { type JobHandle, type ResultOptions, resultOf, waitMs } from './job-handle.ts'
 import type { JobInfo } from './job-view.ts'
+import { Producer } from './producer.ts'
 import type { JobQuery } from './query.ts'
 import { Queues } from './queues.ts'
 import { ResultWaiter } from './waiter.ts'
@@ -78,11 +74,9 @@ export class Client implements Service {
   protected readonly codec: Codec
   protected readonly telemetry: Telemetry
   readonly #wake: () => void
-  readonly #coalescer: Coalescer
+  readonly #producer: Producer
   readonly #waiter: ResultWaiter
-  readonly #handles: HandleContext
   readonly #clock: Clock
-  #isClosed = false
 
   constructor(options: ClientOptions) {
     this.store = options.store
@@ -92,12 +86,7 @@ export class Client implements Service {
     this.#clock = options.clock
     this.queues = new Queues(options.store, options.telemetry)
     this.#waiter = new ResultWaiter(options.store, options.clock, options.telemetry)
-    this.#handles = { waiter: this.#waiter, codec: options.codec }
-    this.#coalescer = new Coalescer(async (jobs) => {
-      const results = await this.store.jobs.insert(jobs)
-      this.#wake()
-      return results
-    }, options.store.capabilities.remote)
+    this.#producer = new Producer({ ...options, handles: { waiter: this.#waiter, codec: options.codec } })
   }
 
   start(): void {}
@@ -110,23 +99,21 @@ export class Client implements Service {
       : [input: Input, options?: EnqueueOptions]
   ): Promise<JobHandle<Result>> {
     // The types of input and result live in the signature alone; below it is one path for all.
-    return this.#enqueue(definition as unknown as JobDefinition, input, options) as Promise<JobHandle<Result>>
+    return this.#producer.enqueue(definition as unknown as JobDefinition, input, options) as Promise<JobHandle<Result>>
   }
 
   /**
    * Adds many jobs of one kind with the same options, in batches of 1,000. Handles in the order of the inputs. When only some
    * could be written it rejects with `BULK_PARTIAL`, whose fields say which: see `BulkEnqueueFields`.
    */
-  async enqueueMany<Input, Parsed, Result>(
+  enqueueMany<Input, Parsed, Result>(
     definition: JobDefinition<Input, Parsed, Result>,
     inputs: readonly Input[],
     options?: Omit<EnqueueOptions, 'id' | 'unique'>,
   ): Promise<readonly JobHandle<Result>[]> {
-    this.#checkOpen()
     // As in `enqueue`.
-    const any = definition as unknown as JobDefinition
-    const results = await enqueueBatch(this.store, this.codec, any, inputs, options, this.#wake)
-    return results.map((result) => this.#handle(any, result)) as JobHandle<Result>[]
+    const handles = this.#producer.enqueueMany(definition as unknown as JobDefinition, inputs, options)
+    return handles as Promise<readonly JobHandle<Result>[]>
   }
 
   /** The job as it stands, or null. */
@@ -261,52 +248,7 @@ export class Client implements Service {
 
   /** Waits for enqueues under way and rejects pending `result()` calls. */
   async stop(): Promise<void> {
-    this.#isClosed = true
-    await this.#coalescer.drain()
+    await this.#producer.stop()
     this.#waiter.close()
-  }
-
-  #enqueue(definition: JobDefinition, input: unknown, options: EnqueueOptions | undefined): Promise<JobHandle> {
-    try {
-      this.#checkOpen()
-      const row = newJob(this.codec, definition, input, options)
-      if (options?.tx !== undefined) return this.#enqueueWithin(definition, row, options)
-      const result = row instanceof Promise ? row.then((job) => this.#coalescer.add(job)) : this.#coalescer.add(row)
-      return result.then((r) => this.#handle(definition, r))
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /** With a synchronous driver the row stands in the caller's transaction before this returns. */
-  #enqueueWithin(
-    definition: JobDefinition,
-    row: NewJob | Promise<NewJob>,
-    { tx, notify }: EnqueueOptions,
-  ): Promise<JobHandle> {
-    const results = this.store.jobs.insertWithin(tx, [rowWithin(this.store, definition, row)], notify)
-    const one = (all: readonly InsertResult[]) => {
-      const [result] = all
-      if (result === undefined) throw new MillraceError('INTERNAL', 'the store answered no result for a job')
-      return this.#handle(definition, result)
-    }
-    return results instanceof Promise ? results.then(one) : Promise.resolve(one(results))
-  }
-
-  #handle(definition: JobDefinition, result: InsertResult): JobHandle {
-    if (result.status === 'refused') throw refusal(result, definition.name)
-    if (this.telemetry.has('job.enqueued')) {
-      this.telemetry.emit('job.enqueued', {
-        jobId: result.id,
-        name: definition.name,
-        queue: definition.queue,
-        status: result.status,
-      })
-    }
-    return new JobHandle(result, definition, this.#handles)
-  }
-
-  #checkOpen(): void {
-    if (this.#isClosed) throw new MillraceError('CLOSED', 'this Millrace was closed')
   }
 }
