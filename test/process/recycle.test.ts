@@ -55,7 +55,7 @@ test('--max-memory 50mb never replaces a worker whose jobs leave only garbage', 
 
 test('--max-memory 50mb never replaces a worker whose jobs run in threads and hold nothing, and one whose jobs leak there', async () => {
   const app = await nodeApp()
-  const node = workNode(app, '--processes 1 --concurrency 10 --max-memory 50mb')
+  const node = workNode(app, '--processes 1 --concurrency 4 --max-memory 50mb')
   await node.ready(1)
   const { pid: first } = node.workers()[0] ?? {}
 

@@ -6,7 +6,7 @@ import { tellWorker } from './channel.ts'
 import { type FromWorker, isFromWorker, type Pulse, type ToWorker } from './messages.ts'
 import type { RunningListFile } from './running-list.ts'
 
-/** How long aborted handlers may take after the soft stop: see worker-handle.ts. */
+/** How long aborted handlers may take after the soft stop: see shutdown.ts. */
 const HARD_STOP_MS = 5_000
 /** Then a process that has not ended is killed. */
 const STOP_MARGIN_MS = 900
