@@ -1,5 +1,6 @@
 /** Every scenario of the laboratory on every store: in its short form, or once in its long one. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { lacks } from '../../support/needs.ts'
 import { seedOf } from '../../support/random.ts'
 import { findServer, SERVER_KINDS } from '../../support/servers.ts'
@@ -14,6 +15,8 @@ const seed = seedOf(41)
 let built: Built
 beforeAll(async () => {
   built = await build()
+  // Many processes load the same few files. A figure is taken without that: users' processes have no such cache.
+  if (!LONG) vi.stubEnv('NODE_COMPILE_CACHE', join(built.folder, 'cache'))
 })
 afterAll(() => built.remove())
 

@@ -32,6 +32,12 @@ export type EffectLine = {
   | { readonly phase: 'start'; readonly parent?: number }
   | { readonly phase: 'effect' }
   | { readonly phase: 'aborted' }
+  /** It still runs. One that is killed with its isolate cannot say that it ends. */
+  | { readonly phase: 'pulse' }
+  /** It listens there, and does not let go. */
+  | { readonly phase: 'opened'; readonly path: string }
+  /** It has started a process, or that one another. */
+  | { readonly phase: 'forked'; readonly child: number }
   /** It wrote a note and a line of its log that name its epoch. */
   | { readonly phase: 'told' }
   | { readonly phase: 'end'; readonly end: HandlerEnd }

@@ -168,7 +168,8 @@ function descendantsOf(pid: number): readonly number[] {
   }
 }
 
-function endProcess(pid: number): void {
+/** SIGKILL, if it is there. */
+export function endProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {

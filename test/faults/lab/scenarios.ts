@@ -11,6 +11,7 @@ import { locked } from './scenarios/locked.ts'
 import { nodeKill } from './scenarios/node-kill.ts'
 import { poison } from './scenarios/poison.ts'
 import { rotation } from './scenarios/rotation.ts'
+import { runaway } from './scenarios/runaway.ts'
 import { snapshots } from './scenarios/snapshots.ts'
 import { stall } from './scenarios/stall.ts'
 import { stopStorm } from './scenarios/stop-storm.ts'
@@ -31,6 +32,7 @@ export const SCENARIOS: readonly Scenario[] = [
   block,
   stall,
   endless,
+  runaway,
   locked,
   hammer,
   snapshots,

@@ -85,7 +85,7 @@ export interface Run {
   /** The process that started that one: a worker, where the handler ran in an isolate. */
   readonly parent: number | null
   readonly from: number
-  /** When it ended, or its process was ended; null: neither was written down. */
+  /** When it ended, or its process was ended, or it said last that it still ran; null: nothing of that was written down. */
   readonly to: number | null
   readonly end: 'returned' | 'threw' | null
 }
@@ -98,6 +98,11 @@ export function countsAsAttempt({ outcome }: AttemptRecord): boolean {
   return COUNTED.has(outcome)
 }
 
+/** How many of a job's ends are crashes of its isolate: settled like failures, and no attempts. */
+export function settledCrashesOf({ history, attempts }: JobRecord): number {
+  return history.filter(countsAsAttempt).length - attempts
+}
+
 /** States that a job leaves only by hand. */
 export const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled'])
 
@@ -106,12 +111,16 @@ export function runsOf({ effects, faults }: Pick<History, 'effects' | 'faults'>)
   const deaths = deathsOf(faults)
   const ends = new Map<string, { readonly at: number; readonly end: 'returned' | 'threw' }>()
   for (const line of effects) if (line.phase === 'end') ends.set(`${line.id} ${line.epoch}`, line)
+  const pulses = new Map<string, number>()
+  for (const { phase, id, epoch, at } of effects) if (phase === 'pulse') pulses.set(`${id} ${epoch}`, at)
   const runs = effects.flatMap((line): Run[] => {
     if (line.phase !== 'start') return []
     const { id, epoch, pid, parent = null, at } = line
     const end = ends.get(`${id} ${epoch}`)
     const run = { id, epoch, pid, parent, from: at }
-    return [{ ...run, to: end?.at ?? deathOf(deaths, run)?.from ?? null, end: end?.end ?? null }]
+    // An isolate may end long before its worker does.
+    const last = pulses.get(`${id} ${epoch}`)
+    return [{ ...run, to: end?.at ?? last ?? deathOf(deaths, run)?.from ?? null, end: end?.end ?? null }]
   })
   return Map.groupBy(
     runs.sort((a, b) => a.from - b.from),

@@ -1,6 +1,6 @@
 /** I1, I2, I5, I12, I14: what the store has on record, against what producers were told and handlers did. */
 import type { FaultLine } from '../ledgers.ts'
-import { attemptsOf, countsAsAttempt, ENDED, type History, type Run, runsOf } from './history.ts'
+import { attemptsOf, countsAsAttempt, ENDED, type History, type Run, runsOf, settledCrashesOf } from './history.ts'
 
 /** An acknowledged job that is not there, or has not ended. */
 export function lostOrStuck({ producer, jobs }: History): {
@@ -118,8 +118,7 @@ export function dishonest(history: History): readonly string[] {
     const faults: string[] = []
     const counted = job.history.filter(countsAsAttempt).length
     const lost = job.history.filter(({ outcome }) => outcome === 'lost').length
-    // A crash in an isolate is settled like a failure, and counted apart.
-    const settledCrashes = counted - job.attempts
+    const settledCrashes = settledCrashesOf(job)
     if (settledCrashes < 0 || settledCrashes > job.crashes)
       faults.push(`${job.id} counts ${job.attempts} attempts and ${job.crashes} crashes, ${counted} ends are on record`)
     if (job.losses !== lost) faults.push(`${job.id} counts ${job.losses} losses, ${lost} are on record`)

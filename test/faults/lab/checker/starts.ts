@@ -1,6 +1,15 @@
 /** I3, I4, I6: how often a handler began, why it began again, and whether two of one job ever ran at a time. */
 import type { FaultLine } from '../ledgers.ts'
-import { attemptsOf, type History, heldMs, isBefore, type JobRecord, type Run, runsOf } from './history.ts'
+import {
+  attemptsOf,
+  type History,
+  heldMs,
+  isBefore,
+  type JobRecord,
+  type Run,
+  runsOf,
+  settledCrashesOf,
+} from './history.ts'
 
 /** How many starts of one job each had: what the bound is broken by. */
 export function tooManyStarts(history: History): readonly string[] {
@@ -11,8 +20,9 @@ export function tooManyStarts(history: History): readonly string[] {
     const starts = runs.get(job.id)?.length ?? 0
     const again = job.history.filter(({ outcome }) => ['retrying', 'scheduled', 'pending', 'blocked'].includes(outcome))
     const most = 1 + again.length + job.losses
-    const hardMost =
-      attemptsOf(history.terms, job.name) + job.losses + again.filter(({ outcome }) => outcome !== 'retrying').length
+    const uncounted = again.filter(({ outcome }) => outcome !== 'retrying').length
+    const crashed = Math.min(job.crashes, Math.max(0, settledCrashesOf(job)))
+    const hardMost = attemptsOf(history.terms, job.name) + job.losses + uncounted + crashed
     if (starts <= Math.min(most, hardMost)) return []
     return [
       `${job.id} began ${starts} times; ${job.losses} losses and ${again.length} returns allow ${Math.min(most, hardMost)}`,

@@ -4,12 +4,11 @@
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { JobContext } from '../../../../src/index.ts'
 import { type Begun, beginOn } from '../../../tx/begin.ts'
 import { appendTo, now } from '../ledgers.ts'
-import { type Inputs, type Kind, optionsOf } from './kinds.ts'
-import { defineJob } from './library.ts'
+import { effects, noted, runOf } from './noted.ts'
 import { failOddly } from './odd-failures.ts'
+import { pause } from './pause.ts'
 import { endProcess } from './sudden-ends.ts'
 import { speak } from './zombie.ts'
 
@@ -19,7 +18,6 @@ const {
   MILLRACE_LAB_STORE: store = '',
   MILLRACE_LAB_PID: labPid,
 } = process.env
-const effects = appendTo(folder, 'effects')
 const faults = appendTo(folder, 'faults')
 const TICK_MS = 100
 const LOCKED_MS = 3
@@ -89,34 +87,12 @@ export const endless = noted('endless', ({ deaf }, job) => {
     })
   })
 })
-
-function noted<K extends Kind>(name: K, body: (input: Inputs[K], job: JobContext) => unknown) {
-  return defineJob({
-    ...optionsOf(name),
-    run: async (input: Inputs[K], job) => {
-      effects.write({ ...runOf(job), phase: 'start', parent: ppid, at: now() })
-      try {
-        await body(input, job)
-      } catch (error) {
-        effects.write({ ...runOf(job), phase: 'end', end: 'threw', at: now() })
-        throw error
-      }
-      effects.write({ ...runOf(job), phase: 'end', end: 'returned', at: now() })
-      return { epoch: job.fence }
-    },
-  })
-}
-
 /** A worker ends with whoever started it, also when that was killed. One of a supervisor, and an isolate, hear of it themselves. */
 function endWithLaboratory(): void {
   process.stdin.on('end', () => process.exit(1))
   process.stdin.on('error', () => process.exit(1))
   process.stdin.resume()
   if ('unref' in process.stdin) process.stdin.unref()
-}
-
-function runOf({ id, fence, attempt }: JobContext) {
-  return { id, epoch: fence, attempt, pid: process.pid }
 }
 
 /** A transaction of the handler's own. The event loop turns while it waits for the lock of a file, as it has to in a worker. */
@@ -129,22 +105,6 @@ async function beginPatiently(signal: AbortSignal): Promise<Begun> {
       await pause(LOCKED_MS, signal)
     }
   }
-}
-
-/** Resolves after a while; rejects when the signal aborts before. */
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer)
-      reject(signal?.reason)
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop)
-      resolve()
-    }, ms)
-    signal?.addEventListener('abort', stop)
-    if (signal?.aborted === true) stop()
-  })
 }
 
 /** On a machine that is busy with other things a loop may stand still for as long as under a fault: that is written down too. */

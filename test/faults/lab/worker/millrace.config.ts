@@ -12,7 +12,7 @@ const {
 } = process.env
 
 const config: MillraceConfig = {
-  handlers: './handlers.ts',
+  handlers: ['./handlers.ts', './runaways.ts'],
   worker: {
     lease: Number(leaseMs),
     heartbeat: Math.round(Number(leaseMs) / 8),

@@ -16,6 +16,8 @@ export interface Batch {
   readonly inputs: readonly Inputs[Kind][]
   /** How many jobs of the batch before each of these waits for, default none. */
   readonly parents?: number
+  /** How long each may take, default what its kind says. */
+  readonly timeoutMs?: number
 }
 
 const IN_FLIGHT = 20
@@ -33,14 +35,14 @@ console.log('ready')
 
 for await (const line of createInterface({ input: process.stdin })) {
   // Only the laboratory writes here.
-  const { kind, inputs, parents: count = 0 } = JSON.parse(line) as Batch
+  const { kind, inputs, parents: count = 0, timeoutMs } = JSON.parse(line) as Batch
   const job = defineJob<unknown>(optionsOf(kind))
   const parents = count === 0 ? [] : before.slice(-count)
   const left = inputs.map((input) => ({ id: newId(), input }))
   before = left.map(({ id }) => id)
   const road = async () => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      await enqueue(job, next.id, next.input, parents)
+      await enqueue(job, next.id, next.input, parents, timeoutMs)
       acked++
     }
   }
@@ -53,12 +55,18 @@ async function enqueue(
   id: string,
   input: unknown,
   parents: readonly string[],
+  timeoutMs: number | undefined,
 ): Promise<void> {
   const family = parents.length > 0 ? { parents } : {}
   const dependsOn = parents.map((parent) => ({ job: parent, onFailure: 'proceed' as const }))
+  const options = {
+    id,
+    ...(dependsOn.length > 0 && { dependsOn }),
+    ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+  }
   for (;;) {
     try {
-      await mill.enqueue(job, input, { id, ...(dependsOn.length > 0 && { dependsOn }) })
+      await mill.enqueue(job, input, options)
       ledger.write({ id, status: 'acked', at: now(), ...family })
       return
     } catch (error) {
