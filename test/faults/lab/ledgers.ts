@@ -47,9 +47,10 @@ export type EffectLine = {
 
 /**
  * `kill`: SIGKILL. `stop`: SIGSTOP until SIGCONT. `term`: asked to stop. `end`: a handler ended its process. `block`: a handler
- * held the event loop. `stall`: a process noticed that its loop had stood still. `cut`: no way to the store.
+ * held the event loop. `stall`: a process noticed that its loop had stood still. `cut`: no way to the store. `pause`: a queue was
+ * paused, from when that was acknowledged until it was asked to go on.
  */
-export type FaultKind = 'kill' | 'stop' | 'term' | 'end' | 'block' | 'stall' | 'cut'
+export type FaultKind = 'kill' | 'stop' | 'term' | 'end' | 'block' | 'stall' | 'cut' | 'pause'
 
 /** A fault that was brought about, or noticed. */
 export interface FaultLine {
@@ -58,6 +59,8 @@ export interface FaultLine {
   readonly pid: number | null
   /** The name under which that process held jobs, where it is known. */
   readonly workerId?: string
+  /** Which queue, where it hit one. */
+  readonly queue?: string
   readonly from: number
   /** When it was over; null: it was not, as with a killed process. */
   readonly to: number | null

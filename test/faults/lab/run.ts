@@ -47,6 +47,8 @@ export interface RunOptions {
 
 /** Beyond the lease: until a sweep has taken a job back, and somebody has claimed it; beside other tests a machine has less time. */
 const RECOVER_MS: Readonly<Record<Size, number>> = { short: 15_000, long: 5_000 }
+/** A poll, and the way of a claim that was under way; beside other tests that takes longer. */
+const PAUSE_MS: Readonly<Record<Size, number>> = { short: 400, long: 120 }
 const QUIET_MS = 30_000
 const TELL_MS = 15_000
 const HIT_AT_WORK = 'hit at work'
@@ -72,6 +74,7 @@ export async function runOnce(
       url,
       folder: lab.folder,
       leaseMs,
+      pauseWithinMs: PAUSE_MS[size],
       recoverWithinMs: scenario.recoverWithinMs?.[size] ?? leaseMs + RECOVER_MS[size],
       ...(scenario.talkative !== undefined && { talkative: scenario.talkative }),
       ...(scenario.effectName !== undefined && { effectName: scenario.effectName }),

@@ -9,6 +9,7 @@ import { hurry } from './scenarios/hurry.ts'
 import { kill } from './scenarios/kill.ts'
 import { locked } from './scenarios/locked.ts'
 import { nodeKill } from './scenarios/node-kill.ts'
+import { pause } from './scenarios/pause.ts'
 import { poison } from './scenarios/poison.ts'
 import { rotation } from './scenarios/rotation.ts'
 import { runaway } from './scenarios/runaway.ts'
@@ -33,6 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
   stall,
   endless,
   runaway,
+  pause,
   locked,
   hammer,
   snapshots,

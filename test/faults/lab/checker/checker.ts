@@ -5,12 +5,13 @@
 import type { History } from './history.ts'
 import { deathOf, deathsOf, runsOf } from './history.ts'
 import { hurtNeighbours, outOfOrder, wrongEffects } from './order.ts'
+import { startedInPause } from './pauses.ts'
 import { dishonest, invented, lostOrStuck, miscounted, staleAccepted, staleTries } from './records.ts'
 import { recoveries, type Spread } from './recovery.ts'
 import { overlaps, tooManyStarts, unexplainedStarts } from './starts.ts'
 
 /** The invariants of RELIABILITY §3.1 that these runs can break. */
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I10' | 'I12' | 'I13' | 'I14' | 'I15'
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I9' | 'I10' | 'I12' | 'I13' | 'I14' | 'I15'
 
 /** Something that must not be. */
 export interface Violation {
@@ -54,6 +55,7 @@ export function judge(history: History): Verdict {
     ['I5', stale],
     ['I6', overlaps(history)],
     ['I7', wrongEffects(history)],
+    ['I9', startedInPause(history)],
     ['I10', outOfOrder(history)],
     ['I12', miscounted(history)],
     ['I13', recovered.faults],

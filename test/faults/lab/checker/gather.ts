@@ -13,6 +13,7 @@ export interface Question {
   readonly folder: string
   readonly leaseMs: number
   readonly recoverWithinMs: number
+  readonly pauseWithinMs: number
   readonly keys?: { readonly active: string; readonly keys: Readonly<Record<string, string>> }
   /** Kinds of jobs whose logs are read, too. */
   readonly talkative?: readonly string[]
@@ -36,7 +37,7 @@ const STATES = [
 
 /** Everything that is known of the run. */
 export async function gather(question: Question, codec: OpenOptions['codec']): Promise<History> {
-  const { url, folder, leaseMs, recoverWithinMs, talkative = [], effectName, canary, keys } = question
+  const { url, folder, leaseMs, recoverWithinMs, pauseWithinMs, talkative = [], effectName, canary, keys } = question
   const mill = await Millrace.open({ store: url, ...(codec !== undefined && { codec }) })
   const jobs: JobRecord[] = []
   for (let cursor: string | undefined; ; ) {
@@ -62,6 +63,7 @@ export async function gather(question: Question, codec: OpenOptions['codec']): P
       marginMs: leaseMs / 4,
       attempts: ATTEMPTS,
       recoverWithinMs,
+      pauseWithinMs,
       sharesLock: kindOf(url) === 'sqlite',
       keptAttempts: KEPT_ATTEMPTS,
       // The store is on this machine.
@@ -73,11 +75,25 @@ export async function gather(question: Question, codec: OpenOptions['codec']): P
 }
 
 function recordOf(job: JobInfo, lines: readonly string[], isSealed: boolean): JobRecord {
-  const { id, name, state, reason, attempts, losses, crashes, waitingOn, history, result, progressNote, isUnreadable } =
-    job
+  const {
+    id,
+    name,
+    queue,
+    state,
+    reason,
+    attempts,
+    losses,
+    crashes,
+    waitingOn,
+    history,
+    result,
+    progressNote,
+    isUnreadable,
+  } = job
   return {
     id,
     name,
+    queue,
     state,
     reason,
     attempts,

@@ -14,6 +14,7 @@ export function job(id: string, history: readonly AttemptRecord[], more: Partial
   return {
     id,
     name: 'work',
+    queue: 'default',
     state: 'completed',
     reason: null,
     attempts: count('completed', 'retrying', 'failed'),
@@ -91,6 +92,7 @@ export const GOOD: History = {
     marginMs: 250,
     attempts: { work: 5 },
     recoverWithinMs: 6_000,
+    pauseWithinMs: 20,
     sharesLock: false,
     keptAttempts: 25,
   },

@@ -14,6 +14,7 @@ export interface AttemptRecord {
 export interface JobRecord {
   readonly id: string
   readonly name: string
+  readonly queue: string
   readonly state: string
   readonly reason: string | null
   readonly attempts: number
@@ -38,6 +39,8 @@ export interface Terms {
   readonly attempts: Readonly<Record<string, number>>
   /** From a fault's end to the first job that ends, at most, where jobs wait. */
   readonly recoverWithinMs: number
+  /** After the pause of a queue was acknowledged, at most, until nothing begins there any more. */
+  readonly pauseWithinMs: number
   /** One stopped process holds up all, since the store has one lock. */
   readonly sharesLock: boolean
   /** How many attempts of a job the store keeps on record. */

@@ -1,0 +1,27 @@
+/** I9: what began in a queue while that was paused. */
+import { type History, heldMs, type Run, runsOf } from './history.ts'
+
+/**
+ * Starts in a paused queue, later after the pause was acknowledged than a claim may take that was under way then, and before anybody
+ * asked to resume it. The time in which the process of a start stood still does not count: it had claimed the job before.
+ */
+export function startedInPause(history: History): readonly string[] {
+  const { pauseWithinMs } = history.terms
+  const queues = new Map(history.jobs.map(({ id, queue }) => [id, queue]))
+  const runs = [...runsOf(history).values()].flat()
+  return history.faults.flatMap(({ kind, queue, from, to }) => {
+    if (kind !== 'pause') return []
+    return runs.flatMap((run) => {
+      const isInPause = queues.get(run.id) === queue && run.from > from && (to === null || run.from < to)
+      if (!isInPause) return []
+      const ms = run.from - from - heldMs(holding(history, run), from, run.from)
+      if (ms <= pauseWithinMs) return []
+      return [`${run.id} began under ${run.epoch} ${Math.round(ms)} ms after the pause of ${queue} was acknowledged`]
+    })
+  })
+}
+
+function holding({ faults }: History, run: Run) {
+  const isItsOwn = (pid: number | null) => pid === null || pid === run.pid || pid === run.parent
+  return faults.filter(({ kind, pid }) => (kind === 'stall' || kind === 'stop' || kind === 'block') && isItsOwn(pid))
+}
