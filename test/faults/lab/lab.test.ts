@@ -1,4 +1,7 @@
-/** Every scenario of the laboratory on every store: in its short form, or once in its long one. */
+/**
+ * Every scenario of the laboratory on every store: in its short form, or once in its long one. One after the other; but a short run
+ * lets the next one begin in its quiet time, in which little happens.
+ */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { lacks } from '../../support/needs.ts'
@@ -13,6 +16,7 @@ const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LON
 const size = LONG ? 'long' : 'short'
 const seed = seedOf(41)
 let built: Built
+let turn = Promise.resolve()
 beforeAll(async () => {
   built = await build()
   // Many processes load the same few files. A figure is taken without that: users' processes have no such cache.
@@ -33,18 +37,29 @@ afterAll(async () => {
 for (const scenario of SCENARIOS) {
   const isOn = ({ kind }: Place) =>
     (scenario.stores?.includes(kind) ?? true) && (LONG || kind === 'sqlite' || scenario.isOfStore === true)
-  describe(`${scenario.fault}, ${scenario.summary}`, () => {
+  describe.concurrent(`${scenario.fault}, ${scenario.summary}`, () => {
     for (const place of places.filter(isOn)) {
       test(
         `holds on ${place.kind}: ${scenario.name}`,
         () =>
-          place.onFresh(async (url) => {
-            const result = await runOnce(scenario, { url, built, seed, size })
-            if (LONG) console.log(JSON.stringify(result))
-            expect(result.violations).toEqual([])
-          }),
-        LONG ? 3_600_000 : 120_000,
+          inTurn((onQuiet) =>
+            place.onFresh(async (url) => {
+              const result = await runOnce(scenario, { url, built, seed, size, ...(!LONG && { onQuiet }) })
+              if (LONG) console.log(JSON.stringify(result))
+              expect(result.violations).toEqual([])
+            }),
+          ),
+        LONG ? 10 * 3_600_000 : 600_000,
       )
     }
   })
+}
+
+/** Runs when those before have done, or said that the next one may begin. */
+async function inTurn(run: (next: () => void) => Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const before = turn
+  turn = promise
+  await before
+  await run(resolve).finally(resolve)
 }

@@ -64,6 +64,7 @@ export class Laboratory {
   readonly #tally = new Tally()
   readonly #workers: Child[] = []
   #noted = 0
+  #overAt = 0
   #mill: Promise<Millrace> | undefined
 
   constructor({ url, built, seed, leaseMs }: Place) {
@@ -109,6 +110,7 @@ export class Laboratory {
   /** Writes a fault down. Before it is brought about, so that nothing comes of it that is not on record. */
   note(fault: Omit<FaultLine, 'from' | 'to'> & Partial<FaultLine>): void {
     this.#noted++
+    this.#overAt = Math.max(this.#overAt, fault.to ?? 0)
     this.#faults.write({ from: now(), to: null, ...fault })
   }
 
@@ -188,6 +190,11 @@ export class Laboratory {
   /** A process is gone: what it had begun is not under way any more. */
   forget(pid: number): void {
     this.#tally.follow(this.effects()).forget(pid)
+  }
+
+  /** When the last fault is over that was written down from here. */
+  get overAt(): number {
+    return this.#overAt
   }
 
   /** How many faults have been written down from here. */

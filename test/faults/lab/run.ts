@@ -5,6 +5,7 @@ import { startChild } from '../../support/child.ts'
 import type { Built } from './built.ts'
 import type { Verdict } from './checker/checker.ts'
 import type { Question } from './checker/gather.ts'
+import type { Quiet } from './checker/history.ts'
 import type { Spread } from './checker/recovery.ts'
 import { Laboratory } from './laboratory.ts'
 import { now } from './ledgers.ts'
@@ -41,6 +42,8 @@ export interface RunOptions {
   readonly size: Size
   /** What a run that does not hold wrote down is kept, and said where. */
   readonly keepsLedgers?: true
+  /** Hears when all has been brought about and done, and only the quiet time is left. */
+  readonly onQuiet?: () => void
   /** Is told now and then how far a run has come. */
   readonly tell?: (line: string) => void
 }
@@ -50,13 +53,23 @@ const RECOVER_MS: Readonly<Record<Size, number>> = { short: 15_000, long: 5_000 
 /** A poll, and the way of a claim that was under way; beside other tests that takes longer. */
 const PAUSE_MS: Readonly<Record<Size, number>> = { short: 400, long: 120 }
 const QUIET_MS = 30_000
+const LEASES = 3
+const MOST_LEASE_MS = 3_000
 const TELL_MS = 15_000
 const HIT_AT_WORK = 'hit at work'
+
+/**
+ * How long no fault is brought about before a run is judged: three leases, and half a minute more in a long run. A lease that is so
+ * long that nobody takes back by it, as short runs of some scenarios have it, counts there like the longest of the others.
+ */
+export function quietMs(leaseMs: number, size: Size): number {
+  return size === 'long' ? LEASES * leaseMs + QUIET_MS : LEASES * Math.min(leaseMs, MOST_LEASE_MS)
+}
 
 /** Runs a scenario once and judges it. */
 export async function runOnce(
   scenario: Scenario,
-  { url, built, seed, size, keepsLedgers, tell }: RunOptions,
+  { url, built, seed, size, keepsLedgers, tell, onQuiet }: RunOptions,
 ): Promise<Result> {
   const leaseMs = scenario.leaseMs[size]
   const lab = new Laboratory({ url, built, seed, leaseMs })
@@ -67,13 +80,16 @@ export async function runOnce(
     // The tables are there before anybody works.
     await lab.mill()
     const seen = await scenario.run(lab, size)
-    await lab.drained(3 * leaseMs + QUIET_MS)
+    await lab.drained(LEASES * leaseMs + QUIET_MS)
+    onQuiet?.()
+    const quiet = await rested(lab, quietMs(leaseMs, size))
     await lab.quiet()
     await lab.stop()
     const verdict = await judged(built, {
       url,
       folder: lab.folder,
       leaseMs,
+      quiet,
       pauseWithinMs: PAUSE_MS[size],
       recoverWithinMs: scenario.recoverWithinMs?.[size] ?? leaseMs + RECOVER_MS[size],
       ...(scenario.talkative !== undefined && { talkative: scenario.talkative }),
@@ -90,6 +106,14 @@ export async function runOnce(
     await lab.stop()
     if (!isKept) lab.remove()
   }
+}
+
+/** Nothing happens: time itself is what is waited for. A process that was stopped notices that a moment after it goes on. */
+async function rested(lab: Laboratory, leastMs: number): Promise<Quiet> {
+  await lab.until('the last fault is over', () => now() > lab.overAt)
+  const from = now()
+  await lab.until('the quiet time is over', () => now() - from >= leastMs, 2 * leastMs + QUIET_MS)
+  return { from, to: now(), leastMs }
 }
 
 function progressOf({ name }: Scenario, lab: Laboratory, begun: number): string {

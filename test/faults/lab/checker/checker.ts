@@ -6,6 +6,7 @@ import type { History } from './history.ts'
 import { deathOf, deathsOf, runsOf } from './history.ts'
 import { hurtNeighbours, outOfOrder, wrongEffects } from './order.ts'
 import { startedInPause } from './pauses.ts'
+import { disturbances } from './quiet.ts'
 import { dishonest, invented, lostOrStuck, miscounted, staleAccepted, staleTries } from './records.ts'
 import { recoveries, type Spread } from './recovery.ts'
 import { overlaps, tooManyStarts, unexplainedStarts } from './starts.ts'
@@ -58,7 +59,7 @@ export function judge(history: History): Verdict {
     ['I9', startedInPause(history)],
     ['I10', outOfOrder(history)],
     ['I12', miscounted(history)],
-    ['I13', recovered.faults],
+    ['I13', [...recovered.faults, ...disturbances(history)]],
     ['I14', dishonest(history)],
     ['I15', hurtNeighbours(history)],
   ]

@@ -5,7 +5,7 @@ import { kindOf, readTables } from '../../../support/tables.ts'
 import { now, readLedger } from '../ledgers.ts'
 import { ATTEMPTS } from '../worker/kinds.ts'
 import { Millrace } from '../worker/library.ts'
-import type { Canary, History, JobRecord } from './history.ts'
+import type { Canary, History, JobRecord, Quiet } from './history.ts'
 
 /** What the checker's process is told. */
 export interface Question {
@@ -14,6 +14,7 @@ export interface Question {
   readonly leaseMs: number
   readonly recoverWithinMs: number
   readonly pauseWithinMs: number
+  readonly quiet: Quiet
   readonly keys?: { readonly active: string; readonly keys: Readonly<Record<string, string>> }
   /** Kinds of jobs whose logs are read, too. */
   readonly talkative?: readonly string[]
@@ -37,7 +38,18 @@ const STATES = [
 
 /** Everything that is known of the run. */
 export async function gather(question: Question, codec: OpenOptions['codec']): Promise<History> {
-  const { url, folder, leaseMs, recoverWithinMs, pauseWithinMs, talkative = [], effectName, canary, keys } = question
+  const {
+    url,
+    folder,
+    leaseMs,
+    recoverWithinMs,
+    pauseWithinMs,
+    quiet,
+    talkative = [],
+    effectName,
+    canary,
+    keys,
+  } = question
   const mill = await Millrace.open({ store: url, ...(codec !== undefined && { codec }) })
   const jobs: JobRecord[] = []
   for (let cursor: string | undefined; ; ) {
@@ -57,6 +69,7 @@ export async function gather(question: Question, codec: OpenOptions['codec']): P
     faults: readLedger(folder, 'faults'),
     jobs,
     counted: Object.fromEntries(counts),
+    quiet,
     tableFaults: await invariantFaults(url),
     terms: {
       leaseMs,

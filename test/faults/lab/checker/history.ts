@@ -57,6 +57,14 @@ export interface Canary {
   readonly leastMs: number
 }
 
+/** The time before a run was judged in which nobody brought a fault about. */
+export interface Quiet {
+  readonly from: number
+  readonly to: number
+  /** It had to last so long. */
+  readonly leastMs: number
+}
+
 /** A run that is over. */
 export interface History {
   readonly producer: readonly ProducerLine[]
@@ -68,6 +76,7 @@ export interface History {
   /** What is wrong with the store's tables, as sentences. */
   readonly tableFaults: readonly string[]
   readonly terms: Terms
+  readonly quiet: Quiet
   /** The ids in a table of the user's, one for each effect that was committed together with a completion. */
   readonly effectRows?: readonly string[]
   /** Jobs whose effects went to `effectRows`. */
