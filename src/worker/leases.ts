@@ -35,6 +35,13 @@ export interface LeaseOptions {
 /** A lease is given up this share of its length before it ends. */
 const MARGIN = 0.1
 
+/**
+ * The share of a heartbeat after which whoever has a supervisor looks again, so that it notices how long it stood still: looking
+ * only when a lease ends, it would take the end of a long stall that comes soon after that for a late timer. The supervisor keeps
+ * leases from five quarters of a heartbeat on, two and a half pulses.
+ */
+const TICK = 0.25
+
 /** The leases of one worker. */
 export class Leases {
   readonly #options: LeaseOptions
@@ -107,11 +114,14 @@ export class Leases {
     if (result === 'cancelling') this.abort(job, 'cancelled')
   }
 
-  #arm(at: number): void {
+  #arm(deadline: number): void {
+    const { clock, isKept, heartbeatMs } = this.#options
+    const now = clock.monotonic()
+    const at = isKept ? Math.min(deadline, now + heartbeatMs * TICK) : deadline
     this.#cancelTimer?.()
     this.#armedFor = at
     // A timer may fire up to a millisecond early; one later never finds the deadline ahead.
-    const ms = Math.min(Math.max(0, at - this.#options.clock.monotonic()) + 1, 2 ** 31 - 1)
+    const ms = Math.min(Math.max(0, at - now) + 1, 2 ** 31 - 1)
     this.#cancelTimer = this.#options.clock.after(ms, () => this.#check())
   }
 
@@ -129,12 +139,12 @@ export class Leases {
 
   /**
    * This look comes late: the event loop stood still, and the supervisor may have kept the leases meanwhile. They are trusted for the
-   * time of one heartbeat more, and the store is asked at once.
+   * time of one heartbeat from now on, also those that would end a moment later, and the store is asked at once.
    */
   #excuseStall(now: number, lateMs: number): void {
     const { isKept, heartbeatMs, slots, onStalled } = this.#options
     if (!isKept || lateMs < heartbeatMs) return
-    for (const job of slots.running) if (job.leaseEnd <= now) job.leaseEnd = now + heartbeatMs
+    for (const job of slots.running) job.leaseEnd = Math.max(job.leaseEnd, now + heartbeatMs)
     onStalled()
   }
 
