@@ -31,6 +31,8 @@ export interface Evidence {
   readonly hadWork: boolean
   /** When nothing was left to do; null: it never was. */
   readonly drainedAt: number | null
+  /** The supervisor of each slot, where there are any. */
+  readonly supervisors: readonly Actor[]
   /** The workers that did not stop when they were told to. */
   readonly unstopped: readonly Actor[]
   /** Timers that stopped processes left behind. */
@@ -40,18 +42,23 @@ export interface Evidence {
 /** Finds a breach of an invariant: one sentence each. */
 export type Law = (evidence: Evidence) => readonly string[]
 
-/** The faults that touched a slot (or everybody) between two instants. */
+/** The faults that hit a process (or everybody) between two instants. */
 export function faultsBetween(
   { ledgers }: Evidence,
-  slot: number,
+  process: Actor,
   from: number,
   to: number,
-  isMeant: (fault: Fault) => boolean = () => true,
+  isMeant: (fault: Fault) => boolean,
 ): readonly Fault[] {
   return ledgers.faults.filter((fault) => {
-    const isOwn = fault.slot === slot || fault.slot === EVERY_SLOT
+    const isOwn = fault.actor === process || fault.slot === EVERY_SLOT
     return isOwn && fault.from <= to && fault.to >= from && isMeant(fault)
   })
+}
+
+/** An instant as it is written. */
+export function seconds(ms: number): string {
+  return (ms / 1000).toFixed(4)
 }
 
 /** Each job's runs, in the order in which they began. */

@@ -1,18 +1,18 @@
 /**
  * The workers: real ones, each in a process of its own that may be stopped, paused and killed, and is started again whenever it
- * has ended, as a supervisor would. In half of the runs each has one, the part of it that takes back what a crashed worker held.
+ * has ended, as a supervisor would. In half of the runs each slot has one: see supervisor.ts.
  */
 import { Telemetry } from '../../../src/base/telemetry.ts'
 import type { Codec } from '../../../src/codec/codec.ts'
 import { Registry } from '../../../src/job/registry.ts'
 import { WorkerHandle } from '../../../src/runtime/worker-handle.ts'
+import type { Store } from '../../../src/store/contract/index.ts'
 import { type WorkerOptions, workerSettings } from '../../../src/worker/options.ts'
-import { Rescue } from '../../../src/worker/process/rescue.ts'
 import { Chance } from './chance.ts'
 import { handlerOf } from './handlers.ts'
-import { GAVE_UP, idOf, type Ledgers, numberOf } from './ledgers.ts'
-import type { Network } from './network.ts'
-import type { Plan, SlotPlan } from './plan.ts'
+import { DEAF_KILL, type Fault, GAVE_UP, type Ledgers, numberOf, STALL_KILL, STOP } from './ledgers.ts'
+import type { Paused, Plan, SlotPlan } from './plan.ts'
+import { type Supervised, Supervisor } from './supervisor.ts'
 import type { Wire } from './wire.ts'
 import { Actor, type World } from './world.ts'
 
@@ -20,7 +20,8 @@ import { Actor, type World } from './world.ts'
 export interface FleetParts {
   readonly world: World
   readonly plan: Plan
-  readonly network: Network
+  /** The store as a process reaches it. */
+  readonly storeOf: (actor: Actor) => Store
   readonly ledgers: Ledgers
   readonly wire: Wire
   readonly codec: Codec
@@ -31,6 +32,8 @@ export interface FleetParts {
 interface Process {
   readonly actor: Actor
   readonly handle: WorkerHandle
+  /** By its supervisor, where it has one. */
+  readonly supervised: Supervised | undefined
   isStopping: boolean
 }
 
@@ -44,13 +47,18 @@ export class Fleet {
   readonly #starts = new Map<number, number>()
   readonly #processes: (Process | undefined)[] = []
   readonly #lives: number[] = []
-  readonly #rescues: Rescue[] = []
+  readonly #supervisors: readonly Supervisor[]
+  /** Who stands still now, and since when. */
+  readonly #paused = new Map<Actor, Fault>()
   readonly #init = new Actor('init')
   #isClosing = false
 
   constructor(parts: FleetParts) {
     this.#parts = parts
-    this.#jobs = new Map(parts.plan.jobs.map((job) => [job.n, job]))
+    const { world, plan, wire, storeOf } = parts
+    this.#jobs = new Map(plan.jobs.map((job) => [job.n, job]))
+    const slots = plan.isSupervised ? [...plan.slots.keys()] : []
+    this.#supervisors = slots.map((slot) => new Supervisor({ world, plan, wire, slot, storeOf }))
   }
 
   start(): void {
@@ -61,42 +69,48 @@ export class Fleet {
   crash(slot: number): void {
     const process = this.#processes[slot]
     if (process === undefined) return
-    const { world, ledgers, wire, plan } = this.#parts
-    if (process.handle.running > 0) wire.count('crashed with jobs running')
-    world.tell(() => `${process.actor.name} crashes`)
-    ledgers.faults.push({ kind: 'crash', slot, from: world.now, to: world.now + plan.restartMs })
-    world.kill(process.actor)
+    if (process.handle.running > 0) this.#parts.wire.count('crashed with jobs running')
+    this.#kill(slot, process, 'crash')
+  }
+
+  #kill(slot: number, process: Process, kind: string): void {
+    const { world, ledgers, plan } = this.#parts
+    const { actor, supervised } = process
+    world.tell(() => `${actor.name} is gone: ${kind}`)
+    ledgers.faults.push({ kind, slot, actor, from: world.now, to: world.now + plan.restartMs })
+    world.kill(actor)
     this.#gone(slot, process)
-    if (plan.isSupervised) this.#recover(slot, process.actor)
+    supervised?.ended()
   }
 
-  /** Its supervisor takes back what it held; what it had begun counts as a crash. */
-  #recover(slot: number, dead: Actor): void {
-    const begun = this.#parts.ledgers.effects.flatMap(({ worker, end, n, fence }) => {
-      return worker === dead && end === 'open' ? [{ id: idOf(n), epoch: fence }] : []
-    })
-    this.#rescues[slot] ??= this.#rescue(slot)
-    void this.#rescues[slot].recover(dead.name, begun)
-  }
-
-  #rescue(slot: number): Rescue {
-    const { world, network } = this.#parts
-    const supervisor = new Actor(`s${slot}`, slot)
-    const store = network.storeOf(supervisor)
-    const clock = world.clockOf(supervisor, { skewMs: 0, pace: 1 })
-    return new Rescue({ store: async () => store, clock, telemetry: new Telemetry() })
-  }
-
-  /** The process stands still for a while. */
-  pause(slot: number, ms: number): void {
+  /** The worker, its supervisor, or the whole machine with both stands still for a while. */
+  pause(slot: number, ms: number, whom: Paused): void {
     const process = this.#processes[slot]
-    if (process === undefined || process.actor.isPaused) return
-    const { world, ledgers, wire, plan } = this.#parts
-    if (ms > plan.leaseMs && process.handle.running > 0) wire.count('paused past the lease with jobs running')
-    world.tell(() => `${process.actor.name} stands still for ${Math.round(ms)} ms`)
-    ledgers.faults.push({ kind: 'pause', slot, from: world.now, to: world.now + ms })
-    world.pause(process.actor)
-    world.after(this.#init, ms, () => world.resume(process.actor))
+    const supervisor = this.#supervisors[slot]
+    if (process !== undefined && whom !== 'supervisor') {
+      if (ms > this.#parts.plan.leaseMs && process.handle.running > 0)
+        this.#parts.wire.count('paused past the lease with jobs running')
+      this.#pause(process.actor, ms)
+    }
+    if (supervisor !== undefined && whom !== 'worker') this.#pause(supervisor.actor, ms)
+  }
+
+  #pause(actor: Actor, ms: number): void {
+    if (actor.isPaused) return
+    const { world, ledgers } = this.#parts
+    world.tell(() => `${actor.name} stands still for ${Math.round(ms)} ms`)
+    const fault = { kind: 'pause', slot: actor.slot, actor, from: world.now, to: world.now + ms }
+    ledgers.faults.push(fault)
+    this.#paused.set(actor, fault)
+    world.pause(actor)
+    world.after(this.#init, ms, () => this.#resume(actor))
+  }
+
+  #resume(actor: Actor): void {
+    const fault = this.#paused.get(actor)
+    if (fault !== undefined) fault.to = this.#parts.world.now
+    this.#paused.delete(actor)
+    this.#parts.world.resume(actor)
   }
 
   /** The process is told to stop, as SIGTERM does. */
@@ -104,27 +118,38 @@ export class Fleet {
     const process = this.#processes[slot]
     if (process === undefined || process.isStopping) return
     process.isStopping = true
-    this.#parts.world.tell(() => `${process.actor.name} is told to stop`)
+    const { world, ledgers } = this.#parts
+    world.tell(() => `${process.actor.name} is told to stop`)
+    ledgers.faults.push({ kind: STOP, slot, actor: process.actor, from: world.now, to: Number.POSITIVE_INFINITY })
     // Not before it has been started.
-    this.#parts.world.after(process.actor, 1, () => void process.handle.stop())
+    world.after(process.actor, 1, () => void process.handle.stop())
   }
 
   /** Every process goes on, and when the last has stopped there is none any more. */
   close(): void {
     this.#isClosing = true
-    for (const [slot, process] of this.#processes.entries()) {
-      if (process !== undefined) this.#parts.world.resume(process.actor)
-      this.stop(slot)
-    }
+    this.resumeAll()
+    for (const slot of this.#processes.keys()) this.stop(slot)
+    for (const supervisor of this.#supervisors) supervisor.close()
   }
 
   resumeAll(): void {
-    for (const process of this.#processes) if (process !== undefined) this.#parts.world.resume(process.actor)
+    for (const actor of [...this.#paused.keys()]) this.#resume(actor)
+  }
+
+  /** Nothing happens any more. */
+  dispose(): void {
+    for (const supervisor of this.#supervisors) supervisor.dispose()
   }
 
   /** The processes that there are. */
   get alive(): readonly Actor[] {
     return this.#processes.flatMap((process) => (process === undefined ? [] : [process.actor]))
+  }
+
+  /** The supervisor of each slot, where there are any. */
+  get supervisors(): readonly Actor[] {
+    return this.#supervisors.map(({ actor }) => actor)
   }
 
   #begin(slot: number): void {
@@ -134,34 +159,53 @@ export class Fleet {
     const life = this.#lives[slot] ?? 0
     this.#lives[slot] = life + 1
     const actor = new Actor(`w${slot}.${life}`, slot)
-    const process: Process = { actor, handle: this.#worker(slot, actor, settings), isStopping: false }
+    const kill = (why: string) => {
+      // It has ended, and its supervisor has not heard of it yet.
+      if (this.#processes[slot] !== process) return
+      const kind = why.includes('cancelled') ? DEAF_KILL : STALL_KILL
+      this.#parts.wire.count(kind)
+      this.#kill(slot, process, kind)
+    }
+    const supervised = this.#supervisors[slot]?.watchOver(actor, kill)
+    const handle = this.#worker(slot, actor, settings, supervised)
+    const process: Process = { actor, handle, supervised, isStopping: false }
     this.#processes[slot] = process
-    world.after(actor, 0, () => process.handle.start())
+    world.after(actor, 0, () => {
+      handle.start()
+      supervised?.ready()
+    })
     const ended = (how: string) => {
       world.tell(() => `${actor.name} has ${how}`)
       this.#gone(slot, process)
+    }
+    const failed = { kind: 'failed', code: 'STORE_UNREACHABLE', message: '', isFinal: false } as const
+    const stopped = () => {
+      ended('stopped')
+      supervised?.ended(handle.mayHoldLeases ? failed : { kind: 'drained' })
     }
     const gaveUp = () => {
       const { wire, ledgers } = this.#parts
       wire.count('a worker gave up its store')
       // What a claim under way brings it now is lost.
-      ledgers.faults.push({ kind: GAVE_UP, slot, from: world.now, to: world.now + plan.deadlineMs })
+      ledgers.faults.push({ kind: GAVE_UP, slot, actor, from: world.now, to: world.now + plan.deadlineMs })
       ended('given up')
+      supervised?.ended(failed)
     }
-    process.handle.done.then(() => ended('stopped'), gaveUp)
+    handle.done.then(stopped, gaveUp)
   }
 
   #gone(slot: number, process: Process): void {
     if (this.#processes[slot] !== process) return
     this.#processes[slot] = undefined
+    this.#parts.ledgers.ends.set(process.actor, this.#parts.world.now)
     this.#parts.world.after(this.#init, this.#parts.plan.restartMs, () => this.#begin(slot))
   }
 
-  #worker(slot: number, actor: Actor, settings: SlotPlan): WorkerHandle {
-    const { world, plan, network, ledgers, wire, codec } = this.#parts
+  #worker(slot: number, actor: Actor, settings: SlotPlan, supervised: Supervised | undefined): WorkerHandle {
+    const { world, plan, storeOf, ledgers, wire, codec } = this.#parts
     const { concurrency, maxPrefetch, queues, skewMs, pace } = settings
     const clock = world.clockOf(actor, { skewMs, pace })
-    const store = network.storeOf(actor)
+    const store = storeOf(actor)
     const telemetry = new Telemetry()
     telemetry.on('job.settled', (event) => {
       ledgers.told.push({ n: numberOf(event.jobId), at: world.now, worker: actor, event })
@@ -200,6 +244,7 @@ export class Fleet {
       retention: RETENTION,
       keyIds: () => [],
       health: { read: async () => null, stop: () => undefined },
+      ...(supervised !== undefined && { supervision: supervised.supervision }),
     })
   }
 }

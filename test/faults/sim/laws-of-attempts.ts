@@ -1,7 +1,7 @@
-/** I3 to I6 and I14: every start has its lease, every second start its reason, nobody runs a job beside its owner. */
+/** I3, I5, I6 and I14: every start has its lease, every end is its attempt's own, nobody runs a job beside its owner. */
 import type { Evidence, Law } from './evidence.ts'
-import { effectsByJob, faultsBetween, lifeOf } from './evidence.ts'
-import { type Effect, GAVE_UP, idOf } from './ledgers.ts'
+import { effectsByJob, faultsBetween, lifeOf, seconds } from './evidence.ts'
+import { type Effect, idOf } from './ledgers.ts'
 import type { Attempt, Life } from './lives.ts'
 
 /** I3: a handler starts once for a lease, and for no lease that its worker was not given. */
@@ -21,26 +21,6 @@ export const oneStartToALease: Law = (evidence) =>
     })
   })
 
-/** I4: every lease that was lost was its worker's, and a fault touched that worker meanwhile. */
-export const explainedLosses: Law = (evidence) =>
-  [...evidence.wire.lives.values()].flatMap(({ n, attempts }) =>
-    attempts.flatMap(({ end, epoch, worker, sentAt, closedAt }) => {
-      if (end !== 'lost' || faultsBetween(evidence, worker.slot, sentAt, closedAt).length > 0) return []
-      return [`I4: ${worker.name} lost job ${n} epoch ${epoch} at ${seconds(closedAt)}, and no fault explains it`]
-    }),
-  )
-
-/** I4: a worker gives its store up only when calls have failed. */
-export const explainedGivingUp: Law = (evidence) => {
-  const { plan, ledgers } = evidence
-  return ledgers.faults.flatMap(({ kind, slot, from }) => {
-    const since = from - 4 * plan.leaseMs - plan.deadlineMs
-    const causes = faultsBetween(evidence, slot, since, from, (fault) => fault.kind !== GAVE_UP)
-    if (kind !== GAVE_UP || causes.length > 0) return []
-    return [`I4: the worker in slot ${slot} gave up its store at ${seconds(from)}, and no fault explains it`]
-  })
-}
-
 /**
  * I6: two runs of a job overlap only when the process of the one that lost its lease stood still while it ran, or the store's
  * clock jumped. To be cut off is no excuse: by its own clock a worker aborts its handlers before their leases end. Nor may it
@@ -52,7 +32,7 @@ export const singleOwner: Law = (evidence) =>
     return inOrder.flatMap((stale, i) =>
       inOrder.slice(i + 1).flatMap((owner) => {
         if (owner.at >= overAt(stale) || stale.at >= overAt(owner)) return []
-        const excuses = faultsBetween(evidence, stale.worker.slot, stale.at, owner.at, ({ kind }) => {
+        const excuses = faultsBetween(evidence, stale.worker, stale.at, owner.at, ({ kind }) => {
           return kind === 'pause' || kind === 'step'
         })
         if (stale.at < owner.at && excuses.length > 0) return []
@@ -149,8 +129,4 @@ function lossesOf({ attempts }: Life): number {
 /** From when on the handler counts as over: it ended, its process died, or it was told to stop and did not heed it. */
 function overAt({ worker, endedAt, heeds, abortedAt }: Effect): number {
   return Math.min(endedAt, worker.diedAt, heeds ? Number.POSITIVE_INFINITY : abortedAt)
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(4)
 }

@@ -1,10 +1,15 @@
 /** I13: when the faults are over, everything goes on, comes to its end, and stops when it is told to. */
-import type { Law } from './evidence.ts'
+import { type Law, seconds } from './evidence.ts'
+import { cutsOf, failuresOf, pausesOf } from './hindrances.ts'
+import { longestClear } from './spans.ts'
+import { HOP_MS } from './supervisor.ts'
 
 /** How long everything may take once the faults are over: far longer than the slowest plan needs. */
 export const DRAIN_MS = 300_000
 /** A worker that was being stopped when the faults ended takes this long at most. */
 const STOP_MS = 15_000
+/** What timers are late by. */
+const TIMER_MS = 5
 
 /** I13: what is left is done. */
 export const drains: Law = ({ drainedAt, rows }) => {
@@ -32,3 +37,25 @@ export const stops: Law = ({ unstopped, leftTimers }) => [
   ...unstopped.map(({ name }) => `I13: ${name} did not stop`),
   ...(leftTimers > 0 ? [`I16: ${leftTimers} timers of stopped workers are still running`] : []),
 ]
+
+/** I13: what a dead worker held is recovered at once by its supervisor, unless that was hindered itself. */
+export const recoversAtOnce: Law = (evidence) => {
+  const { plan, wire, supervisors } = evidence
+  const withinMs = HOP_MS + plan.latencyMs[1] + TIMER_MS
+  return [...wire.lives.values()].flatMap(({ n, attempts }) =>
+    attempts.flatMap(({ worker, claimedAt, closedAt }) => {
+      const supervisor = supervisors[worker.slot]
+      // What a call of the dead claims later is looked for again later.
+      if (supervisor === undefined || claimedAt > worker.diedAt || closedAt < worker.diedAt) return []
+      const hindrances = [
+        ...pausesOf(evidence, supervisor),
+        ...cutsOf(evidence, supervisor.slot),
+        ...failuresOf(evidence, supervisor, ['jobs.recover']),
+      ]
+      if (longestClear({ from: worker.diedAt, to: closedAt }, hindrances) <= withinMs) return []
+      return [
+        `I13: ${worker.name} died at ${seconds(worker.diedAt)}, and job ${n} was its own until ${seconds(closedAt)}`,
+      ]
+    }),
+  )
+}

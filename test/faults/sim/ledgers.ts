@@ -4,6 +4,7 @@
  */
 import type { Events } from '../../../src/base/telemetry.ts'
 import type { EnqueueStatus } from '../../../src/client/job-handle.ts'
+import type { Lease } from '../../../src/store/contract/index.ts'
 import type { Actor } from './world.ts'
 
 /** An enqueue of a job, once it was answered. Times are the world's. */
@@ -37,12 +38,39 @@ export interface Effect {
 /** The kind of a fault that follows from others: a worker heard nothing from its store for three leases, and ended. */
 export const GAVE_UP = 'gave up'
 
-/** A fault that happened, to the worker in a slot or to everybody (`EVERY_SLOT`). */
+/** The kind of what is no fault: a worker was told to stop, and gives back what it runs. */
+export const STOP = 'stop'
+
+/** Kinds of others: a supervisor has killed a worker that it had not heard from for the stall limit, or that is deaf to a cancel. */
+export const STALL_KILL = 'killed at the stall limit'
+/** See there. */
+export const DEAF_KILL = 'killed, deaf to a cancel'
+
+/** A fault that happened, to a process, to all of a slot, or to everybody (`EVERY_SLOT`). */
 export interface Fault {
   readonly kind: string
   readonly slot: number
+  /** The process that it hit; null: whoever is in the slot. */
+  readonly actor: Actor | null
   readonly from: number
   to: number
+}
+
+/** A call to the store that failed, or was answered far too late. */
+export interface Failure {
+  readonly actor: Actor
+  readonly operation: string
+  readonly sentAt: number
+  /** In whose name, where it was in a worker's. */
+  readonly workerId: string | null
+  /** When its caller learned of it, where it did not stand still. */
+  readonly failedAt: number
+  /** When its caller sent the same operation next. */
+  retriedAt: number
+  /** What it was about, where that is the start of one attempt. */
+  readonly start: Lease | null
+  /** What it would have brought: claimed, and its worker never heard of it. */
+  readonly brought: readonly Lease[]
 }
 
 /** What an operator asked for, and was told. */
@@ -69,13 +97,16 @@ export interface Ledgers {
   readonly enqueued: Enqueued[]
   readonly effects: Effect[]
   readonly faults: Fault[]
+  readonly failures: Failure[]
+  /** When each worker process had ended, one way or the other. */
+  readonly ends: Map<Actor, number>
   readonly acts: Act[]
   readonly told: Told[]
 }
 
 /** Empty books. */
 export function newLedgers(): Ledgers {
-  return { enqueued: [], effects: [], faults: [], acts: [], told: [] }
+  return { enqueued: [], effects: [], faults: [], failures: [], ends: new Map(), acts: [], told: [] }
 }
 
 /** The id of job number `n`. Ids are ordered as the numbers are. */

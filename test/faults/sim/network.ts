@@ -3,9 +3,9 @@
  * fate. The store itself is the real one in memory, or one with a bug planted in it.
  */
 import { StoreError } from '../../../src/core/errors.ts'
-import type { ExchangeRequest, Store } from '../../../src/store/contract/index.ts'
+import type { ExchangeRequest, ExchangeResult, Lease, Store } from '../../../src/store/contract/index.ts'
 import { Chance } from './chance.ts'
-import { type Ledgers, numberOf } from './ledgers.ts'
+import { type Failure, type Ledgers, numberOf } from './ledgers.ts'
 import { FATES, type Fate, type Plan } from './plan.ts'
 import type { Wire } from './wire.ts'
 import { Actor, EVERY_SLOT, keyOf, type World } from './world.ts'
@@ -16,14 +16,17 @@ export interface Cut {
 }
 
 /** Calls that are seldom made meet their fates so many times as often. */
-const RARE: Readonly<Record<string, number>> = { 'jobs.start': 5 }
+const RARE: Readonly<Record<string, number>> = { 'jobs.start': 5, keep: 3 }
 
 interface Call {
   readonly actor: Actor
   readonly operation: string
+  readonly args: readonly unknown[]
   readonly sentAt: number
   readonly chance: Chance
   readonly fail: (error: unknown) => void
+  /** What an exchange has claimed, once it was done. */
+  readonly brought: Lease[]
 }
 
 /** The ways to the store. */
@@ -45,6 +48,8 @@ export class Network {
   readonly #hears = new Map<() => void, Actor>()
   readonly #hints: Chance
   readonly #calls = new Map<string, number>()
+  /** Failures after which the same was not sent again yet. */
+  #unrepeated: Failure[] = []
   /** The store said that something happened. */
   #isHinted = false
 
@@ -109,11 +114,12 @@ export class Network {
     const chance = new Chance(this.#plan.seed, 7, keyOf(caller), number)
     const there = this.#latency(chance)
     const back = this.#latency(chance)
-    const fate = this.#fateOf(`${caller} #${number}`, chance.next() / (RARE[operation] ?? 1))
+    const fate = this.#fateOf(`${caller} #${number}`, chance.next() / (RARE[nameOf(actor, operation, args)] ?? 1))
     const { deadlineMs, leaseMs } = this.#plan
+    if (this.#unrepeated.length > 0) this.#repeated(actor, operation, args[0])
     return new Promise<T>((resolve, reject) => {
-      const call: Call = { actor, operation, sentAt: world.now, chance, fail: reject }
-      if (fate !== undefined) this.#tellFate(call, fate)
+      const call: Call = { actor, operation, args, sentAt: world.now, chance, fail: reject, brought: [] }
+      if (fate !== undefined) this.#tellFate(fate)
       const cut = this.#cutOf(actor)
       if (cut !== undefined || fate === 'refused' || fate === 'vanished') {
         this.#fail(call, cut?.isSilent ?? fate === 'vanished')
@@ -121,13 +127,14 @@ export class Network {
       }
       const late = fate === 'delayed' ? leaseMs * chance.between(1, 2) : 0
       if (there + late + back > deadlineMs) this.#fail(call, true)
+      else if (late > 0) this.#failed(call, there + late + back)
       if (late > 0) this.late++
       const land = (): void => {
         if (late > 0) this.late--
         const end = this.#cutOf(actor)
         if (end !== undefined) this.#fail(call, end.isSilent)
         // What a dead process had sent arrives, or does not.
-        else if (!actor.isDead || chance.flip(0.5)) this.#land(call, args, run, back, fate, resolve)
+        else if (!actor.isDead || chance.flip(0.5)) this.#land(call, run, back, fate, resolve)
       }
       world.after(this.#server, there + late, land)
     })
@@ -135,13 +142,12 @@ export class Network {
 
   #land<T>(
     call: Call,
-    args: readonly unknown[],
     run: () => Promise<T>,
     back: number,
     fate: Fate | undefined,
     resolve: (answer: T) => void,
   ): void {
-    const { actor, operation } = call
+    const { actor, operation, args } = call
     const world = this.#world
     world.tell(
       () => `${actor.name} ${operation}${fate === undefined ? '' : ` (${fate})`}${actor.isDead ? ' (dead)' : ''}`,
@@ -149,36 +155,72 @@ export class Network {
     if (actor.isDead) this.#wire.count('a call of a dead worker arrived')
     run().then((answer) => {
       this.#wire.done(actor, call.sentAt, operation, args, answer)
+      // The answer is that of the operation.
+      if (operation === 'jobs.exchange') call.brought.push(...(answer as ExchangeResult).claimed)
       // The store in memory hints at a sweep that found nothing too, which would be a poll that no server has.
       if (this.#isHinted && answer !== 0 && !(Array.isArray(answer) && answer.length === 0)) this.#hint()
       this.#isHinted = false
       if (fate === 'unheard' || fate === 'swallowed') {
-        this.#wire.count(`answer lost: ${operation}`)
+        this.#wire.count(`answer lost: ${nameOf(actor, operation, args)}`)
         this.#fail(call, fate === 'swallowed')
         return
       }
       world.after(actor, back, () => {
         const cut = this.#cutOf(actor)
-        if (cut === undefined) resolve(answer)
-        else this.#fail(call, cut.isSilent)
+        if (cut === undefined) {
+          this.#wire.heard(actor, call.sentAt, operation, args, answer)
+          resolve(answer)
+        } else this.#fail(call, cut.isSilent)
       })
     }, call.fail)
   }
 
   /** The call fails: soon, or (silently) when its caller has waited for as long as it does. */
-  #fail({ actor, operation, sentAt, chance, fail }: Call, isSilent: boolean): void {
+  #fail(call: Call, isSilent: boolean): void {
+    const { actor, operation, sentAt, chance, fail } = call
     const { deadlineMs } = this.#plan
     const ms = isSilent ? sentAt + deadlineMs - this.#world.now : this.#latency(chance)
+    this.#failed(call, ms)
     this.#world.after(actor, ms, () => {
       fail(new StoreError('transient', 'STORE_UNREACHABLE', `${operation} failed in the simulation`))
     })
   }
 
-  #tellFate({ actor, operation, sentAt }: Call, fate: Fate): void {
+  /** Its caller will learn of it in `ms`. */
+  #failed({ actor, operation, args, sentAt, brought }: Call, ms: number): void {
+    const start = operation === 'jobs.start' ? (args[1] as Lease) : null
+    const failedAt = this.#world.now + ms
+    const workerId = typeof args[0] === 'string' ? args[0] : null
+    const failure = {
+      actor,
+      operation,
+      workerId,
+      sentAt,
+      failedAt,
+      retriedAt: Number.POSITIVE_INFINITY,
+      start,
+      brought,
+    }
+    this.#ledgers.failures.push(failure)
+    this.#unrepeated.push(failure)
+  }
+
+  /** The same operation is sent again. Beside an exchange that is still under way, another does not do what that does. */
+  #repeated(actor: Actor, operation: string, first: unknown): void {
+    const { now } = this.#world
+    this.#unrepeated = this.#unrepeated.filter((failure) => {
+      if (failure.actor !== actor || failure.operation !== operation) return true
+      // A supervisor's in the name of another worker.
+      if (failure.workerId !== null && failure.workerId !== first) return true
+      if (operation === 'jobs.exchange' && now < failure.failedAt) return true
+      failure.retriedAt = now
+      return false
+    })
+  }
+
+  #tellFate(fate: Fate): void {
     this.#world.note(FATES.indexOf(fate))
     this.#wire.count(`fate: ${fate}`)
-    const until = sentAt + Math.max(this.#plan.deadlineMs, 2 * this.#plan.leaseMs)
-    this.#ledgers.faults.push({ kind: `${fate} ${operation}`, slot: actor.slot, from: sentAt, to: until })
   }
 
   #fateOf(key: string, draw: number): Fate | undefined {
@@ -218,6 +260,11 @@ export class Network {
       }
     }
   }
+}
+
+/** What a call is called: a heartbeat in another's name is a keep. */
+function nameOf(actor: Actor, operation: string, [workerId]: readonly unknown[]): string {
+  return operation === 'jobs.extend' && workerId !== actor.name ? 'keep' : operation
 }
 
 /** Which job a call is about first, so that what befalls it does not hang on how many calls there were about other jobs. */

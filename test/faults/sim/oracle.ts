@@ -3,15 +3,14 @@ import type { Evidence, Law } from './evidence.ts'
 import {
   attemptHonesty,
   checkpointsOfOwners,
-  explainedGivingUp,
-  explainedLosses,
   oneStartToALease,
   resultsOfOwners,
   singleOwner,
   truthfulEvents,
 } from './laws-of-attempts.ts'
 import { conservation, dependencies, durability, noInvention, noUnaskedCancel, uniqueness } from './laws-of-jobs.ts'
-import { drains, resumes, stops } from './laws-of-progress.ts'
+import { explainedGivingUp, explainedKills, explainedLosses, explainedReturns } from './laws-of-losses.ts'
+import { drains, recoversAtOnce, resumes, stops } from './laws-of-progress.ts'
 
 const LAWS: readonly Law[] = [
   durability,
@@ -19,6 +18,8 @@ const LAWS: readonly Law[] = [
   oneStartToALease,
   explainedGivingUp,
   explainedLosses,
+  explainedKills,
+  explainedReturns,
   resultsOfOwners,
   checkpointsOfOwners,
   singleOwner,
@@ -29,6 +30,7 @@ const LAWS: readonly Law[] = [
   conservation,
   drains,
   resumes,
+  recoversAtOnce,
   stops,
   attemptHonesty,
 ]

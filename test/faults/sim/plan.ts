@@ -21,10 +21,13 @@ export const FATES = ['refused', 'unheard', 'vanished', 'swallowed', 'delayed'] 
 /** What may become of a call to the store, beside going well. */
 export type Fate = (typeof FATES)[number]
 
+/** Who stands still: a worker (its event loop is blocked), its supervisor, or both with their machine. */
+export type Paused = 'worker' | 'supervisor' | 'machine'
+
 /** What befalls a worker, or everybody. */
 export type FaultPlan = { readonly at: number } & (
   | { readonly kind: 'crash' | 'stop'; readonly slot: number }
-  | { readonly kind: 'pause'; readonly slot: number; readonly ms: number }
+  | { readonly kind: 'pause'; readonly slot: number; readonly ms: number; readonly whom: Paused }
   /** Nothing gets through to the store: calls fail at once, or are never answered. Slot -1: nobody's calls do. */
   | { readonly kind: 'cut'; readonly slot: number; readonly ms: number; readonly isSilent: boolean }
   /** The store's wall clock is set forward or back. */
@@ -69,8 +72,10 @@ export interface Plan {
   readonly chaosMs: number
   /** How long a worker that ended is missed. */
   readonly restartMs: number
-  /** Each worker has a supervisor, which takes back at once what it held when it crashes. */
+  /** Each worker has a supervisor, which keeps its leases while it stands still, and takes back at once what it held when it is dead. */
   readonly isSupervised: boolean
+  /** For how long a worker may be silent before its supervisor kills it. */
+  readonly stallLimitMs: number
   readonly slots: readonly SlotPlan[]
   readonly jobs: readonly JobPlan[]
   readonly acts: readonly ActPlan[]
@@ -92,6 +97,7 @@ export function planOf(seed: number): Plan {
   const slots = Array.from({ length: chance.pick([1, 2, 2, 2, 3, 3, 4]) }, () => planSlot(chance, leaseMs))
   const jobs = planJobs(new Chance(seed, 3), { leaseMs, chaosMs })
   const farMs = chance.pick([2, 10, 40])
+  const supervised = new Chance(seed, 12)
   return {
     seed,
     salt: 0,
@@ -104,7 +110,8 @@ export function planOf(seed: number): Plan {
     isRemote: chance.flip(0.5),
     chaosMs,
     restartMs: chance.whole(20, 600),
-    isSupervised: new Chance(seed, 12).flip(0.5),
+    isSupervised: supervised.flip(0.5),
+    stallLimitMs: leaseMs * supervised.pick([0.8, 1.5, 2.5, 5]),
     slots,
     jobs,
     acts: chance.flip(0.6) ? planActs(new Chance(seed, 4), chaosMs, jobs) : [],
@@ -143,7 +150,7 @@ function planFaults(
       faults.push(make(chance.between(0, chaosMs), chance.whole(0, slots - 1)))
   }
   some(0.4, 4, (at, slot) => ({ at, kind: 'crash', slot }))
-  some(0.4, 4, (at, slot) => ({ at, kind: 'pause', slot, ms: leaseMs * chance.between(0.2, 3.5) }))
+  some(0.4, 4, (at, slot) => ({ at, kind: 'pause', slot, ms: leaseMs * chance.between(0.2, 3.5), whom: 'worker' }))
   some(0.4, 3, (at, slot) => ({ at, kind: 'stop', slot }))
   some(0.3, 2, (at, slot) => {
     return { at, kind: 'cut', slot, ms: leaseMs * chance.between(0.2, 5), isSilent: chance.flip(0.5) }
@@ -152,6 +159,15 @@ function planFaults(
     return { at, kind: 'cut', slot: -1, ms: leaseMs * chance.between(0.2, 5), isSilent: chance.flip(0.5) }
   })
   some(0.1, 1, (at) => ({ at, kind: 'step', ms: Math.floor(leaseMs * chance.between(-3, 3)) }))
+  some(0.15, 2, (at, slot) => {
+    return {
+      at,
+      kind: 'pause',
+      slot,
+      ms: leaseMs * chance.between(0.2, 3.5),
+      whom: chance.pick(['supervisor', 'machine']),
+    }
+  })
   return faults.sort((a, b) => a.at - b.at)
 }
 

@@ -7,6 +7,7 @@ import type { JobsFacet, Settlement, Store } from '../../../src/store/contract/i
 import { wrappedStore } from '../../support/wrapped-store.ts'
 import { idOf } from './ledgers.ts'
 import { claimTwice, forced, held, sweepOfOldList, withoutBump } from './plants-of-fences.ts'
+import { forgetOne, keepDead, keepFirst, keepWithoutFence, recoverStalled } from './plants-of-leases.ts'
 import {
   cancelNotWritten,
   releaseOutsideTransaction,
@@ -184,6 +185,11 @@ export const PLANTED: readonly PlantedBug[] = [
         },
       })),
   },
+  { name: "keeps what is another worker's by now", breaks: /^I5.*keep/, store: keepWithoutFence },
+  { name: 'keeps one of the leases of a stalled worker', breaks: /^I4.*kept it/, client: keepFirst },
+  { name: 'takes a stalled worker for a dead one', breaks: /^I4.*lives/, client: recoverStalled },
+  { name: 'goes on keeping leases after the kill', breaks: /^I13.*died/, client: keepDead },
+  { name: 'forgets a lease when another call has failed', breaks: /^I4.*extended it/, client: forgetOne },
   { name: 'enqueues again under a new id', breaks: /^I2/, idFor: (n, tries) => idOf(n + tries * 100_000) },
   { name: 'looks whether a key is free, then inserts (oban#1087)', breaks: /^unique/, store: uniqueByLooking },
   { name: 'requeues by delete and insert (laravel/ideas#1364)', breaks: /^I1:.*nowhere/, store: requeueByDelete },

@@ -2,7 +2,7 @@
  * One run: a fleet of real workers on the real store in memory, in virtual time, through faults, then healed, then at rest; then it
  * is judged.
  *
- * Real are the worker with its heartbeats, leases, exchanges and maintenance, a supervisor's rescue of what dead workers held, the
+ * Real are the worker with its heartbeats, leases, exchanges and maintenance, a supervisor's watch and rescue over workers, the
  * client with its batches, the codec, and the store. Simulated are time, chance, the network between processes and store, and the
  * processes themselves. The oracle knows what was seen from outside: `evidence.ts`.
  */
@@ -31,6 +31,8 @@ import { Actor, EVERY_SLOT, World } from './world.ts'
 export interface Plant {
   /** The store as each process meets it, in the place of the real one. */
   readonly store?: (inner: Store, world: World, plan: Plan) => (actor: Actor) => Store
+  /** The store as a worker or a supervisor uses it, in the place of the way to the store: what it asks for is not what it should. */
+  readonly client?: (store: Store, actor: Actor, world: World, plan: Plan) => Store
   /** Settings of the workers that are not the plan's. */
   readonly settings?: WorkerOptions
   /** The id of a job that is enqueued for the `tries`-th time. */
@@ -79,8 +81,12 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
   const codec = createCodec({})
   const storeFor = plant.store?.(store, world, plan) ?? (() => store)
   const network = new Network(world, plan, wire, ledgers, store, storeFor)
-  const { settings } = plant
-  const fleet = new Fleet({ world, plan, network, ledgers, wire, codec, ...(settings !== undefined && { settings }) })
+  const { settings, client } = plant
+  const storeOf = (actor: Actor) => {
+    const way = network.storeOf(actor)
+    return client?.(way, actor, world, plan) ?? way
+  }
+  const fleet = new Fleet({ world, plan, storeOf, ledgers, wire, codec, ...(settings !== undefined && { settings }) })
   const parts = { world, network, ledgers, codec, idFor: plant.idFor ?? idOf }
   const producers = Array.from({ length: PRODUCERS }, (_, i) => new Producer(`producer${i}`, parts))
   const operator = new Operator(parts)
@@ -95,6 +101,7 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
   world.tell(() => 'the faults are over')
   network.isFaulty = false
   network.cuts.clear()
+  for (const fault of ledgers.faults) if (fault.kind === 'cut') fault.to = Math.min(fault.to, world.now)
   fleet.resumeAll()
   const patience = world.now + DRAIN_MS
   await world.run(() => network.late + operator.open === 0 || world.now > patience)
@@ -121,6 +128,8 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
   const settled = world.now + 20_000
   await world.run(() => world.now >= settled)
 
+  fleet.dispose()
+
   const { rows } = await store.jobs.list({ filter: {}, limit: 10_000, oldestFirst: true })
   const counts: Record<string, number> = {}
   for (const state of JOB_STATES) counts[state] = (await store.jobs.count({ states: [state] }, 10_000)).count
@@ -143,6 +152,7 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
     healedAt,
     hadWork,
     drainedAt,
+    supervisors: fleet.supervisors,
     unstopped: fleet.alive,
     leftTimers: last.filter((actor) => !fleet.alive.includes(actor)).reduce((sum, { timers }) => sum + timers, 0),
   })
@@ -165,7 +175,7 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
         fleet.stop(fault.slot)
         return
       case 'pause':
-        fleet.pause(fault.slot, fault.ms)
+        fleet.pause(fault.slot, fault.ms, fault.whom)
         return
       case 'cut':
         wire.count(fault.isSilent ? 'cut off in silence' : 'cut off')
@@ -173,18 +183,24 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
         ledgers.faults.push({
           kind: 'cut',
           slot: fault.slot,
+          actor: null,
           from: world.now,
-          to: world.now + fault.ms + 2 * plan.leaseMs,
+          to: world.now + fault.ms,
         })
         network.cuts.set(fault.slot, fault)
-        world.after(chaos, fault.ms, () => network.cuts.delete(fault.slot))
+        world.after(chaos, fault.ms, () => {
+          if (network.cuts.get(fault.slot) === fault) network.cuts.delete(fault.slot)
+        })
         return
       case 'step':
         wire.count(fault.ms > 0 ? "the store's clock went forward" : "the store's clock went back")
         world.tell(() => `the store's clock is set by ${fault.ms} ms`)
         time.ahead += fault.ms
         wire.forwardMs += Math.max(0, fault.ms)
-        ledgers.faults.push({ kind: 'step', slot: EVERY_SLOT, from: world.now, to: world.now + Math.abs(fault.ms) * 2 })
+        ledgers.faults.push({
+          ...{ kind: 'step', slot: EVERY_SLOT, actor: null },
+          ...{ from: world.now, to: world.now + Math.abs(fault.ms) * 2 },
+        })
         return
       default:
         fault satisfies never

@@ -16,8 +16,10 @@ import type {
   SettleResult,
 } from '../../../src/store/contract/index.ts'
 import { numberOf } from './ledgers.ts'
-import { type Attempt, type Life, newLife } from './lives.ts'
+import { type Attempt, type Life, newAttempt, newLife, refusalsOf, settlementsOf } from './lives.ts'
 import type { Actor, World } from './world.ts'
+
+type Held = { readonly life: Life; readonly attempt: Attempt }
 
 /** Everything that went over the wire. */
 export class Wire {
@@ -56,21 +58,21 @@ export class Wire {
         break
       case 'jobs.extend':
       case 'jobs.extendWaiting':
-        this.#spoken(actor, operation, args[1] as readonly Lease[], result as readonly string[], args[2] as number)
+        this.#extended(actor, operation, args, result as readonly string[])
         break
       case 'jobs.report':
-        this.#spoken(actor, operation, args[1] as readonly Lease[], result as readonly string[])
+        this.#spoken(actor.name, operation, args[1] as readonly Lease[], result as readonly string[])
         break
       case 'jobs.start':
       case 'jobs.saveCheckpoint':
-        this.#spoken(actor, operation, [args[1] as Lease], [result as string])
+        this.#spoken(actor.name, operation, [args[1] as Lease], [result as string])
         break
       case 'jobs.reclaim':
         for (const job of result as readonly ReclaimedJob[]) this.#takenBack(job)
         break
       case 'jobs.recover':
         for (const job of result as readonly ReclaimedJob[])
-          this.#takenBack(job, { dead: args[0] as string, begun: args[1] as readonly Lease[] })
+          this.#takenBack(job, { dead: args[0] as string, begun: (args[1] ?? []) as readonly Lease[] })
         break
       case 'jobs.cancel':
       case 'jobs.retry':
@@ -94,7 +96,16 @@ export class Wire {
         break
       case 'queues.resume':
         this.#paused.delete(args[0] as string)
-        break
+    }
+  }
+
+  /** Its caller heard of it: whose heartbeat, sent then, was answered may trust its leases from then on. */
+  heard(actor: Actor, sentAt: number, operation: string, [, leases]: readonly unknown[], result: unknown): void {
+    if (operation !== 'jobs.extend' && operation !== 'jobs.extendWaiting') return
+    for (const [i, { id, epoch }] of (leases as readonly Lease[]).entries()) {
+      const attempt = this.life(id).attempts.find((each) => each.epoch === epoch && each.worker === actor)
+      if (attempt !== undefined && (result as readonly string[])[i] !== 'lost')
+        attempt.trusted.push({ sentAt, heardAt: this.#world.now })
     }
   }
 
@@ -143,22 +154,18 @@ export class Wire {
     this.#world.tell(
       () => `  ${actor.name} settles job ${life.n} epoch ${settlement.epoch} ${settlement.to}: ${answer}`,
     )
-    const attempt = this.#holder(life, actor, settlement.epoch)
+    const attempt = this.#holder(life, actor.name, settlement.epoch)
     if (answer === 'lost') {
       if (attempt !== null)
         this.#fault('I5', life, `its holder ${actor.name} was told that it had lost epoch ${attempt.epoch}`)
-      else this.#refused(life, settlement)
+      else for (const what of refusalsOf(life, settlement)) this.count(what)
       return
     }
     if (attempt === null) {
       this.#fault('I5', life, `a stale ${settlement.to} of epoch ${settlement.epoch} by ${actor.name} was accepted`)
       return
     }
-    if (settlement.to === 'completed' && life.isCancelling) this.count('a cancel raced a completion')
-    if (settlement.to === 'pending')
-      this.count(settlement.runMs === 0 ? 'prefetch given back' : 'running job given back')
-    else this.count(`settled as ${'reason' in settlement ? settlement.reason : settlement.to}`)
-    if (answer === 'cancelled') this.count('a cancel turned another attempt into an end')
+    for (const what of settlementsOf(settlement, answer, life.isCancelling)) this.count(what)
     attempt.end = settlement.to
     attempt.isCancelled = answer === 'cancelled'
     attempt.closedAt = this.#world.now
@@ -166,15 +173,6 @@ export class Wire {
     else life.state = 'waiting'
     if (life.state === 'waiting' && life.isCancelling)
       this.#fault('I5', life, 'a cancel that was asked for is forgotten')
-  }
-
-  #refused(life: Life, settlement: Settlement): void {
-    this.count('stale settlement refused')
-    const last = life.attempts.at(-1)
-    if (last?.end === 'open') this.count('stale settlement refused while another attempt ran')
-    const own = life.attempts.find(({ epoch }) => epoch === settlement.epoch)
-    if (own?.end === 'lost' && settlement.to === 'completed') this.count('a reclaim raced a completion')
-    if (own !== undefined && own.end === settlement.to) this.count('a settlement was repeated after a lost answer')
   }
 
   #claimed(actor: Actor, sentAt: number, job: ClaimedJob, leaseMs: number): void {
@@ -188,47 +186,49 @@ export class Wire {
     if (life.state === 'removed') this.#fault('I1', life, 'was given out after it was removed')
     if (this.#paused.has(job.queue)) this.#fault('I9', life, `was given out of the paused queue ${job.queue}`)
     if (job.losses >= 2) this.count('a suspect was claimed')
-    const now = this.#world.now
-    const attempt: Attempt = {
-      epoch: job.epoch,
-      worker: actor,
-      sentAt,
-      claimedAt: now,
-      closedAt: Number.POSITIVE_INFINITY,
-      end: 'open',
-      isCancelled: false,
-      startWritten: false,
-      leaseUntil: now + leaseMs + this.forwardMs,
-    }
-    life.attempts.push(attempt)
+    life.attempts.push(newAttempt(job, actor, sentAt, { now: this.#world.now, leaseMs, forwardMs: this.forwardMs }))
     life.state = 'running'
   }
 
-  /** A heartbeat, news or a start of attempts: the store said of each whether its lease is still held. */
-  #spoken(
-    actor: Actor,
-    operation: string,
-    leases: readonly Lease[],
-    answers: readonly string[],
-    leaseMs?: number,
-  ): void {
+  /** A worker's heartbeat, or its supervisor's in its name. */
+  #extended(actor: Actor, operation: string, args: readonly unknown[], answers: readonly string[]): void {
+    // As they are in the contract.
+    const [workerId, leases, leaseMs] = args as readonly [string, readonly Lease[], number]
+    const isKeep = workerId !== actor.name
+    const held = this.#spoken(workerId, isKeep ? 'jobs.keep' : operation, leases, answers)
+    for (const { life, attempt } of held) {
+      if (isKeep) {
+        this.count('a supervisor kept a lease')
+        if (attempt.worker.slot !== actor.slot)
+          this.#fault('I5', life, `was kept by ${actor.name}, and ${workerId} is none of its workers`)
+        attempt.keptAt = this.#world.now
+      }
+      attempt.extendedAt = this.#world.now
+      attempt.leaseUntil = this.#world.now + leaseMs + this.forwardMs
+    }
+  }
+
+  /** A heartbeat, news or a start of attempts: the store said of each whether its lease is still held. Returns those that are. */
+  #spoken(worker: string, operation: string, leases: readonly Lease[], answers: readonly string[]): readonly Held[] {
     const what = operation.slice(5)
+    const held: Held[] = []
     for (const [i, { id, epoch }] of leases.entries()) {
       const life = this.life(id)
       const answer = answers[i] ?? 'lost'
       this.#world.note(life.n, epoch, answer.length)
-      const attempt = this.#holder(life, actor, epoch)
+      const attempt = this.#holder(life, worker, epoch)
       if (answer === 'lost') {
-        if (attempt !== null) this.#fault('I5', life, `its holder ${actor.name} was told by ${what} that it had lost`)
+        if (attempt !== null) this.#fault('I5', life, `its holder ${worker} was told by ${what} that it had lost`)
         else this.count(`stale ${what} refused`)
         continue
       }
-      if (attempt === null) this.#fault('I5', life, `a stale ${what} of epoch ${epoch} by ${actor.name} was accepted`)
+      if (attempt === null) this.#fault('I5', life, `a stale ${what} of epoch ${epoch} by ${worker} was accepted`)
       else if (what === 'start') attempt.startWritten = true
       else if (what === 'saveCheckpoint') life.checkpoint = epoch
-      else if (leaseMs !== undefined) attempt.leaseUntil = this.#world.now + leaseMs + this.forwardMs
-      if (answer === 'cancelling') this.count('a heartbeat told of a cancel')
+      else held.push({ life, attempt })
+      if (answer === 'cancelling') this.count(`${what === 'keep' ? 'a keep' : 'a heartbeat'} told of a cancel`)
     }
+    return held
   }
 
   /** A lease was taken back: since it had ended, or from a process that is `dead`, whose leases need not have. */
@@ -254,6 +254,7 @@ export class Wire {
     else if (this.#world.now + this.forwardMs + 2 < leaseUntil)
       this.#fault('I5', life, `was reclaimed ${Math.round(leaseUntil - this.#world.now)} ms before its lease ended`)
     attempt.end = 'lost'
+    attempt.isRecovered = from !== undefined
     attempt.closedAt = this.#world.now
     if (to !== 'pending') this.#ended(life)
     else {
@@ -287,9 +288,9 @@ export class Wire {
   }
 
   /** The open attempt, when it is this one. */
-  #holder(life: Life, actor: Actor, epoch: number): Attempt | null {
+  #holder(life: Life, worker: string, epoch: number): Attempt | null {
     const last = life.attempts.at(-1)
-    return last?.end === 'open' && last.epoch === epoch && last.worker === actor ? last : null
+    return last?.end === 'open' && last.epoch === epoch && last.worker.name === worker ? last : null
   }
 
   #fault(invariant: string, life: Life, what: string): void {
