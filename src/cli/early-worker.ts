@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { startEarly } from '../worker/process/early.ts'
 
-/** The path of the program that the worker processes of this command run, in the sources or as it was built. */
+/** The program that the worker processes of this command run, in the sources or as it was built. */
 const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-startEarly({ file: fileURLToPath(new URL(`./worker-main.${ending}`, import.meta.url)) })
+const file = fileURLToPath(new URL(`./worker-main.${ending}`, import.meta.url))
+startEarly({ file, isMeasured: process.argv.some((arg) => /^--max-memory(=|$)/.test(arg)) })

@@ -65,7 +65,8 @@ export class NodeHandle {
 
   constructor(parts: NodeParts) {
     this.#parts = parts
-    const { clock, telemetry, program } = parts
+    const { clock, telemetry } = parts
+    const program = { ...parts.program, isMeasured: parts.limits.memoryBytes !== Number.POSITIVE_INFINITY }
     const rescue = new Rescue({ clock, telemetry, store: () => this.#store() })
     this.#supervisor = new Supervisor({
       ...parts,

@@ -6,11 +6,12 @@ import { childrenOf, isAlive, until, workNode } from '../support/node-run.ts'
 describe('SIGTERM', () => {
   test('lets what runs finish, takes nothing more, and ends with 0', async () => {
     const app = await nodeApp()
+    const node = workNode(app, '--processes 2 --concurrency 2')
+    await node.ready(2)
     const running = await app.mill.enqueueMany(
       JOBS.slow,
       [1, 2, 3, 4].map((n) => ({ n, ms: 1_000 })),
     )
-    const node = workNode(app, '--processes 2 --concurrency 2')
     await until(() => app.ran().length).toBe(4)
     const late = await app.mill.enqueue(JOBS.quick, { n: 'late' })
 

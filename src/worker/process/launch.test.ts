@@ -1,5 +1,8 @@
-import { readdirSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { launch } from './launch.ts'
 
 /** What this process has open; not every system has /proc. */
@@ -14,3 +17,25 @@ test('a process that cannot be started leaves no descriptor behind', () => {
 
   expect(readdirSync(OPEN)).toHaveLength(before)
 })
+
+test.each([
+  [true, undefined, '131072'],
+  [true, '4096', '4096'],
+  [false, undefined, undefined],
+])(
+  'with a memory limit (%s) and MALLOC_MMAP_THRESHOLD_ %s in the environment a process has it as %s',
+  async (isMeasured, own, had) => {
+    if (own !== undefined) vi.stubEnv('MALLOC_MMAP_THRESHOLD_', own)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-launch-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'worker.mjs')
+    writeFileSync(file, 'process.send({ had: process.env.MALLOC_MMAP_THRESHOLD_ }); process.disconnect()')
+
+    const { child, list } = launch({ file, isMeasured }, 'test')
+    onTestFinished(() => list.close())
+
+    expect((await once(child, 'message'))[0]).toEqual(had === undefined ? {} : { had })
+    await once(child, 'exit')
+  },
+)
