@@ -55,7 +55,7 @@ test('--max-memory 50mb never replaces a worker whose jobs leave only garbage', 
 
 test('--max-memory 50mb never replaces a worker whose jobs run in threads and hold nothing, and one whose jobs leak there', async () => {
   const app = await nodeApp()
-  const node = workNode(app, '--processes 1 --concurrency 10 --max-memory 50mb')
+  const node = workNode(app, '--processes 1 --concurrency 4 --max-memory 50mb')
   await node.ready(1)
   const { pid: first } = node.workers()[0] ?? {}
 
@@ -70,13 +70,13 @@ test('--max-memory 50mb never replaces a worker whose jobs run in threads and ho
   // All of it is more than the limit and less than twice as much, for which it would be killed.
   await app.mill.enqueueMany(
     JOBS.threaded,
-    Array.from({ length: 18 }, (_, n) => ({ n, mb: 5, ms: 300, keeps: true })),
+    Array.from({ length: 16 }, (_, n) => ({ n, mb: 5, ms: 300, keeps: true })),
   )
   expect(await node.event('process.replacing')).toMatchObject({
     pid: first,
     why: expect.stringContaining('its memory'),
   })
-  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(78)
+  await until(async () => (await app.mill.count({ state: 'completed' })).count).toBe(76)
 }, 90_000)
 
 test('--max-jobs and --max-age replace a worker after so many jobs and at that age, and no job is lost', async () => {

@@ -1,7 +1,11 @@
 /** F-03: a worker is stopped in the midst of its handlers until another runs them, and goes on; its handlers then try to speak. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Child } from '../../../support/child.ts'
+import { pathOf } from '../../../support/tables.ts'
 import { Fleet } from '../fleet.ts'
+import type { Laboratory } from '../laboratory.ts'
 import { now } from '../ledgers.ts'
 import type { Scenario, Size } from '../scenario.ts'
 import { makeEffectTable } from './effect-table.ts'
@@ -13,6 +17,31 @@ const TAKE_OVER_MS = 90_000
 /** From SIGCONT until a handler's signal has aborted, on a machine that does little else. */
 const ABORT_MS = 100
 const SLACK_MS = 1_500
+
+/**
+ * Stops it when it does not write. Whoever is stopped with the lock of a file in its hands keeps everybody from writing there, and
+ * nobody can take over from it; a server ends such a transaction by itself.
+ */
+function stopBetweenWrites(lab: Laboratory, worker: Child): () => void {
+  for (;;) {
+    const go = Fleet.stop(lab, [worker])
+    if (!lab.url.startsWith('sqlite:') || isWritable(pathOf(lab.url))) return go
+    go()
+  }
+}
+
+function isWritable(path: string): boolean {
+  const db = new DatabaseSync(path, { timeout: 1_000 })
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    db.exec('ROLLBACK')
+    return true
+  } catch {
+    return false
+  } finally {
+    db.close()
+  }
+}
 
 /** The scenario. */
 export const zombie: Scenario = {
@@ -40,7 +69,7 @@ export const zombie: Scenario = {
       })
       await producer.send({ kind: 'zombie', inputs })
       await lab.until('all handlers have begun', () => lab.starts(stale.pid) === HANDLERS, TAKE_OVER_MS)
-      const go = Fleet.stop(lab, [stale])
+      const go = stopBetweenWrites(lab, stale)
       const current = lab.worker({ concurrency: HANDLERS, prefetch: 0 })
       await lab.until('another runs them', () => lab.starts(current.pid) === HANDLERS, TAKE_OVER_MS)
       const goneOnAt = now()
