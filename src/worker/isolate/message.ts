@@ -78,7 +78,7 @@ export interface ThreadNeeds {
 export type FromIsolate =
   /** The handler begins: the timeout counts from here. `needs`: what a thread's memory is before its first attempt. */
   | { readonly kind: 'began'; readonly needs?: ThreadNeeds }
-  | { readonly kind: 'collected' }
+  | { readonly kind: 'collected'; readonly threadId: number }
   | CallMessage
   | {
       readonly kind: 'news'

@@ -22,6 +22,8 @@ import { fromWire } from './wire-error.ts'
 
 /** A thread that native code keeps from ending is waited for no longer. */
 const MOST_WAIT_MS = 2_000
+/** Threads that are missed so often run very short attempts, whose garbage is little. */
+const MOST_ROUNDS = 5
 /** Of a thread that has not said what it needs: one that starts. */
 const USUAL_NEED_BYTES = 14 * 1024 ** 2
 
@@ -50,20 +52,30 @@ export class ThreadPool implements Pool {
 
   /** What its threads hold of themselves, in bytes: their modules, and nothing that jobs have left. */
   get needsBytes(): number {
-    const alive = [...this.#pools.values()].flatMap(({ threads }) => threads.map(({ threadId }) => threadId))
+    const alive = this.#alive
     const gone = [...this.#needs.keys()].filter((threadId) => !alive.includes(threadId))
     for (const threadId of gone) this.#needs.delete(threadId)
     return alive.reduce((sum, threadId) => sum + (this.#needs.get(threadId) ?? USUAL_NEED_BYTES), 0)
   }
 
+  get #alive(): readonly number[] {
+    return [...this.#pools.values()].flatMap(({ threads }) => threads.map(({ threadId }) => threadId))
+  }
+
   /** Has every thread collect its garbage. Resolves when all have; one that is blocked has when it is not any more. */
   async collect(): Promise<void> {
-    const busy = [...this.#held].map((thread) => thread.collect())
-    // Each takes a thread that rests.
-    const resting = [...this.#pools.values()].flatMap((pool) =>
-      Array.from({ length: pool.idleThreads }, () => pool.run(COLLECT_TASK).catch(() => undefined)),
-    )
-    await Promise.all([...busy, ...resting])
+    const collected = new Set<number>()
+    // An attempt may end before its thread has collected, which then rests or is at another.
+    for (let rounds = 0; rounds < MOST_ROUNDS && !this.#isClosed; rounds++) {
+      const busy = [...this.#held].map((thread) => thread.collect())
+      // Each takes a thread that rests.
+      const resting = [...this.#pools.values()].flatMap((pool) =>
+        Array.from({ length: pool.idleThreads }, () => pool.run(COLLECT_TASK).catch(() => undefined)),
+      )
+      for (const threadId of await Promise.all([...busy, ...resting]))
+        if (threadId !== undefined) collected.add(threadId)
+      if (this.#alive.every((threadId) => collected.has(threadId))) return
+    }
   }
 
   async close(): Promise<void> {
@@ -93,7 +105,7 @@ export class ThreadPool implements Pool {
   }
 }
 
-type Threads = Piscina<ThreadTask | typeof COLLECT_TASK, void>
+type Threads = Piscina<ThreadTask | typeof COLLECT_TASK, number>
 
 /** What its pool hears of a thread at work. */
 interface Keeper {
@@ -104,7 +116,7 @@ interface Keeper {
 class HeldThread implements HeldIsolate {
   readonly #listener: IsolateListener
   readonly #keeper: Keeper
-  #collected: PromiseWithResolvers<void> | undefined
+  #collected: PromiseWithResolvers<number | undefined> | undefined
   readonly #port: MessagePort
   readonly #far: MessagePort
   readonly #controller = new AbortController()
@@ -142,10 +154,10 @@ class HeldThread implements HeldIsolate {
     this.#port.postMessage(message)
   }
 
-  /** Resolves when its garbage is collected, or it is no attempt's any more. */
-  collect(): Promise<void> {
+  /** Resolves with which thread it is when its garbage is collected, with undefined when the attempt has ended before. */
+  collect(): Promise<number | undefined> {
     // An attempt may last: what was collected before says nothing of now.
-    this.#collected?.resolve()
+    this.#collected?.resolve(undefined)
     this.#collected = Promise.withResolvers()
     this.send({ kind: 'collect' })
     return this.#collected.promise
@@ -163,7 +175,7 @@ class HeldThread implements HeldIsolate {
     // What it says after it has ended itself, or after an error that nothing caught, is of no worth.
     if (this.#isDone || this.#death !== undefined) return
     if (message.kind === 'began' && message.needs !== undefined) this.#keeper.onNeeds(message.needs)
-    if (message.kind === 'collected') this.#collected?.resolve()
+    if (message.kind === 'collected') this.#collected?.resolve(message.threadId)
     else if (message.kind === 'exit') this.#death = { kind: 'exited', code: message.code }
     else if (message.kind === 'fatal') {
       this.#death = { kind: 'uncaught', what: message.what, error: fromWire(message.error) }
@@ -199,7 +211,7 @@ class HeldThread implements HeldIsolate {
   #leave(): void {
     this.#isDone = true
     this.#port.close()
-    this.#collected?.resolve()
+    this.#collected?.resolve(undefined)
     this.#keeper.onLeft()
   }
 }

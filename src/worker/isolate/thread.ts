@@ -26,11 +26,11 @@ markIsolate()
 runner.catchAll()
 process.on('exit', (code) => tell({ kind: 'exit', code }))
 
-/** Runs one attempt, or collects. The pool calls it. */
-export default async function runTask(task: ThreadTask | typeof COLLECT_TASK): Promise<void> {
+/** Runs one attempt, or collects. The pool calls it. Resolves with which thread this is. */
+export default async function runTask(task: ThreadTask | typeof COLLECT_TASK): Promise<number> {
   if (task === COLLECT_TASK) {
     collectAll()
-    return
+    return threadId
   }
   const own = task.port
   port = own
@@ -40,6 +40,7 @@ export default async function runTask(task: ThreadTask | typeof COLLECT_TASK): P
   // Left things behind: the worker ends this thread, and the pool must not give it a task before that.
   if (message.kind === 'done' && message.left.length > 0) await new Promise<never>(() => {})
   own.removeAllListeners('message')
+  return threadId
 }
 
 function hear(message: ToIsolate): void {
@@ -48,7 +49,7 @@ function hear(message: ToIsolate): void {
     return
   }
   collectAll()
-  tell({ kind: 'collected' })
+  tell({ kind: 'collected', threadId })
 }
 
 function tell(message: FromIsolate, body = ''): void {
