@@ -51,7 +51,7 @@ export interface Events {
   'process.failing': ProcessFact & {
     /** In a row that failed; with `hasWorked`, that were followed by an end within 10 s. */
     readonly starts: number
-    /** It had done a job before it ended. */
+    /** A job had been done after some of them. */
     readonly hasWorked: boolean
     /** It will hardly mend by itself. */
     readonly isLoop: boolean

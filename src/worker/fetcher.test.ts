@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { claimedJob } from '../../test/support/claimed-job.ts'
 import { MAX_BATCH_BYTES } from '../core/batch.ts'
 import type { ClaimedJob } from '../store/contract/index.ts'
 import { Fetcher } from './fetcher.ts'
@@ -14,27 +15,7 @@ function fetcherOfQuickJobs(isRemote = false): Fetcher {
 }
 
 function jobs(count: number, bytes: number): readonly ClaimedJob[] {
-  return Array.from({ length: count }, (_, i) => {
-    const payload = new Uint8Array(bytes)
-    return {
-      id: String(i),
-      name: 'a',
-      version: 1,
-      queue: 'q',
-      priority: 5,
-      payload,
-      attempt: 1,
-      attemptOffset: 0,
-      losses: 0,
-      crashes: 0,
-      epoch: 1,
-      createdAt: 0,
-      runAt: 0,
-      timeoutMs: null,
-      retry: null,
-      tags: [],
-    }
-  })
+  return Array.from({ length: count }, (_, i) => claimedJob({ id: String(i), payload: new Uint8Array(bytes) }))
 }
 
 describe('fetching ahead', () => {

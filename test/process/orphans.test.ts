@@ -1,4 +1,5 @@
 /** Workers whose supervisor has gone end, whatever their jobs do. */
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -29,10 +30,11 @@ test.each(['refuses its configuration', 'is killed'])(
   'the worker process that is started ahead ends with a command that %s before it has a plan, and has done nothing',
   async (how) => {
     const app = await nodeApp(
-      "concurrency: await import('node:fs').then(async ({ existsSync }) => {" +
-        "while (!existsSync(new URL('go', import.meta.url))) await new Promise((done) => setTimeout(done, 10));" +
-        "throw new Error('it will not do') })",
+      "concurrency: await import('node:fs/promises').then(({ readFile }) => readFile(new URL('go', import.meta.url)))" +
+        ".then(() => { throw new Error('it will not do') })",
     )
+    // Read to its end once somebody has written to it.
+    execFileSync('mkfifo', [join(app.folder, 'go')])
     const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
     const node = workNode(app, '--processes 2')
     await until(() => childrenOf(node.pid, 'worker-main').length).toBe(1)

@@ -21,13 +21,26 @@ describe('nextStart', () => {
 
   test('is at once, and nothing is said, after a process that has worked', () => {
     for (const inARow of [0, 1, 4])
-      expect(nextStart(lives(inARow, 0), 1, 0.5)).toEqual({ afterMs: 0, isFailing: false, isLoop: false })
+      expect(nextStart(lives(inARow, 0), 1, 0.5)).toEqual({
+        afterMs: 0,
+        isFailing: false,
+        isLoop: false,
+        starts: 0,
+        hasWorked: false,
+      })
   })
 
   test('is a second after the start before from the fifth short life on, and that is a crash loop', () => {
-    const loop = { isFailing: true, isLoop: true }
-    expect(nextStart(lives(5, 0), 200.5, 0.5)).toEqual({ afterMs: 800, ...loop })
-    expect(nextStart(lives(900, 0), 5_000, 0.5)).toEqual({ afterMs: 0, ...loop })
+    const loop = { isFailing: true, isLoop: true, hasWorked: true }
+    expect(nextStart(lives(5, 0), 200.5, 0.5)).toEqual({ afterMs: 800, starts: 5, ...loop })
+    expect(nextStart(lives(900, 0), 5_000, 0.5)).toEqual({ afterMs: 0, starts: 900, ...loop })
+  })
+
+  test('is so too where every other start fails, and later when more fail in a row', () => {
+    const loop = { isFailing: true, isLoop: true, hasWorked: true }
+    expect(nextStart(lives(8, 1), 200, 0.5)).toEqual({ afterMs: 800, starts: 8, ...loop })
+    expect(nextStart(lives(9, 6), 200, 0)).toEqual({ afterMs: 1_600, starts: 9, ...loop })
+    expect(nextStart(lives(3, 1), 200, 0)).toMatchObject({ afterMs: 50, starts: 1, isLoop: false, hasWorked: false })
   })
 
   test('doubles after failed starts from 50–100 ms to 15–30 s, and no further', () => {

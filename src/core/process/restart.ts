@@ -15,13 +15,17 @@ export interface ShortLives {
   readonly failed: number
 }
 
-/** When the next process starts, and what is said of the one before. */
+/** When the next process starts, and what is said of those before. */
 export interface NextStart {
   readonly afterMs: number
   /** It is worth more than the line of its end: starts fail, or whatever starts dies soon. */
   readonly isFailing: boolean
   /** Whoever reads the log should know that it will not mend by itself. */
   readonly isLoop: boolean
+  /** How many in a row it is said of: those that failed to start or, with `hasWorked`, that ended soon. */
+  readonly starts: number
+  /** Some of them had worked. */
+  readonly hasWorked: boolean
 }
 
 /** Where nobody has died soon. */
@@ -50,16 +54,20 @@ export function countShortLives(before: ShortLives, { livedMs, hasWorked }: Ende
 /**
  * When the next process starts after `lives`, the last of which took `livedMs`. After a failed start in 100 ms, doubling to 30 s,
  * between half of that and all of it by `random` in [0, 1), so that a fleet does not start in step. After one that has worked at
- * once, since work waits for it; in a crash loop of such a second after the start before, so that starts leave the cores to others.
+ * once, since work waits for it. In a crash loop in which some have worked a second after the start before, if not later, so that
+ * starts leave the cores to others.
  */
 export function nextStart({ inARow, failed }: ShortLives, livedMs: number, random: number): NextStart {
-  if (failed > 0) {
-    const full = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failed - 1, 20))
-    const isLoop = failed >= LOOP_OF_FAILED || inARow >= LOOP_OF_SHORT
-    return { afterMs: Math.ceil(full * (0.5 + random / 2)), isFailing: true, isLoop }
+  const hasWorked = failed < inARow && inARow >= LOOP_OF_SHORT
+  const backOffMs = failed === 0 ? 0 : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failed - 1, 20))
+  const restMs = hasWorked ? LOOP_PERIOD_MS - livedMs : 0
+  return {
+    afterMs: Math.ceil(Math.max(0, backOffMs * (0.5 + random / 2), restMs)),
+    isFailing: failed > 0 || hasWorked,
+    isLoop: failed >= LOOP_OF_FAILED || hasWorked,
+    starts: hasWorked ? inARow : failed,
+    hasWorked,
   }
-  const isLoop = inARow >= LOOP_OF_SHORT
-  return { afterMs: isLoop ? Math.ceil(Math.max(0, LOOP_PERIOD_MS - livedMs)) : 0, isFailing: isLoop, isLoop }
 }
 
 /**

@@ -247,10 +247,8 @@ export class Supervisor {
   #startLater(seat: Seat, ended: EndedProcess, fact: ProcessFact, cause: string): void {
     const { clock, telemetry, random } = this.#parts
     seat.shortLives = countShortLives(seat.shortLives, ended)
-    const { inARow, failed } = seat.shortLives
-    const { afterMs: nextMs, isFailing, isLoop } = nextStart(seat.shortLives, ended.livedMs, random())
-    const [starts, hasWorked] = failed > 0 ? [failed, false] : [inARow, true]
-    if (isFailing) telemetry.emit('process.failing', { ...fact, starts, hasWorked, isLoop, cause, nextMs })
+    const { afterMs: nextMs, isFailing, ...told } = nextStart(seat.shortLives, ended.livedMs, random())
+    if (isFailing) telemetry.emit('process.failing', { ...fact, ...told, cause, nextMs })
     seat.cancelStart = clock.after(nextMs, () => this.#start(seat))
   }
 

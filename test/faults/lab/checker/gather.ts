@@ -88,39 +88,24 @@ export async function gather(question: Question, codec: OpenOptions['codec']): P
 }
 
 function recordOf(job: JobInfo, lines: readonly string[], isSealed: boolean): JobRecord {
-  const {
-    id,
-    name,
-    queue,
-    state,
-    reason,
-    attempts,
-    losses,
-    crashes,
-    waitingOn,
-    history,
-    result,
-    progressNote,
-    isUnreadable,
-  } = job
   return {
-    id,
-    name,
-    queue,
-    state,
-    reason,
-    attempts,
-    losses,
-    crashes,
-    waitingOn,
+    id: job.id,
+    name: job.name,
+    queue: job.queue,
+    state: job.state,
+    reason: job.reason,
+    attempts: job.attempts,
+    losses: job.losses,
+    crashes: job.crashes,
+    waitingOn: job.waitingOn,
     // A scenario that writes rows itself seals nothing.
-    isUnreadable: isSealed && isUnreadable,
-    resultEpoch: epochOf(result),
-    toldEpochs: [...(progressNote === null ? [] : [progressNote]), ...lines].flatMap((text) => {
+    isUnreadable: isSealed && job.isUnreadable,
+    resultEpoch: epochOf(job.result),
+    toldEpochs: [...(job.progressNote === null ? [] : [job.progressNote]), ...lines].flatMap((text) => {
       const epoch = /^epoch (\d+)$/.exec(text)?.[1]
       return epoch === undefined ? [] : [Number(epoch)]
     }),
-    history: history.map(({ epoch, outcome, workerId, endedAt }) => ({
+    history: job.history.map(({ epoch, outcome, workerId, endedAt }) => ({
       epoch,
       outcome,
       workerId,
