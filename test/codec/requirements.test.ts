@@ -178,7 +178,7 @@ describe('D3: limits', () => {
 
 /** The source without its two imports, once all that it does with them is setting flags and getting `gc`. */
 function withoutCollecting(text: string): string {
-  expect(text.match(/runInNewContext\([^)]*\)/g)).toEqual(["runInNewContext('gc')"])
+  expect(text.match(/runInNewContext\(.*/g)).toEqual([`runInNewContext("typeof gc === 'function' ? gc : undefined")`])
   expect(text.match(/\b(?:setFlagsFromString|runInNewContext)\b(?!\(['"])/g)).toEqual([
     'setFlagsFromString',
     'runInNewContext',
