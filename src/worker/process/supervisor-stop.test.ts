@@ -169,6 +169,33 @@ describe('a worker that is silent', () => {
     expect(node.killed()).toEqual([])
     expect(node.alive()).toHaveLength(2)
   })
+
+  test('as far as a supervisor knows that stood still is judged after what it said meanwhile has been read', async () => {
+    const node = await fakeNode({ stallLimitMs: 2_600 })
+    node.child(0).ready()
+    await node.pass(2_250)
+    node.clock.advance(5_000)
+    await node.turn()
+
+    // Its first look comes before anything that waits in a channel.
+    node.clock.advance(500)
+    await node.turn()
+    node.child(0).pulse()
+    await node.pass(2_000, node.alive())
+
+    expect(node.killed()).toEqual([])
+  })
+
+  test('is found by a supervisor, too, each of whose looks is late', async () => {
+    const node = await fakeNode({ stallLimitMs: 3_000 })
+    node.child(0).ready()
+    for (let i = 0; i < 20; i++) {
+      node.clock.advance(700)
+      await node.turn()
+    }
+
+    expect(node.killed()).toMatchObject([{ why: expect.stringMatching(/^its event loop was blocked/) }])
+  })
 })
 
 test('a worker that says why it ends, since its store is away say, was ended by no job', async () => {

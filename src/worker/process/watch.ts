@@ -31,6 +31,10 @@ export interface WatchParts {
 
 /** The longest rest between two looks; leases shorter than three seconds make it shorter. */
 const LOOK_MS = 500
+/** A look that is so late, in ms, was not to be had sooner: the supervisor stood still. */
+const AWAY_MS = 100
+/** Until the next look then. */
+const READ_MS = 10
 /** How often the leases of a stalled worker are extended at least: it is also how a cancellation of what blocks it is heard of. */
 const KEEP_EVERY_MS = 2_000
 /** A worker that has not begun to work after this never will. */
@@ -52,16 +56,19 @@ export class Watch {
   readonly loop: Loop
   /** When they were named, in monotonic ms. */
   readonly #wornOut = new WeakMap<WorkerProcess, number>()
-  #lookedAt: number
+  /** When the next look is due, in monotonic ms. */
+  #dueAt: number
+  #isReading = false
 
   constructor(parts: WatchParts) {
     this.#parts = parts
-    this.#lookedAt = parts.clock.monotonic()
+    this.#dueAt = parts.clock.monotonic() + LOOK_MS
     const onError = (error: unknown) => parts.telemetry.emit('store.failed', { operation: 'watch', error })
     this.loop = new Loop({ clock: parts.clock, onError, step: () => this.#look() })
   }
 
   start(): void {
+    this.#dueAt = this.#now + LOOK_MS
     this.loop.start(LOOK_MS)
   }
 
@@ -79,13 +86,31 @@ export class Watch {
   }
 
   async #look(): Promise<number> {
+    const restMs = this.#wasAway() ? READ_MS : this.#lookAtAll()
+    this.#dueAt = this.#now + restMs
+    return restMs
+  }
+
+  /**
+   * A supervisor that stood still itself (a laptop's lid, a stopped group) has heard nobody, and that is nobody's fault. What its
+   * workers said meanwhile waits in their channels: nobody is judged before it has been read.
+   */
+  #wasAway(): boolean {
     const now = this.#now
-    // A supervisor that stood still itself (a laptop's lid, a stopped group) has heard nobody, and that is nobody's fault.
-    const lateMs = now - this.#lookedAt - LOOK_MS
-    this.#lookedAt = now
+    const lateMs = now - this.#dueAt
+    const isLate = lateMs > AWAY_MS
+    if (isLate) {
+      for (const process of this.#parts.processes()) process.heardAt = Math.min(now, process.heardAt + lateMs)
+    }
+    // Not twice in a row: where every look is late, too, a blocked worker is found.
+    this.#isReading = isLate && !this.#isReading
+    return this.#isReading
+  }
+
+  #lookAtAll(): number {
+    const now = this.#now
     let restMs = LOOK_MS
     for (const process of this.#parts.processes()) {
-      if (lateMs > LOOK_MS) process.heardAt = Math.min(now, process.heardAt + lateMs)
       restMs = Math.min(restMs, process.readiness?.pulseMs ?? restMs)
       if (process.state === 'starting') {
         if (now - process.heardAt > START_WITHIN_MS) process.kill(`did not start within ${START_WITHIN_MS} ms`)

@@ -26,7 +26,7 @@ const SLOW = 1.02
 /** A worker trusts a lease for this share of it, and gives back what has not begun when half of it is left: see leases.ts, worker.ts. */
 const [TRUSTED, YOUNG] = [0.9, 0.4]
 /** A worker is silent after so many pulses that did not come, and its leases are extended this often: see stall.ts, watch.ts. */
-const [MISSED, KEEP_EVERY_MS, LOOK_MS] = [2.5, 2_000, 500]
+const [MISSED, KEEP_EVERY_MS, LOOK_MS, AWAY_MS] = [2.5, 2_000, 500, 100]
 const LEASE_LOST = 'the lease of the job was lost'
 const BROKEN: ReadonlySet<string> = new Set(['crash', STALL_KILL, DEAF_KILL, GAVE_UP])
 
@@ -182,8 +182,8 @@ export const explainedGivingUp: Law = ({ plan, ledgers }) =>
   })
 
 /**
- * I4: a supervisor kills only a worker that has stood still for the stall limit, or for the grace of a cancelled job. While it
- * stood still itself it has heard nobody: that does not count, but for a second, which it cannot tell from being late.
+ * I4: a supervisor kills only a worker that has stood still for the stall limit, or for the grace of a cancelled job. What it stood
+ * still itself meanwhile does not count, but for the rest that it was in, and what is too short to be told from being late.
  */
 export const explainedKills: Law = (evidence) => {
   const { stallLimitMs, graceMs, leaseMs } = evidence.plan
@@ -191,17 +191,12 @@ export const explainedKills: Law = (evidence) => {
     const supervisor = evidence.supervisors[slot]
     if (actor === null || supervisor === undefined || (kind !== STALL_KILL && kind !== DEAF_KILL)) return []
     const leastMs = kind === STALL_KILL ? stallLimitMs - pulseMsOf(leaseMs) - SLACK_MS : graceMs
-    const begin = at - stallLimitMs
-    const own = pausesOf(evidence, supervisor).filter((each) => overlap(each, { from: begin, to: at }))
-    // At its first look after that it has not read yet what came meanwhile.
-    const knownAt = own.find(({ to }) => to >= at - HOP_MS - SLACK_MS)?.from ?? at
-    const wasThen = (pause: Span) => pause.from < knownAt && pause.to >= knownAt - HOP_MS - SLACK_MS
-    const stillSince = pausesOf(evidence, actor).find(wasThen)?.from ?? knownAt
-    const stillMs = knownAt - stillSince
-    const deafMs = own.reduce((sum, { from, to }) => {
-      return sum + Math.max(0, Math.min(to, knownAt) - Math.max(from, stillSince))
-    }, 0)
-    if (stillMs - deafMs + own.length * 2 * LOOK_MS >= leastMs) return []
+    // What it says in its last moment before the look is on its way.
+    const wasThen = (pause: Span) => pause.from < at && pause.to >= at - HOP_MS - SLACK_MS
+    const stillSince = pausesOf(evidence, actor).find(wasThen)?.from ?? at
+    const own = pausesOf(evidence, supervisor).filter((each) => overlap(each, { from: stillSince, to: at }))
+    const deafMs = own.reduce((sum, { from, to }) => sum + Math.min(to, at) - Math.max(from, stillSince), 0)
+    if (at - stillSince - deafMs + own.length * (LOOK_MS + AWAY_MS) >= leastMs) return []
     return [`I4: ${actor.name} was ${kind} at ${seconds(at)}, and had not stood still for so long`]
   })
 }
