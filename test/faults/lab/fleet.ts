@@ -1,9 +1,10 @@
 /** Worker processes that are killed, stopped and replaced. What is done to them is in the ledger of faults. */
 import type { Child } from '../../support/child.ts'
 import { LIVE } from '../../support/live.ts'
-import type { Laboratory, WorkerSettings } from './laboratory.ts'
+import type { Laboratory } from './laboratory.ts'
 import { now } from './ledgers.ts'
 import type { Kind } from './worker/kinds.ts'
+import type { WorkerSettings } from './worker-settings.ts'
 
 /** Some workers, always as many. */
 export class Fleet {

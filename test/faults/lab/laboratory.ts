@@ -11,10 +11,12 @@ import { generator } from '../../support/random.ts'
 import { kindOf, type StoreKind } from '../../support/tables.ts'
 import { until } from '../../support/until.ts'
 import type { Built } from './built.ts'
+import { type Holding, type Holdings, holdingsOf } from './holdings.ts'
 import { type Appender, appendTo, type EffectLine, type FaultLine, LedgerReader, now } from './ledgers.ts'
 import { type Count, Tally } from './tally.ts'
 import type { Kind } from './worker/kinds.ts'
 import type { Batch } from './worker/producer.ts'
+import { environmentOf, type WorkerSettings } from './worker-settings.ts'
 
 /** What a run is made on. */
 export interface Place {
@@ -30,22 +32,9 @@ export interface Producer extends Pick<Child, 'pid' | 'signal'> {
   send(batch: Batch): Promise<void>
 }
 
-/** How a worker process is started. */
-export interface WorkerSettings {
-  readonly concurrency?: number
-  readonly stopMs?: number
-  readonly graceMs?: number
-  readonly prefetch?: number
-  readonly keys?: string
-  readonly args?: readonly string[]
-  /** Not root's, whom no mode of a file keeps out. */
-  readonly asOrdinaryUser?: boolean
-  /** Its processes end when they lose the store, and are started again; one alone goes on trying. */
-  readonly isSupervised?: boolean
-}
-
 const READY_MS = 60_000
 const PAGE = 200
+const UNCAUGHT = /^an? (?:error|rejection) that no handler caught/
 const WATCH_MS = 100
 const MOST_DRAIN_MS = 1_800_000
 const QUIET_MS = 10_000
@@ -63,6 +52,7 @@ export class Laboratory {
   readonly #effects: LedgerReader<'effects'>
   readonly #tally = new Tally()
   readonly #workers: Child[] = []
+  readonly #heldFirst = new Map<Child, readonly Holding[]>()
   #noted = 0
   #overAt = 0
   #mill: Promise<Millrace> | undefined
@@ -127,17 +117,10 @@ export class Laboratory {
 
   /** Starts `millrace work` with the laboratory's handlers. */
   worker(settings: WorkerSettings = {}): Child {
-    const { concurrency = 5, stopMs, graceMs, prefetch, keys, args = [], asOrdinaryUser, isSupervised } = settings
+    const { concurrency = 5, args = [], asOrdinaryUser } = settings
     const config = join(import.meta.dirname, 'worker/millrace.config.ts')
-    const env = {
-      ...(stopMs !== undefined && { MILLRACE_LAB_STOP_MS: `${stopMs}` }),
-      ...(graceMs !== undefined && { MILLRACE_LAB_GRACE_MS: `${graceMs}` }),
-      ...(prefetch !== undefined && { MILLRACE_LAB_PREFETCH: `${prefetch}` }),
-      ...(keys !== undefined && { MILLRACE_LAB_KEYS: keys }),
-      ...(isSupervised === true && { MILLRACE_LAB_SUPERVISED: '1' }),
-    }
     const flags = ['--config', config, '--store', this.url, '--concurrency', `${concurrency}`, '--log', 'json']
-    const worker = this.child(this.#built.bin, ['work', ...flags, ...args], env, asOrdinaryUser)
+    const worker = this.child(this.#built.bin, ['work', ...flags, ...args], environmentOf(settings), asOrdinaryUser)
     this.#workers.push(worker)
     return worker
   }
@@ -158,6 +141,23 @@ export class Laboratory {
   /** Resolves when a worker has begun to work. */
   async ready(worker: Child): Promise<void> {
     await worker.line('{')
+    this.hasBegun(worker)
+  }
+
+  /** A worker, or a node with all of its workers, works from now on: what it holds is what it should hold in the end, too. */
+  hasBegun(worker: Child): void {
+    if (!this.#heldFirst.has(worker)) this.#heldFirst.set(worker, holdingsOf(worker))
+  }
+
+  /** What workers held at first, and hold now. */
+  get holdings(): Holdings {
+    return { before: [...this.#heldFirst.values()].flat(), after: this.#workers.flatMap(holdingsOf) }
+  }
+
+  /** What workers that are over said of errors that nothing in them caught. */
+  async uncaught(): Promise<readonly string[]> {
+    const said = await Promise.all(this.#workers.filter(({ isOver }) => isOver).map(({ ended }) => ended))
+    return said.flatMap(({ stderr }) => stderr.split('\n').filter((line) => UNCAUGHT.test(line)))
   }
 
   /** Starts a producer. */

@@ -47,8 +47,8 @@ export type EffectLine = {
 
 /**
  * `kill`: SIGKILL. `stop`: SIGSTOP until SIGCONT. `term`: asked to stop. `end`: a handler ended its process. `block`: a handler
- * held the event loop. `stall`: a process noticed that its loop had stood still. `cut`: no way to the store. `pause`: a queue was
- * paused, from when that was acknowledged until it was asked to go on.
+ * held the event loop. `stall`: a process noticed that its loop had stood still. `cut`: no way to the store. `pause`: a queue or a
+ * worker was paused, from when that was acknowledged until it was asked to go on.
  */
 export type FaultKind = 'kill' | 'stop' | 'term' | 'end' | 'block' | 'stall' | 'cut' | 'pause'
 

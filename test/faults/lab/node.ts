@@ -1,8 +1,10 @@
 /** Nodes of a run: a supervisor with its worker processes, as `millrace work --processes` starts it. */
 import { readFileSync } from 'node:fs'
 import type { Child, Ended } from '../../support/child.ts'
-import type { Laboratory, WorkerSettings } from './laboratory.ts'
+import { childrenOf } from './holdings.ts'
+import type { Laboratory } from './laboratory.ts'
 import { now } from './ledgers.ts'
+import type { WorkerSettings } from './worker-settings.ts'
 
 /** How a node is started. */
 export interface NodeSettings extends WorkerSettings {
@@ -82,6 +84,7 @@ export class Node {
     const isReady = () => this.supervisor.isOver || this.workers.length >= this.#processes
     await this.#lab.until('every worker of the node works', isReady, READY_MS)
     if (this.supervisor.isOver) throw new Error(`a node could not start: ${(await this.supervisor.ended).stderr}`)
+    this.#lab.hasBegun(this.supervisor)
   }
 
   /** A random one of those that have handlers under way, as soon as there is one. */
@@ -160,12 +163,7 @@ function monotonicOf(iso: string): number {
 
 /** Every process that this one, and those that it has started, have started. */
 function descendantsOf(pid: number): readonly number[] {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
-    return children.split(' ').flatMap((each) => (each === '' ? [] : [Number(each), ...descendantsOf(Number(each))]))
-  } catch {
-    return [] // It has ended meanwhile.
-  }
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)])
 }
 
 /** SIGKILL, if it is there. */

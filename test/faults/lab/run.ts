@@ -83,6 +83,7 @@ export async function runOnce(
     await lab.drained(LEASES * leaseMs + QUIET_MS)
     onQuiet?.()
     const quiet = await rested(lab, quietMs(leaseMs, size))
+    const { holdings } = lab
     await lab.quiet()
     await lab.stop()
     const verdict = await judged(built, {
@@ -90,6 +91,8 @@ export async function runOnce(
       folder: lab.folder,
       leaseMs,
       quiet,
+      holdings,
+      uncaught: scenario.leavesErrors === true ? [] : await lab.uncaught(),
       pauseWithinMs: PAUSE_MS[size],
       recoverWithinMs: scenario.recoverWithinMs?.[size] ?? leaseMs + RECOVER_MS[size],
       ...(scenario.talkative !== undefined && { talkative: scenario.talkative }),

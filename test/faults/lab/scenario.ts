@@ -38,6 +38,8 @@ export interface Scenario {
   readonly runsAgain?: true
   /** How long a job may take to run again after its process was ended; default the lease and 5 s. */
   readonly recoverWithinMs?: Readonly<Record<Size, number>>
+  /** Handlers of it leave errors that nothing catches. */
+  readonly leavesErrors?: true
   /** Kinds of jobs whose logs the checker reads. */
   readonly talkative?: readonly string[]
   /** Jobs of this kind write to the user's table. */

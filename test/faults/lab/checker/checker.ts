@@ -9,10 +9,25 @@ import { startedInPause } from './pauses.ts'
 import { disturbances } from './quiet.ts'
 import { dishonest, invented, lostOrStuck, miscounted, staleAccepted, staleTries } from './records.ts'
 import { recoveries, type Spread } from './recovery.ts'
+import { leftOver } from './resources.ts'
 import { overlaps, tooManyStarts, unexplainedStarts } from './starts.ts'
 
 /** The invariants of RELIABILITY §3.1 that these runs can break. */
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I9' | 'I10' | 'I12' | 'I13' | 'I14' | 'I15'
+export type Invariant =
+  | 'I1'
+  | 'I2'
+  | 'I3'
+  | 'I4'
+  | 'I5'
+  | 'I6'
+  | 'I7'
+  | 'I9'
+  | 'I10'
+  | 'I12'
+  | 'I13'
+  | 'I14'
+  | 'I15'
+  | 'I16'
 
 /** Something that must not be. */
 export interface Violation {
@@ -62,6 +77,7 @@ export function judge(history: History): Verdict {
     ['I13', [...recovered.faults, ...disturbances(history)]],
     ['I14', dishonest(history)],
     ['I15', hurtNeighbours(history)],
+    ['I16', leftOver(history)],
   ]
   const runs = [...runsOf(history).values()]
   return {

@@ -2,6 +2,7 @@
 import type { JobInfo, Millrace as Mill, OpenOptions } from '../../../../src/index.ts'
 import { invariantFaults } from '../../../support/invariants.ts'
 import { kindOf, readTables } from '../../../support/tables.ts'
+import type { Holdings } from '../holdings.ts'
 import { now, readLedger } from '../ledgers.ts'
 import { ATTEMPTS } from '../worker/kinds.ts'
 import { Millrace } from '../worker/library.ts'
@@ -15,6 +16,8 @@ export interface Question {
   readonly recoverWithinMs: number
   readonly pauseWithinMs: number
   readonly quiet: Quiet
+  readonly holdings: Holdings
+  readonly uncaught: readonly string[]
   readonly keys?: { readonly active: string; readonly keys: Readonly<Record<string, string>> }
   /** Kinds of jobs whose logs are read, too. */
   readonly talkative?: readonly string[]
@@ -45,6 +48,8 @@ export async function gather(question: Question, codec: OpenOptions['codec']): P
     recoverWithinMs,
     pauseWithinMs,
     quiet,
+    holdings,
+    uncaught,
     talkative = [],
     effectName,
     canary,
@@ -70,6 +75,8 @@ export async function gather(question: Question, codec: OpenOptions['codec']): P
     jobs,
     counted: Object.fromEntries(counts),
     quiet,
+    holdings,
+    uncaught,
     tableFaults: await invariantFaults(url),
     terms: {
       leaseMs,

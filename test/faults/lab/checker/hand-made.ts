@@ -87,6 +87,8 @@ export const GOOD: History = {
   ],
   counted: { completed: 5 },
   tableFaults: [],
+  holdings: { before: [], after: [] },
+  uncaught: [],
   quiet: { from: 2_000, to: 5_000, leastMs: 3_000 },
   terms: {
     leaseMs: LEASE_MS,

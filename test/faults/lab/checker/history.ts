@@ -1,4 +1,5 @@
 /** All that is known of a run when it is over: what the checker judges. Times are milliseconds of one monotonic clock. */
+import type { Holdings } from '../holdings.ts'
 import type { EffectLine, FaultLine, ProducerLine } from '../ledgers.ts'
 
 /** An attempt that ended, as the store has it. */
@@ -77,6 +78,9 @@ export interface History {
   readonly tableFaults: readonly string[]
   readonly terms: Terms
   readonly quiet: Quiet
+  readonly holdings: Holdings
+  /** What workers said of errors that nothing in them caught; none of a scenario whose handlers leave such errors. */
+  readonly uncaught: readonly string[]
   /** The ids in a table of the user's, one for each effect that was committed together with a completion. */
   readonly effectRows?: readonly string[]
   /** Jobs whose effects went to `effectRows`. */

@@ -1,4 +1,4 @@
-/** I9 on histories made by hand: a queue that is paused. */
+/** I9 on histories made by hand: a queue or a worker that is paused. */
 import { expect, test } from 'vitest'
 import type { FaultLine } from '../ledgers.ts'
 import { judge } from './checker.ts'
@@ -38,6 +38,16 @@ test('the pause of another queue holds up nobody', () => {
     violations({ ...withFaults(pause(100, 1_400)), jobs: GOOD.jobs.map((each) => ({ ...each, queue: 'mine' })) }),
   ).toEqual([])
   expect(withJobs(job('once', [])).jobs.at(-1)?.queue).toBe('default')
+})
+
+test('a start in a paused worker is told, and one in its neighbour is none', () => {
+  const from = AGAIN_AT - WITHIN_MS - 5
+  const worker = (pid: number): FaultLine => ({ kind: 'pause', pid, from, to: 1_400 })
+
+  expect(violations(withFaults(worker(W2)))).toEqual([
+    { invariant: 'I9', text: `released began under 2 25 ms after the pause of worker ${W2} was acknowledged` },
+  ])
+  expect(violations(withFaults(worker(W2 + 100)))).toEqual([])
 })
 
 test('the time in which the process stood still does not count', () => {
