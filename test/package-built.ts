@@ -1,6 +1,7 @@
 /**
  * Runs once before all tests: the package's code as it is published, made of these sources, so that the many processes that tests
- * start load a few files instead of a hundred, as users' processes do. Where it stands is in MILLRACE_TEST_PACKAGE.
+ * start load a few files instead of a hundred, as users' processes do. Where it stands is in MILLRACE_TEST_PACKAGE. Beside it Node keeps
+ * what it has compiled, so that only the first process of a kind strips types and compiles: the others start in a third of the time.
  */
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,5 +21,6 @@ export default async function setup(): Promise<() => void> {
   copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'))
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   process.env.MILLRACE_TEST_PACKAGE = folder
+  process.env.NODE_COMPILE_CACHE ??= join(folder, 'compiled')
   return () => rmSync(folder, { recursive: true, force: true })
 }
