@@ -1,13 +1,14 @@
 /**
  * Connections, few and shared. A call waits for one, uses it, and gives it back; one that is past its deadline is destroyed,
  * never given back, since nobody knows what it will answer next. Urgent calls (a worker's exchange and heartbeat) go ahead
- * of all others, and one connection is kept for them: slow reads never cost a worker its leases. Nor does connecting, which takes
- * several round trips: one more than urgent calls use is opened ahead of them, and a call that waits for a new connection takes
- * another that is free before.
+ * of all others, and some connections are kept for them (see shares.ts): slow reads never cost a worker its leases. Nor does
+ * connecting, which takes several round trips: one more than urgent calls use is opened ahead of them, and a call that waits for a
+ * new connection takes another that is free before.
  */
 import { StoreError } from '../../core/errors.ts'
 import { Line, leftUntil, type Waiting } from './line.ts'
 import { closedError, lateError } from './pool-errors.ts'
+import { Shares } from './shares.ts'
 
 /** What the pool needs of a connection. */
 export interface Pooled {
@@ -57,11 +58,7 @@ export class Pool<C extends Pooled> {
   readonly #line = new Line<C>()
   /** What `onLate` began and has not ended. */
   readonly #afterwards = new Set<Promise<void>>()
-  /** Connections that are open, opening or in use. */
-  #count = 0
-  /** Connections in use by calls that are not urgent, and those that are being opened for such. */
-  #ordinary = 0
-  #ordinaryOpening = 0
+  readonly #shares: Shares
   #aheadNotBefore = 0
   #used = 0
   /** Ends what is being opened when the pool closes. */
@@ -73,6 +70,7 @@ export class Pool<C extends Pooled> {
   constructor(options: PoolOptions<C>) {
     this.#options = options
     this.where = options.where
+    this.#shares = new Shares(options.size)
   }
 
   open(): void {
@@ -93,7 +91,7 @@ export class Pool<C extends Pooled> {
     this.#closing.abort()
     await Promise.all(this.#openings)
     const idle = this.#idle.splice(0)
-    this.#count -= idle.length
+    this.#shares.count -= idle.length
     await Promise.all([...idle.map((connection) => connection.close()), ...this.#afterwards])
   }
 
@@ -101,6 +99,7 @@ export class Pool<C extends Pooled> {
   async use<T>(fn: (connection: C) => Promise<T>, isUrgent = false): Promise<T> {
     if (!this.#isOpen) throw closedError(this.where)
     this.#used++
+    if (isUrgent) this.#shares.hasUrgent = true
     const deadline = performance.now() + this.#options.deadlineMs
     try {
       const connection = await this.#take(deadline, isUrgent)
@@ -164,17 +163,17 @@ export class Pool<C extends Pooled> {
   }
 
   async #take(deadline: number, isUrgent: boolean): Promise<C> {
-    if (this.#mayTake(isUrgent)) {
+    if (this.#shares.mayTake(isUrgent)) {
       // Taken before it is there, so that nobody else counts on it meanwhile.
-      if (!isUrgent) this.#ordinary++
+      if (!isUrgent) this.#shares.ordinary++
       for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
         if (await this.#isAlive(idle)) {
           if (isUrgent) this.#openAhead()
           return idle
         }
-        this.#count--
+        this.#shares.count--
       }
-      if (!isUrgent) this.#ordinary--
+      if (!isUrgent) this.#shares.ordinary--
       // Closed while an idle connection was asked whether it still lives.
       if (!this.#isOpen) throw closedError(this.where)
     }
@@ -201,26 +200,18 @@ export class Pool<C extends Pooled> {
     return !connection.isBroken
   }
 
-  /** One connection is kept for urgent calls where there is more than one. */
-  #mayTake(isUrgent: boolean): boolean {
-    const { size } = this.#options
-    return isUrgent || size === 1 || this.#ordinary < size - 1
-  }
-
   /** Opens a connection because of one who waits, where one more may be open; whoever is first in line by then has it. */
   #openFor(waiting: Waiting<C>): void {
-    const { size } = this.#options
     const { isUrgent, deadline } = waiting
-    const isAllowed = isUrgent || size === 1 || this.#ordinary + this.#ordinaryOpening < size - 1
-    if (!this.#isOpen || waiting.isOpening || this.#count >= size || !isAllowed) return
+    if (!this.#isOpen || waiting.isOpening || !this.#shares.mayOpen(isUrgent)) return
     waiting.isOpening = true
-    if (!isUrgent) this.#ordinaryOpening++
+    if (!isUrgent) this.#shares.ordinaryOpening++
     const refused = (error: unknown) => {
       if (this.#line.leave(waiting)) waiting.refuse(error)
     }
     const ended = () => {
       waiting.isOpening = false
-      if (!isUrgent) this.#ordinaryOpening--
+      if (!isUrgent) this.#shares.ordinaryOpening--
       this.#serve()
     }
     void this.#open(deadline).catch(refused).finally(ended)
@@ -229,7 +220,7 @@ export class Pool<C extends Pooled> {
   /** Urgent calls use all that are open: the next one is not to wait until another is. */
   #openAhead(): void {
     const now = performance.now()
-    const isNeeded = this.#idle.length === 0 && this.#count < this.#options.size
+    const isNeeded = this.#idle.length === 0 && this.#shares.hasRoom
     if (!this.#isOpen || !isNeeded || now < this.#aheadNotBefore) return
     // Not another one meanwhile, and none for a while if this fails: whoever needs one is told why there is none.
     this.#aheadNotBefore = now + CONNECT_MS + AHEAD_AGAIN_MS
@@ -241,16 +232,18 @@ export class Pool<C extends Pooled> {
 
   /** Opens a connection and gives it to whoever waits; it lies idle when nobody does. */
   async #open(deadline: number): Promise<void> {
-    this.#count++
+    this.#shares.count++
+    this.#shares.opening++
     const opening = this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)), this.#closing.signal)
     const ended = Promise.allSettled([opening])
     this.#openings.add(ended)
     try {
       this.#idle.push(await opening)
     } catch (error) {
-      this.#count--
+      this.#shares.count--
       throw error
     } finally {
+      this.#shares.opening--
       this.#openings.delete(ended)
     }
     this.#serve()
@@ -262,13 +255,13 @@ export class Pool<C extends Pooled> {
 
   #dropIdle(): void {
     const idle = this.#idle.splice(0)
-    this.#count -= idle.length
+    this.#shares.count -= idle.length
     for (const connection of idle) connection.destroy()
   }
 
   #giveBack(connection: C, isUrgent: boolean): void {
-    if (!isUrgent) this.#ordinary--
-    if (connection.isBroken) this.#count--
+    if (!isUrgent) this.#shares.ordinary--
+    if (connection.isBroken) this.#shares.count--
     else {
       connection.idleSince = performance.now()
       this.#idle.push(connection)
@@ -280,21 +273,21 @@ export class Pool<C extends Pooled> {
   #serve(): void {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.isBroken) {
-        this.#count--
+        this.#shares.count--
         continue
       }
-      const next = this.#line.next(this.#mayTake(false))
+      const next = this.#line.next(this.#shares.mayTake(false))
       if (next === undefined) {
         // One that was made for nobody is as good as one that was just used.
         if (idle.idleSince === 0) idle.idleSince = performance.now()
         this.#idle.push(idle)
         break
       }
-      if (!next.isUrgent) this.#ordinary++
+      if (!next.isUrgent) this.#shares.ordinary++
       next.give(idle)
     }
     for (const waiting of this.#line.all) this.#openFor(waiting)
     // Closed, and the connection on which they counted has ended.
-    if (!this.#isOpen && this.#count === 0) this.#refuse(this.#line.all)
+    if (!this.#isOpen && this.#shares.count === 0) this.#refuse(this.#line.all)
   }
 }
