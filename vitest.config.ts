@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongFirst } from './test/long-first.ts'
 
 export default defineConfig({
   test: {
@@ -8,7 +9,9 @@ export default defineConfig({
     setupFiles: ['test/setup.ts'],
     // Real processes, since tests send signals and watch what a process leaves behind.
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores of a small machine: most tests wait for others, for processes, leases and time.
+    maxWorkers: 3,
+    sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
