@@ -1,6 +1,7 @@
 /** When a pool opens connections: for whom, ahead of whom, and not any more once it closes. */
 import { describe, expect, it } from 'vitest'
-import { type FakeConnection, fill, hold, openings, poolOf } from '../support/fake-pool.ts'
+import type { Pool } from '../../src/store/sql/pool.ts'
+import { FakeConnection, fill, hold, openings, poolOf } from '../support/fake-pool.ts'
 
 describe('a pool', () => {
   it('gives a call that waits for a new connection another one that is free before', async () => {
@@ -51,6 +52,35 @@ describe('a pool', () => {
     expect(answers).toEqual(Array(5).fill('answered'))
     expect(opening.count).toBe(2)
     await pool.close()
+  })
+
+  it('leaves the last open connection beside a worker to its heartbeat, and opens another for what else waits', async () => {
+    const { pool, opening } = await withThreeOpen()
+    const [claim, read] = [hold(pool, true), hold(pool)]
+    await Promise.all([claim.begun, read.begun])
+
+    const second = hold(pool)
+    await turn()
+    expect([second.hasBegun, opening.count]).toEqual([false, 1])
+    expect(await pool.use(async () => 'beat', true)).toBe('beat')
+    expect(second.hasBegun).toBe(false)
+
+    opening.next()
+    await second.begun
+    await endAll(pool, claim, read, second)
+  })
+
+  it('shares what is open where the server grants no more', async () => {
+    const { pool, opening } = await withThreeOpen()
+    const [claim, read] = [hold(pool, true), hold(pool)]
+    await Promise.all([claim.begun, read.begun])
+    const second = hold(pool)
+    await turn()
+
+    opening.next(new Error('too many connections'))
+
+    await second.begun
+    await endAll(pool, claim, read, second)
   })
 
   it('refuses a call whose connection could not be opened, and tries again for others', async () => {
@@ -116,4 +146,25 @@ async function withOneOpen() {
   opening.next()
   await first
   return { pool, opening }
+}
+
+/** A pool of five beside a worker, with three connections that lie idle. */
+async function withThreeOpen() {
+  const opening = openings()
+  let left = 3
+  const connect = async (signal: AbortSignal) => (left-- > 0 ? new FakeConnection() : opening.connect(signal))
+  const pool = poolOf({ size: 5, connect })
+  await fill(pool, 3)
+  return { pool, opening }
+}
+
+async function endAll(pool: Pool<FakeConnection>, ...calls: readonly ReturnType<typeof hold>[]) {
+  for (const { end } of calls) end()
+  await Promise.all(calls.map(({ done }) => done))
+  await pool.close()
+}
+
+/** Lets everything that was begun come to its end. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }

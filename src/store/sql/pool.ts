@@ -99,8 +99,9 @@ export class Pool<C extends Pooled> {
   async use<T>(fn: (connection: C) => Promise<T>, isUrgent = false): Promise<T> {
     if (!this.#isOpen) throw closedError(this.where)
     this.#used++
-    if (isUrgent) this.#shares.hasUrgent = true
-    const deadline = performance.now() + this.#options.deadlineMs
+    const now = performance.now()
+    this.#shares.called(isUrgent, now)
+    const deadline = now + this.#options.deadlineMs
     try {
       const connection = await this.#take(deadline, isUrgent)
       return await this.#within(connection, fn, deadline, isUrgent)
@@ -163,12 +164,12 @@ export class Pool<C extends Pooled> {
   }
 
   async #take(deadline: number, isUrgent: boolean): Promise<C> {
-    if (this.#shares.mayTake(isUrgent)) {
+    if (this.#shares.mayTake(isUrgent, this.#idle.length, performance.now())) {
       // Taken before it is there, so that nobody else counts on it meanwhile.
       if (!isUrgent) this.#shares.ordinary++
       for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
         if (await this.#isAlive(idle)) {
-          if (isUrgent) this.#openAhead()
+          this.#openAhead(isUrgent)
           return idle
         }
         this.#shares.count--
@@ -203,11 +204,16 @@ export class Pool<C extends Pooled> {
   /** Opens a connection because of one who waits, where one more may be open; whoever is first in line by then has it. */
   #openFor(waiting: Waiting<C>): void {
     const { isUrgent, deadline } = waiting
-    if (!this.#isOpen || waiting.isOpening || !this.#shares.mayOpen(isUrgent)) return
+    if (!this.#isOpen || waiting.isOpening || !this.#shares.mayOpen(isUrgent, performance.now())) return
     waiting.isOpening = true
     if (!isUrgent) this.#shares.ordinaryOpening++
     const refused = (error: unknown) => {
-      if (this.#line.leave(waiting)) waiting.refuse(error)
+      if (!this.#line.leave(waiting)) return
+      // Where the server grants no more, those that it has granted are shared as they are.
+      const idle = this.#idle.pop()
+      if (idle === undefined) return waiting.refuse(error)
+      if (!isUrgent) this.#shares.ordinary++
+      waiting.give(idle)
     }
     const ended = () => {
       waiting.isOpening = false
@@ -217,10 +223,10 @@ export class Pool<C extends Pooled> {
     void this.#open(deadline).catch(refused).finally(ended)
   }
 
-  /** Urgent calls use all that are open: the next one is not to wait until another is. */
-  #openAhead(): void {
+  /** All that are open are in use where a worker is: its next urgent call is not to wait until another is. */
+  #openAhead(isUrgent: boolean): void {
     const now = performance.now()
-    const isNeeded = this.#idle.length === 0 && this.#shares.hasRoom
+    const isNeeded = this.#idle.length === 0 && this.#shares.hasRoom && (isUrgent || this.#shares.hasWorker(now))
     if (!this.#isOpen || !isNeeded || now < this.#aheadNotBefore) return
     // Not another one meanwhile, and none for a while if this fails: whoever needs one is told why there is none.
     this.#aheadNotBefore = now + CONNECT_MS + AHEAD_AGAIN_MS
@@ -233,7 +239,6 @@ export class Pool<C extends Pooled> {
   /** Opens a connection and gives it to whoever waits; it lies idle when nobody does. */
   async #open(deadline: number): Promise<void> {
     this.#shares.count++
-    this.#shares.opening++
     const opening = this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)), this.#closing.signal)
     const ended = Promise.allSettled([opening])
     this.#openings.add(ended)
@@ -243,7 +248,6 @@ export class Pool<C extends Pooled> {
       this.#shares.count--
       throw error
     } finally {
-      this.#shares.opening--
       this.#openings.delete(ended)
     }
     this.#serve()
@@ -276,7 +280,7 @@ export class Pool<C extends Pooled> {
         this.#shares.count--
         continue
       }
-      const next = this.#line.next(this.#shares.mayTake(false))
+      const next = this.#line.next(this.#shares.mayTake(false, this.#idle.length + 1, performance.now()))
       if (next === undefined) {
         // One that was made for nobody is as good as one that was just used.
         if (idle.idleSince === 0) idle.idleSince = performance.now()

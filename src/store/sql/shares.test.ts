@@ -1,46 +1,64 @@
 import { describe, expect, test } from 'vitest'
 import { Shares } from './shares.ts'
 
-/** The counts of a pool of five. */
-function shares(counts: Partial<Pick<Shares, 'count' | 'opening' | 'ordinary' | 'ordinaryOpening' | 'hasUrgent'>>) {
-  return Object.assign(new Shares(5), counts)
+const NOW = 1_000
+const FREE = 3
+
+/** The counts of a pool of five, or of so many. */
+function shares({ size = 5, worker = false, ...counts }: { size?: number; worker?: boolean } & Partial<Counts> = {}) {
+  const made = Object.assign(new Shares(size), { count: size }, counts)
+  if (worker) made.called(true, NOW)
+  return made
 }
+
+type Counts = Pick<Shares, 'count' | 'ordinary' | 'ordinaryOpening'>
 
 describe('calls that are not urgent', () => {
   test('may use all connections but one where no worker is, but two beside one', () => {
-    expect(shares({ count: 5, ordinary: 3 }).mayTake(false)).toBe(true)
-    expect(shares({ count: 5, ordinary: 4 }).mayTake(false)).toBe(false)
-    expect(shares({ count: 5, ordinary: 2, hasUrgent: true }).mayTake(false)).toBe(true)
-    expect(shares({ count: 5, ordinary: 3, hasUrgent: true }).mayTake(false)).toBe(false)
+    expect(shares({ ordinary: 3 }).mayTake(false, 1, NOW)).toBe(true)
+    expect(shares({ ordinary: 4 }).mayTake(false, FREE, NOW)).toBe(false)
+    expect(shares({ ordinary: 2, worker: true }).mayTake(false, FREE, NOW)).toBe(true)
+    expect(shares({ ordinary: 3, worker: true }).mayTake(false, FREE, NOW)).toBe(false)
   })
 
-  test('leave two beside a worker that are open: those that are being opened do not count', () => {
-    expect(shares({ count: 5, opening: 2, ordinary: 1, hasUrgent: true }).mayTake(false)).toBe(false)
-    expect(shares({ count: 5, opening: 1, ordinary: 1, hasUrgent: true }).mayTake(false)).toBe(true)
+  test('leave the last one that is free to a worker, unless they have none at all', () => {
+    expect(shares({ ordinary: 1, worker: true }).mayTake(false, 1, NOW)).toBe(false)
+    expect(shares({ ordinary: 1, worker: true }).mayTake(false, 2, NOW)).toBe(true)
+    expect(shares({ ordinary: 0, worker: true }).mayTake(false, 1, NOW)).toBe(true)
   })
 
-  test('have one at a time, however few there are', () => {
-    expect(shares({ count: 1, hasUrgent: true }).mayTake(false)).toBe(true)
-    for (const size of [1, 2]) {
-      const few = Object.assign(new Shares(size), { count: size, hasUrgent: true })
-      expect(few.mayTake(false)).toBe(true)
-      few.ordinary = 1
-      expect(few.mayTake(false)).toBe(false)
-      expect(few.mayOpen(false)).toBe(false)
-    }
+  test.each([
+    [1, 1],
+    [2, 1],
+    [3, 2],
+    [4, 2],
+    [5, 3],
+    [20, 18],
+  ])('of a pool of %i beside a worker use %i', (size, most) => {
+    const may = Array.from({ length: size }, (_, ordinary) => shares({ size, ordinary, worker: true }))
+    expect(may.filter((each) => each.mayTake(false, FREE, NOW))).toHaveLength(most)
+    const opens = may.map((each) => Object.assign(each, { count: 0 }))
+    expect(opens.filter((each) => each.mayOpen(false, NOW))).toHaveLength(most)
+  })
+
+  test("have the worker's share too, a minute after the last urgent call", () => {
+    const made = shares({ ordinary: 3, worker: true })
+    made.called(false, NOW + 59_000)
+    expect(made.mayTake(false, 1, NOW + 59_999)).toBe(false)
+    expect(made.mayTake(false, 1, NOW + 60_000)).toBe(true)
   })
 
   test('open no more than they may use', () => {
-    expect(shares({ count: 3, ordinary: 1, ordinaryOpening: 1, hasUrgent: true }).mayOpen(false)).toBe(true)
-    expect(shares({ count: 3, ordinary: 2, ordinaryOpening: 1, hasUrgent: true }).mayOpen(false)).toBe(false)
+    expect(shares({ count: 3, ordinary: 1, ordinaryOpening: 1, worker: true }).mayOpen(false, NOW)).toBe(true)
+    expect(shares({ count: 3, ordinary: 2, ordinaryOpening: 1, worker: true }).mayOpen(false, NOW)).toBe(false)
   })
 })
 
 test('urgent calls may have whatever is free, and open as long as there is room', () => {
-  const all = shares({ count: 4, opening: 4, ordinary: 4 })
-  expect(all.mayTake(true)).toBe(true)
-  expect(all.mayOpen(true)).toBe(true)
+  const all = shares({ count: 4, ordinary: 4 })
+  expect(all.mayTake(true, 1, NOW)).toBe(true)
+  expect(all.mayOpen(true, NOW)).toBe(true)
   all.count = 5
   expect(all.hasRoom).toBe(false)
-  expect(all.mayOpen(true)).toBe(false)
+  expect(all.mayOpen(true, NOW)).toBe(false)
 })
