@@ -10,7 +10,8 @@ export default defineConfig({
     // Real processes, since tests send signals and watch what a process leaves behind.
     pool: 'forks',
     // One more than the cores of a small machine: most tests wait for others, for processes, leases and time.
-    maxWorkers: 3,
+    // The long forms take figures.
+    maxWorkers: process.env.MILLRACE_LONG ? 2 : 3,
     sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -20,7 +20,7 @@ export interface Holdings {
 export function holdingsOf({ pid, isOver }: Pick<Child, 'pid' | 'isOver'>): readonly Holding[] {
   const descriptors = isOver ? null : descriptorsOf(pid)
   if (descriptors === null) return []
-  const workers = childrenOf(pid).filter((child) => !isIsolate(child))
+  const workers = childrenOf(pid).filter((child) => !isHelper(child))
   const own: Holding = { pid, role: workers.length > 0 ? 'node' : 'alone', descriptors }
   return [
     own,
@@ -31,8 +31,9 @@ export function holdingsOf({ pid, isOver }: Pick<Child, 'pid' | 'isOver'>): read
   ]
 }
 
-function isIsolate(pid: number): boolean {
-  return readProc(`${pid}/cmdline`)?.startsWith('millrace isolate') === true
+/** An isolate of a worker, or the guard that ends what its isolates leave behind. */
+function isHelper(pid: number): boolean {
+  return /^millrace isolate|millrace-guard/.test(readProc(`${pid}/cmdline`) ?? '')
 }
 
 /** The processes that this one has started. */

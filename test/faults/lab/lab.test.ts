@@ -2,8 +2,7 @@
  * Every scenario of the laboratory on every store: in its short form, or once in its long one. One after the other; but a short run
  * lets the next one begin in its quiet time, in which little happens.
  */
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lacks } from '../../support/needs.ts'
 import { seedOf } from '../../support/random.ts'
 import { findServer, SERVER_KINDS } from '../../support/servers.ts'
@@ -19,8 +18,6 @@ let built: Built
 let turn = Promise.resolve()
 beforeAll(async () => {
   built = await build()
-  // Many processes load the same few files. A figure is taken without that: users' processes have no such cache.
-  if (!LONG) vi.stubEnv('NODE_COMPILE_CACHE', join(built.folder, 'cache'))
 })
 afterAll(() => built.remove())
 

@@ -34,7 +34,8 @@ export interface Producer extends Pick<Child, 'pid' | 'signal'> {
 
 const READY_MS = 60_000
 const PAGE = 200
-const UNCAUGHT = /^an? (?:error|rejection) that no handler caught/
+/** The words of a supervised worker, and the last line of Node's own when such an error ends a process. */
+const UNCAUGHT = /^an? (?:error|rejection) that no handler caught|^Node\.js v\d/
 const WATCH_MS = 100
 const MOST_DRAIN_MS = 1_800_000
 const QUIET_MS = 10_000

@@ -44,6 +44,7 @@ export const pause: Scenario = {
       await lab.drained(60_000)
     }
     let alone = 0
+    const wrong: string[] = []
     for (let i = 0; i < pauses; i++) {
       await working()
       const { pid } = fleet.pick()
@@ -55,13 +56,11 @@ export const pause: Scenario = {
       await lab.rest(...lastMs)
       alone += answer === 'done' ? 1 : 0
       lab.note({ kind: 'pause', pid, from, to: now() })
-      await mill.askWorker(id, 'resume')
+      if ((await mill.askWorker(id, 'resume')) !== 'done') wrong.push(`worker ${pid} did not say that it goes on`)
       await lab.drained(60_000)
     }
-    const wrong = [
-      ...(waited < pauses ? [`in ${pauses - waited} of ${pauses} pauses nothing waited: they prove nothing`] : []),
-      ...(alone < pauses ? [`${pauses - alone} of ${pauses} pauses of a worker were not acknowledged`] : []),
-    ]
+    if (waited < pauses) wrong.push(`in ${pauses - waited} of ${pauses} pauses nothing waited: they prove nothing`)
+    if (alone < pauses) wrong.push(`${pauses - alone} of ${pauses} pauses of a worker were not acknowledged`)
     return { fired: { pauses: waited, 'paused workers': alone }, wrong }
 
     /** Work is under way, and more waits. */
