@@ -35,6 +35,19 @@ test('--max-memory 50mb kills a worker that grew by twice as much at once, and t
   await until(async () => (await app.mill.get(id))?.crashes ?? 0).toBeGreaterThan(0)
 }, 60_000)
 
+test('--max-memory 50mb kills a worker, too, that grows by twice as much while it drains', async () => {
+  const app = await nodeApp("worker: { stopWithin: '10m' }")
+  const { id } = await app.mill.enqueue(JOBS.swell, { n: 1, mb: 300, ms: 1_500 })
+  const node = workNode(app, '--processes 1 --max-memory 50mb')
+  await until(() => app.ran().length).toBe(1)
+
+  node.signal('SIGTERM')
+
+  expect((await node.event('process.ended')).how).toMatch(/^was killed: its memory grew by \d{3}/)
+  expect(await node.ended).toEqual({ code: 0, signal: null })
+  expect(await app.mill.get(id)).toMatchObject({ state: 'pending', crashes: 1 })
+}, 60_000)
+
 test('--max-memory 50mb never replaces a worker whose jobs leave only garbage', async () => {
   const app = await nodeApp()
   const node = workNode(app, '--processes 1 --concurrency 10 --max-memory 50mb')

@@ -20,6 +20,7 @@ export const deaf = job('deaf', () => new Promise(() => { setInterval(() => unde
 export const exit = job('exit', () => process.exit(7))
 export const segv = job('segv', () => process.kill(process.pid, 'SIGSEGV'))
 export const leak = job('leak', async ({ mb, ms }, { signal }) => { kept.push(Buffer.alloc(mb * 2 ** 20, 1)); await rest(ms ?? 0, signal) })
+export const swell = job('swell', async ({ mb, ms }, { signal }) => { await rest(ms, signal); kept.push(Buffer.alloc(mb * 2 ** 20, 1)); await rest(600_000, signal) })
 export const garbage = job('garbage', async ({ mb, ms }, { signal }) => { Buffer.alloc(mb * 2 ** 20, 1); await rest(ms ?? 0, signal) })
 export const orphan = job('orphan', ({ n }) => { spawn('sh', ['-c', '(sleep 0.1; echo gone ' + n + ' 0 0 >> ran) &'], { stdio: 'ignore' }) })
 export const write = job('write', () => { process.stdout.write('a line of my own\\n'); process.stderr.write('another\\n') })
@@ -46,6 +47,7 @@ export const JOBS = {
   exit: job('exit'),
   segv: job('segv'),
   leak: job('leak'),
+  swell: job('swell'),
   garbage: job('garbage'),
   stray: job('stray'),
   write: job('write'),

@@ -116,7 +116,7 @@ export class Watch {
         if (now - process.heardAt > START_WITHIN_MS) process.kill(`did not start within ${START_WITHIN_MS} ms`)
       } else if (process.readiness !== undefined) {
         this.#checkSilence(process, now)
-        if (process.state === 'working') this.#checkUse(process, now)
+        this.#checkUse(process, now)
       }
     }
     return restMs
@@ -147,21 +147,30 @@ export class Watch {
   #checkUse(process: WorkerProcess, now: number): void {
     const limits = this.#parts.limitsOf(process)
     const use = { grownBytes: null, jobsDone: process.pulse?.jobsDone ?? 0, ageMs: now - process.startedAt }
-    const reason = recycleReason(use, limits)
+    const isWorking = process.state === 'working'
+    const reason = isWorking ? recycleReason(use, limits) : undefined
     if (reason === 'jobs') this.#tellWornOut(process, `it has done ${use.jobsDone} jobs`)
     if (reason === 'age') this.#tellWornOut(process, `it is ${Math.round(use.ageMs / 1000)} s old`)
-    if (reason === undefined && limits.memoryBytes !== Number.POSITIVE_INFINITY)
-      void this.#checkMemory(process, limits, now)
+    if (limits.memoryBytes === Number.POSITIVE_INFINITY) return
+    // Whoever is replaced, or drains, needs no successor for its memory; it grows no further than others all the same.
+    void this.#checkMemory(process, limits, { now, isSoft: isWorking && reason === undefined })
   }
 
-  /** Resident memory first, which costs next to nothing: it grows wherever the proportional share does. */
-  async #checkMemory(process: WorkerProcess, limits: RecycleLimits, now: number): Promise<void> {
+  /**
+   * Resident memory first, which costs next to nothing: it grows wherever the proportional share does. `isSoft`: the soft limit
+   * counts, not the hard one alone.
+   */
+  async #checkMemory(
+    process: WorkerProcess,
+    limits: RecycleLimits,
+    { now, isSoft }: { readonly now: number; readonly isSoft: boolean },
+  ): Promise<void> {
     const idle = process.readiness?.idle
-    const rss = process.pid === undefined ? null : await rssOf(process.pid)
+    const rss = await residentOf(process)
     if (idle === undefined || rss === null || rss - idle.rssBytes <= limits.memoryBytes) return
     const grownBytes = await grownOf(process, process.pulse?.isolateBytes ?? 0)
-    if (recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) === undefined) return
     const isHard = isBeyondHardLimit(grownBytes, limits)
+    if (!isHard && (!isSoft || recycleReason({ grownBytes, jobsDone: 0, ageMs: 0 }, limits) === undefined)) return
     const askedMs = now - process.collectAt
     if (process.isCollecting) {
       // Its threads may take longer than itself, while it goes on talking.
@@ -212,8 +221,13 @@ async function grownOf(process: WorkerProcess, isolateBytes: number): Promise<nu
   if (idle === undefined || process.pid === undefined) return null
   const pss = idle.pssBytes === null ? null : await pssOf(process.pid)
   if (pss !== null && idle.pssBytes !== null) return pss - idle.pssBytes - isolateBytes
-  const rss = (await rssOf(process.pid)) ?? process.pulse?.health.rssBytes ?? null
+  const rss = await residentOf(process)
   return rss === null ? null : rss - idle.rssBytes - isolateBytes
+}
+
+/** Resident memory in bytes: as it is, or, where the system does not tell, as the worker said last. */
+async function residentOf({ pid, pulse }: WorkerProcess): Promise<number | null> {
+  return (pid === undefined ? null : await rssOf(pid)) ?? pulse?.health.rssBytes ?? null
 }
 
 /** Resident memory of a process in bytes; null where the system does not tell. */
