@@ -49,3 +49,21 @@ test('past the stall limit the worker is killed within a second, and its job is 
   await until(() => app.begins('blocking')).toBe(2)
   expect(await app.mill.get(blocking.id)).toMatchObject({ attempts: 0 })
 }, 60_000)
+
+test('a job that is cancelled while it blocks the loop has its worker killed soon after the grace, and it is cancelled, no crash', async () => {
+  const app = await nodeApp(`worker: { grace: '1s' }`)
+  const node = workNode(app, '--processes 1 --concurrency 1')
+  await node.ready(1)
+  const { id } = await app.mill.enqueue(JOBS.block, { n: 'blocking', ms: 600_000 })
+  await until(() => app.ran().length).toBe(1)
+
+  await app.mill.cancel([id])
+
+  const cancelledAt = performance.now()
+  const { how } = await node.event('process.ended')
+  const tookMs = performance.now() - cancelledAt
+  expect(how).toBe('was killed: a job of it was cancelled, and its event loop is blocked')
+  // It is silent after two and a half seconds, heard of it within one more, and the grace is one; half a second to the next look.
+  expect(tookMs).toBeLessThan(6_000)
+  await until(async () => app.mill.get(id)).toMatchObject({ state: 'cancelled', crashes: 0 })
+}, 60_000)

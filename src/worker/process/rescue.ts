@@ -31,16 +31,16 @@ export class Rescue {
 
   /**
    * Extends what a stalled worker has begun and still holds. Whatever else is in the list is not its own any more. Resolves with
-   * whether one of its jobs was asked to stop, which it cannot hear.
+   * whether one of its jobs was asked to stop, which it cannot hear; with null when the store did not say.
    */
-  async keep(workerId: string, begun: readonly Lease[], leaseMs: number): Promise<boolean> {
+  async keep(workerId: string, begun: readonly Lease[], leaseMs: number): Promise<boolean | null> {
     if (begun.length === 0) return false
     try {
       const store = await this.#parts.store()
       return (await store.jobs.extend(workerId, begun, leaseMs)).includes('cancelling')
     } catch (error) {
       this.#parts.telemetry.emit('store.failed', { operation: 'keep', error })
-      return false
+      return null
     }
   }
 

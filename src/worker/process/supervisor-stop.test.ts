@@ -144,6 +144,62 @@ describe('a worker that is silent', () => {
     expect(await job(node)).toMatchObject({ state: 'cancelled', crashes: 0 })
   })
 
+  test.each([
+    ['before it stalled', 0],
+    ['just after its leases were kept', 3_250],
+  ])(
+    'and whose job was cancelled %s is killed within a second and a half after its grace, counted from when it counts as silent',
+    async (_, at) => {
+      const node = await fakeNode()
+      node.child(0).ready()
+      await begins(node, node.child(0))
+      await node.pass(at)
+      await node.store.jobs.cancel([ID])
+
+      await node.pass(Math.max(2_500 - at, 0) + 4_750)
+      expect(node.killed()).toEqual([])
+      await node.pass(1_750)
+
+      expect(node.killed()).toMatchObject([{ why: 'a job of it was cancelled, and its event loop is blocked' }])
+    },
+  )
+
+  test('again after it was heard has its job cancelled for the whole grace anew', async () => {
+    const node = await fakeNode()
+    node.child(0).ready()
+    await begins(node, node.child(0))
+    await node.store.jobs.cancel([ID])
+    await node.pass(7_000)
+    await node.pass(250, node.alive())
+
+    await node.pass(7_000)
+    expect(node.killed()).toEqual([])
+    await node.pass(2_000)
+
+    expect(node.killed()).toHaveLength(1)
+  })
+
+  test('while its job is cancelled has its grace while the store does not answer, too, and none for what the supervisor stood still', async () => {
+    const node = await fakeNode()
+    node.child(0).ready()
+    await begins(node, node.child(0))
+    await node.store.jobs.cancel([ID])
+    await node.pass(3_500)
+    await node.store.close()
+    node.clock.advance(60_000)
+    await node.turn()
+    // The look that is late, and the one that follows it at once: from then on looks meet the steps again.
+    await node.pass(500)
+    await node.pass(10)
+
+    await node.pass(3_250)
+    expect(node.killed()).toEqual([])
+    await node.pass(1_500)
+
+    expect(node.facts('store.failed')).not.toEqual([])
+    expect(node.killed()).toMatchObject([{ why: 'a job of it was cancelled, and its event loop is blocked' }])
+  })
+
   test('while the node stops keeps its leases too', async () => {
     const node = await fakeNode()
     node.child(0).ready({ leaseMs: 3_000 })

@@ -36,7 +36,7 @@ const AWAY_MS = 100
 /** Until the next look then. */
 const READ_MS = 10
 /** How often the leases of a stalled worker are extended at least: it is also how a cancellation of what blocks it is heard of. */
-const KEEP_EVERY_MS = 2_000
+const KEEP_EVERY_MS = 1_000
 /** A worker that has not begun to work after this never will. */
 const START_WITHIN_MS = 60_000
 /** Garbage is collected before memory is held against a worker, but not over and over. */
@@ -80,6 +80,7 @@ export class Watch {
   heard(process: WorkerProcess, message: FromWorker): void {
     if (process.isStalled) {
       process.isStalled = false
+      process.deafSince = undefined
       this.#parts.telemetry.emit('process.heard', { ...this.#fact(process), silentMs: this.#now - process.silentSince })
     }
     if (message.kind === 'collected') void this.#judgeMemory(process, message)
@@ -100,7 +101,10 @@ export class Watch {
     const lateMs = now - this.#dueAt
     const isLate = lateMs > AWAY_MS
     if (isLate) {
-      for (const process of this.#parts.processes()) process.heardAt = Math.min(now, process.heardAt + lateMs)
+      for (const process of this.#parts.processes()) {
+        process.heardAt = Math.min(now, process.heardAt + lateMs)
+        if (process.deafSince !== undefined) process.deafSince = Math.min(now, process.deafSince + lateMs)
+      }
     }
     // Not twice in a row: where every look is late, too, a blocked worker is found.
     this.#isReading = isLate && !this.#isReading
@@ -135,13 +139,18 @@ export class Watch {
       process.silentSince = process.heardAt
       telemetry.emit('process.stalled', { ...this.#fact(process), silentMs })
     }
-    if (now - process.keptAt < Math.min(readiness.leaseMs / 3, KEEP_EVERY_MS)) return
-    process.keptAt = now
-    void rescue.keep(process.workerId, process.begun, readiness.leaseMs).then((isCancelling) => {
-      process.deafSince = isCancelling && process.isStalled ? (process.deafSince ?? now) : undefined
-      if (process.deafSince === undefined || this.#now - process.deafSince <= readiness.graceMs) return
+    if (process.deafSince !== undefined && now - process.deafSince >= readiness.graceMs)
       process.kill('a job of it was cancelled, and its event loop is blocked', { isExcused: true })
-    })
+    if (now - process.keptAt >= Math.min(readiness.leaseMs / 3, KEEP_EVERY_MS)) void this.#keep(process, readiness.leaseMs)
+  }
+
+  async #keep(process: WorkerProcess, leaseMs: number): Promise<void> {
+    const { silentSince } = process
+    process.keptAt = this.#now
+    const isCancelling = await this.#parts.rescue.keep(process.workerId, process.begun, leaseMs)
+    // The store did not say, or the worker was heard meanwhile, though it may be silent again.
+    if (isCancelling === null || !process.isStalled || process.silentSince !== silentSince) return
+    process.deafSince = isCancelling ? (process.deafSince ?? this.#now) : undefined
   }
 
   #checkUse(process: WorkerProcess, now: number): void {

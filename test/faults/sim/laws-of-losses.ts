@@ -26,7 +26,7 @@ const SLOW = 1.02
 /** A worker trusts a lease for this share of it, and gives back what has not begun when half of it is left: see leases.ts, worker.ts. */
 const [TRUSTED, YOUNG] = [0.9, 0.4]
 /** A worker is silent after so many pulses that did not come, and its leases are extended this often: see stall.ts, watch.ts. */
-const [MISSED, KEEP_EVERY_MS, LOOK_MS, AWAY_MS] = [2.5, 2_000, 500, 100]
+const [MISSED, KEEP_EVERY_MS, LOOK_MS, AWAY_MS] = [2.5, 1_000, 500, 100]
 const LEASE_LOST = 'the lease of the job was lost'
 const BROKEN: ReadonlySet<string> = new Set(['crash', STALL_KILL, DEAF_KILL, GAVE_UP])
 
