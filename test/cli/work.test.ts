@@ -98,6 +98,19 @@ describe('millrace work', () => {
     expect(await store((mill) => mill.get(id))).toMatchObject({ state: 'failed', error: { name: 'TimeoutError' } })
   }, 60_000)
 
+  test('--grace is how long a handler may ignore its signal, and wins over the configuration', async () => {
+    const { run, folder, store } = app("worker: { grace: '10m' }")
+    writeFileSync(
+      join(folder, 'jobs/deaf.handler.mjs'),
+      "import { defineJob } from 'millrace'\nexport default defineJob({ name: 'deaf', retry: false, run: () => new Promise(() => setInterval(() => {}, 1000)) })",
+    )
+    const { id } = await store((mill) => mill.enqueue(defineJob({ name: 'deaf' })))
+
+    expect((await run('millrace work --drain --timeout 50ms --grace 50ms')).code).toBe(0)
+    expect(await store((mill) => mill.get(id))).toMatchObject({ state: 'failed', error: { name: 'TimeoutError' } })
+    expect((await run('millrace work --grace 0s')).code).toBe(2)
+  }, 60_000)
+
   test('--log json is one JSON object a line, and never a payload', async () => {
     const { run, store } = app()
     await store((mill) => mill.enqueue(notes, { n: 1, secret: 'SECRET\u202e' } as { n: number }))

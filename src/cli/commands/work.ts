@@ -27,6 +27,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['--concurrency <n>', 'jobs that run at a time (default 10)'],
       ['--queues <list>', 'queues with weights: a:10,b:5 (default every queue)'],
       ['--timeout <duration>', 'the longest an attempt may run here'],
+      ['--grace <duration>', 'how long a handler may ignore its signal before it is left behind (default 5s)'],
       ['--processes <n>', 'worker processes under a supervisor (default none: this process works)'],
       ['--max-memory <size>', 'replace a worker that grew by so much, such as 50mb'],
       ['--max-age <duration>', 'replace a worker at this age'],
@@ -167,8 +168,10 @@ function given(
   const maxJobs = options.once === true ? 1 : numberOf(options.maxJobs, '--max-jobs')
   const served =
     typeof options.queues === 'string' ? weights(options.queues) : queues.length > 0 ? queues : config.queues
+  const timeout = durationOf(options.timeout, '--timeout', '5m')
+  const grace = durationOf(options.grace, '--grace', '10s')
   return {
-    ...thoseOf({ concurrency, maxJobs, queues: served, timeout: durationOf(options.timeout, '--timeout', '5m') }),
+    ...thoseOf({ concurrency, maxJobs, queues: served, timeout, grace }),
     ...((options.drain === true || options.once === true) && { drain: true }),
   }
 }
