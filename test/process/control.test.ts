@@ -81,7 +81,8 @@ describe('millrace worker', () => {
     expect((await run(app, `millrace worker stop ${second?.workerId}`)).stdout).toBe(`${second?.workerId}\tstopped\n`)
     await node.ready(1)
     expect((await run(app, 'millrace worker stop --all')).code).toBe(6)
-    expect((await run(app, 'millrace worker restart --all --yes')).code).toBe(0)
+    expect((await run(app, 'millrace queue:restart')).code).toBe(6)
+    expect((await run(app, 'millrace queue:restart --yes')).code).toBe(0)
     await until(async () => (await app.mill.workers()).length).toBe(2)
     await node.ready(2)
     expect((await run(app, 'millrace worker stop --all --yes')).code).toBe(0)
@@ -106,6 +107,37 @@ describe('millrace worker', () => {
     expect(await app.mill.get(id)).toMatchObject({ state: 'completed' })
   }, 90_000)
 })
+
+test('--dry-run shows the workers that a verb would meet, by worker, node and --all, and asks nobody', async () => {
+  const app = await nodeApp()
+  expect((await run(app, 'millrace worker stop --all --dry-run')).code).toBe(5)
+  const node = workNode(app, '--processes 2')
+  await node.ready(2)
+  await until(async () => (await app.mill.workers()).length).toBe(2)
+  const [first, second] = node.workers().map(({ workerId }) => workerId)
+  const [row] = await app.mill.workers()
+
+  for (const verb of ['pause', 'resume', 'stop', 'restart']) {
+    const one = await run(app, `millrace worker ${verb} ${first} --dry-run`)
+    expect(one).toMatchObject({ code: 0, stderr: 'Nothing was changed: this was a dry run.\n' })
+    expect(one.stdout).toMatch(new RegExp(`^${first}\\t.*\\trunning\\t.*\\n$`))
+    for (const whole of [`worker ${verb} ${row?.node}`, `worker ${verb} --all`, 'queue:restart']) {
+      const { code, stdout } = await run(app, `millrace ${whole} --dry-run --json`)
+      const { dryRun, data } = JSON.parse(stdout)
+      expect([code, dryRun], whole).toEqual([0, true])
+      expect(data.map(({ id }: { id: string }) => id).toSorted(), whole).toEqual([first, second].toSorted())
+    }
+  }
+  expect((await run(app, 'millrace worker stop nobody --dry-run')).code).toBe(5)
+
+  const now = await app.mill.workers()
+  expect(now.map(({ id, status }) => [id, status]).toSorted()).toEqual(
+    [first, second].toSorted().map((id) => [id, 'running']),
+  )
+  // Nobody was told anything: a message would be taken by now.
+  expect((await run(app, 'millrace worker pause --all')).code).toBe(0)
+  expect(node.events('process.replacing')).toEqual([])
+}, 90_000)
 
 describe('a worker without a supervisor', () => {
   test('pauses and resumes, and a restart ends it with 75 once its job is done', async () => {

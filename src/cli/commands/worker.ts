@@ -7,39 +7,66 @@ import type { NodeRow } from '../../store/contract/index.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { printJson, say, spanText, timeText } from '../output.ts'
+import { NOTHING_CHANGED } from '../preview.ts'
 import type { CommandSpec } from '../program.ts'
 import { type Column, printRows } from '../table.ts'
 import { durationOf } from '../values.ts'
+import { showOrWatch, WATCH } from '../watch.ts'
 
 type Verb = 'pause' | 'resume' | 'stop' | 'restart'
 
 const ALL: readonly [string, string] = ['--all', 'every live worker']
 const TIMEOUT: readonly [string, string] = ['--timeout <duration>', 'how long to wait until it is done (default 30s)']
+const DRY_RUN: readonly [string, string] = ['--dry-run', 'only show the workers that it would meet']
 
 /** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
-  { path: 'worker list', aliases: ['worker:list'], summary: 'the live workers and how they are', run: list },
+  {
+    path: 'worker list',
+    aliases: ['worker:list'],
+    summary: 'the live workers and how they are',
+    options: [WATCH],
+    examples: ['millrace worker list --watch 5'],
+    run: (context, _, { watch }) =>
+      showOrWatch(context, watch, {
+        look: async (mill) => byNode(await mill.workers()),
+        print: (rows) => printList(context, rows),
+      }),
+  },
   {
     path: 'worker show',
     aliases: ['worker:show'],
     args: '<id>',
     summary: 'one worker, or those of one node',
-    run: show,
+    options: [WATCH],
+    run: (context, [id = ''], { watch }) =>
+      showOrWatch(context, watch, {
+        look: async (mill) => shownOf(byNode(await mill.workers()), id),
+        print: (rows) => printFacts(context, rows),
+      }),
   },
   verb('pause', 'claim nothing more; what runs goes on'),
   verb('resume', 'claim again'),
   verb('stop', 'finish what runs, and end'),
-  verb('restart', 'finish what runs and be replaced, the successor at work before'),
+  verb('restart', 'finish what runs and be replaced, the successor at work before', 'millrace queue:restart'),
+  {
+    path: 'queue:restart',
+    isHidden: true,
+    summary: 'worker restart --all: finish what runs and be replaced, every worker',
+    options: [DRY_RUN, TIMEOUT],
+    examples: ['millrace queue:restart --yes --timeout 5m'],
+    run: (context, _, options) => ask(context, 'restart', [], { ...options, all: true }),
+  },
 ]
 
-function verb(name: Verb, summary: string): CommandSpec {
+function verb(name: Verb, summary: string, ...more: readonly string[]): CommandSpec {
   return {
     path: `worker ${name}`,
     aliases: [`worker:${name}`],
     args: '[id...]',
     summary,
-    options: [ALL, TIMEOUT],
-    examples: [`millrace worker ${name} 5f1c`, `millrace worker ${name} --all`],
+    options: [ALL, DRY_RUN, TIMEOUT],
+    examples: [`millrace worker ${name} 5f1c`, `millrace worker ${name} --all`, ...more],
     run: (context, ids, options) => ask(context, name, ids, options),
   }
 }
@@ -59,14 +86,10 @@ const COLUMNS: readonly Column[] = [
   { head: 'version', drop: 4 },
 ]
 
-async function list(context: Context): Promise<ExitCode> {
-  return context.withMill(async (mill) => {
-    const rows = byNode(await mill.workers())
-    if (context.output.json) printJson(rows)
-    else if (rows.length === 0) say(context.output, 'No worker is alive. Start one: npx millrace work')
-    else await printRows(context.output, COLUMNS, rows.map(cells))
-    return EXIT.ok
-  })
+async function printList(context: Context, rows: readonly NodeRow[]): Promise<void> {
+  if (context.output.json) printJson(rows)
+  else if (rows.length === 0) say(context.output, 'No worker is alive. Start one: npx millrace work')
+  else await printRows(context.output, COLUMNS, rows.map(cells))
 }
 
 function cells(row: NodeRow): readonly string[] {
@@ -88,18 +111,17 @@ function cells(row: NodeRow): readonly string[] {
   ]
 }
 
-async function show(context: Context, [id = '']: readonly string[]): Promise<ExitCode> {
-  return context.withMill(async (mill) => {
-    const rows = byNode(await mill.workers())
-    const node = nodeOf(rows, id)
-    const found = rows.filter((row) => row.id === id || (node !== undefined && row.node === node))
-    const shown = found.length > 0 ? found : [one(rows, id)]
-    if (context.output.json) printJson(found.length > 1 ? shown : shown[0])
-    else
-      for (const row of shown)
-        for (const [label, value] of facts(context, row)) console.log(`${label.padEnd(16)}${value}`)
-    return EXIT.ok
-  })
+/** The workers of the node with this id, else the one worker that is meant. */
+function shownOf(rows: readonly NodeRow[], id: string): readonly NodeRow[] {
+  const node = nodeOf(rows, id)
+  const found = rows.filter((row) => row.id === id || (node !== undefined && row.node === node))
+  return found.length > 0 ? found : [one(rows, id)]
+}
+
+function printFacts(context: Context, rows: readonly NodeRow[]): void {
+  if (context.output.json) printJson(rows.length > 1 ? rows : rows[0])
+  else
+    for (const row of rows) for (const [label, value] of facts(context, row)) console.log(`${label.padEnd(16)}${value}`)
 }
 
 function facts(context: Context, row: NodeRow): readonly (readonly [label: string, value: string])[] {
@@ -147,6 +169,7 @@ async function ask(
       say(context.output, 'No worker is alive.')
       return EXIT.notFound
     }
+    if (options.dryRun === true) return await tellMet(context, rows, targets)
     const isLarge = options.all === true && (verb === 'stop' || verb === 'restart')
     if (
       isLarge &&
@@ -156,6 +179,17 @@ async function ask(
     }
     return await askAll(context, mill, targets, verb, timeout)
   })
+}
+
+/** The workers that a verb would meet, by their own ids or those of their nodes. */
+async function tellMet(context: Context, rows: readonly NodeRow[], targets: readonly string[]): Promise<ExitCode> {
+  const met = byNode(rows.filter(({ id, node }) => targets.includes(id) || (node !== null && targets.includes(node))))
+  if (context.output.json) printJson({ dryRun: true, data: met })
+  else {
+    await printList(context, met)
+    say(context.output, NOTHING_CHANGED)
+  }
+  return EXIT.ok
 }
 
 async function askAll(
