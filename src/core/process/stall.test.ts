@@ -21,3 +21,14 @@ test('a limit below that kills without keeping, but nobody between two pulses', 
     'lost',
   ])
 })
+
+test('silence that nobody could have heard counts for keeping leases, and not for giving up', () => {
+  const limits = { pulseMs: 1_000, stallLimitMs: 10_000, excusedMs: 9_000 }
+
+  expect([2_501, 10_000, 18_999, 19_000].map((silentMs) => stallOf(silentMs, limits))).toEqual([
+    'stalled',
+    'stalled',
+    'stalled',
+    'lost',
+  ])
+})

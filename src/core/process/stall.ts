@@ -6,6 +6,8 @@ export interface StallLimits {
   readonly pulseMs: number
   /** How long a worker may keep silent before it is killed. */
   readonly stallLimitMs: number
+  /** How much of its silence nobody could have heard it; default 0. Its leases are kept in that time, too. */
+  readonly excusedMs?: number
 }
 
 /** `well`: nothing. `stalled`: its leases are kept for it. `lost`: it is killed and its jobs are recovered. */
@@ -15,8 +17,9 @@ export type Stall = 'well' | 'stalled' | 'lost'
 const MISSED = 2.5
 
 /** Tells how a worker is that was last heard from `silentMs` ago. */
-export function stallOf(silentMs: number, { pulseMs, stallLimitMs }: StallLimits): Stall {
-  const isSilent = silentMs > pulseMs * MISSED
-  if (isSilent && silentMs >= stallLimitMs) return 'lost'
-  return isSilent ? 'stalled' : 'well'
+export function stallOf(silentMs: number, { pulseMs, stallLimitMs, excusedMs = 0 }: StallLimits): Stall {
+  const isSilent = (ms: number) => ms > pulseMs * MISSED
+  const judgedMs = silentMs - excusedMs
+  if (isSilent(judgedMs) && judgedMs >= stallLimitMs) return 'lost'
+  return isSilent(silentMs) ? 'stalled' : 'well'
 }

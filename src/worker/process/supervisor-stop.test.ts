@@ -41,7 +41,7 @@ describe('a stop', () => {
       { kind: 'stop', now: false },
       { kind: 'stop', now: true },
     ])
-    await node.pass(1_500)
+    await node.pass(1_750)
     await stopped
     expect(node.killed()).toMatchObject([{ why: 'did not stop within 1500 ms' }])
   })
@@ -83,7 +83,7 @@ describe('a stop', () => {
     node.child(0).ready()
 
     expect(node.child(0).told.at(-1)).toEqual({ kind: 'stop', now: true })
-    await node.pass(1_500)
+    await node.pass(1_750)
     await stopped
     expect(node.killed()).toMatchObject([{ why: 'did not stop within 1500 ms' }])
   })
@@ -240,6 +240,18 @@ describe('a worker that is silent', () => {
     await node.pass(2_000, node.alive())
 
     expect(node.killed()).toEqual([])
+  })
+
+  test('has its leases kept also by a supervisor that stood still', async () => {
+    const node = await fakeNode({ stallLimitMs: 60_000 })
+    node.child(0).ready({ leaseMs: 6_000 })
+    await begins(node, node.child(0), 6_000)
+    await node.pass(2_000)
+    node.clock.advance(3_000)
+    await node.turn()
+    await node.pass(1_000)
+
+    expect((await job(node))?.leaseUntil).toBeGreaterThan(node.clock.now() + 4_000)
   })
 
   test('is found by a supervisor, too, each of whose looks is late', async () => {

@@ -14,7 +14,7 @@ import { pssOf } from '../vitals.ts'
 import { factOf } from './launcher.ts'
 import type { FromWorker } from './messages.ts'
 import type { Rescue } from './rescue.ts'
-import type { WorkerProcess } from './worker-process.ts'
+import { READ_MS, type WorkerProcess } from './worker-process.ts'
 
 /** What it is kept with. */
 export interface WatchParts {
@@ -33,8 +33,6 @@ export interface WatchParts {
 const LOOK_MS = 500
 /** A look that is so late, in ms, was not to be had sooner: the supervisor stood still. */
 const AWAY_MS = 100
-/** Until the next look then. */
-const READ_MS = 10
 /** How often the leases of a stalled worker are extended at least: it is also how a cancellation of what blocks it is heard of. */
 const KEEP_EVERY_MS = 1_000
 /** A worker that has not begun to work after this never will. */
@@ -102,7 +100,7 @@ export class Watch {
     const isLate = lateMs > AWAY_MS
     if (isLate) {
       for (const process of this.#parts.processes()) {
-        process.heardAt = Math.min(now, process.heardAt + lateMs)
+        process.excusedMs += Math.min(lateMs, now - process.heardAt)
         if (process.deafSince !== undefined) process.deafSince = Math.min(now, process.deafSince + lateMs)
       }
     }
@@ -117,7 +115,7 @@ export class Watch {
     for (const process of this.#parts.processes()) {
       restMs = Math.min(restMs, process.readiness?.pulseMs ?? restMs)
       if (process.state === 'starting') {
-        if (now - process.heardAt > START_WITHIN_MS) process.kill(`did not start within ${START_WITHIN_MS} ms`)
+        if (unheardMs(process, now) > START_WITHIN_MS) process.kill(`did not start within ${START_WITHIN_MS} ms`)
       } else if (process.readiness !== undefined) {
         this.#checkSilence(process, now)
         this.#checkUse(process, now)
@@ -129,10 +127,11 @@ export class Watch {
   #checkSilence(process: WorkerProcess, now: number): void {
     const { readiness } = process
     if (readiness === undefined) return
-    const { stallLimitMs, rescue, telemetry } = this.#parts
+    const { stallLimitMs, telemetry } = this.#parts
     const silentMs = now - process.heardAt
-    const stall = stallOf(silentMs, { pulseMs: readiness.pulseMs, stallLimitMs })
-    if (stall === 'lost') process.kill(`its event loop was blocked for ${Math.round(silentMs)} ms`)
+    const { excusedMs } = process
+    const stall = stallOf(silentMs, { pulseMs: readiness.pulseMs, stallLimitMs, excusedMs })
+    if (stall === 'lost') process.kill(`its event loop was blocked for ${Math.round(silentMs - excusedMs)} ms`)
     if (stall !== 'stalled') return
     if (!process.isStalled) {
       process.isStalled = true
@@ -141,7 +140,8 @@ export class Watch {
     }
     if (process.deafSince !== undefined && now - process.deafSince >= readiness.graceMs)
       process.kill('a job of it was cancelled, and its event loop is blocked', { isExcused: true })
-    if (now - process.keptAt >= Math.min(readiness.leaseMs / 3, KEEP_EVERY_MS)) void this.#keep(process, readiness.leaseMs)
+    if (now - process.keptAt >= Math.min(readiness.leaseMs / 3, KEEP_EVERY_MS))
+      void this.#keep(process, readiness.leaseMs)
   }
 
   async #keep(process: WorkerProcess, leaseMs: number): Promise<void> {
@@ -183,7 +183,7 @@ export class Watch {
     const askedMs = now - process.collectAt
     if (process.isCollecting) {
       // Its threads may take longer than itself, while it goes on talking.
-      const isSilent = now - process.heardAt > (process.readiness?.pulseMs ?? 0) + LATE_MS
+      const isSilent = unheardMs(process, now) > (process.readiness?.pulseMs ?? 0) + LATE_MS
       if (isHard && isSilent && askedMs > COLLECT_NOW_MS)
         process.kill(`its memory grew by ${formatSize(grownBytes ?? 0)}`)
     } else if (askedMs > (isHard ? COLLECT_NOW_MS : COLLECT_EVERY_MS)) {
@@ -217,6 +217,11 @@ export class Watch {
   #fact(process: WorkerProcess): ProcessFact {
     return factOf(this.#parts.node, process)
   }
+}
+
+/** How long nothing was heard of it while this supervisor listened. */
+function unheardMs({ heardAt, excusedMs }: WorkerProcess, now: number): number {
+  return now - heardAt - excusedMs
 }
 
 type Collected = Extract<FromWorker, { readonly kind: 'collected' }>

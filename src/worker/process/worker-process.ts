@@ -11,6 +11,9 @@ const HARD_STOP_MS = 5_000
 /** Then a process that has not ended is killed. */
 const STOP_MARGIN_MS = 900
 
+/** Until what waits in a channel has been read. */
+export const READ_MS = 10
+
 /** At once: for handlers that heed their signal, and for the store to take back what does not. */
 const HURRIED_STOP_MS = 1_500
 
@@ -44,8 +47,10 @@ export class WorkerProcess {
   readonly startedAt: number
   /** `working` from its first claim on. */
   state: 'starting' | 'working' | 'draining' | 'ended' = 'starting'
-  /** Monotonic ms of the last sign of life; moved on while this supervisor itself could not listen. */
+  /** Monotonic ms of the last sign of life. */
   heardAt: number
+  /** For how long since then this supervisor could not listen. */
+  excusedMs = 0
   /** Monotonic ms of the last time that its leases were extended for it. */
   keptAt = 0
   pulse: Pulse | undefined
@@ -93,6 +98,7 @@ export class WorkerProcess {
       if (!isFromWorker(raw)) return
       const message = raw
       this.heardAt = clock.monotonic()
+      this.excusedMs = 0
       if (message.kind === 'drained') isDrained = true
       if (message.kind === 'failed') failure = message
       if (message.kind === 'pulse') this.pulse = message
@@ -156,12 +162,13 @@ export class WorkerProcess {
     this.tell({ kind: 'stop', now: this.#isHurried })
     const orderlyMs = (this.readiness?.stopWithinMs ?? 0) + HARD_STOP_MS
     const withinMs = this.#isHurried ? HURRIED_STOP_MS : orderlyMs + STOP_MARGIN_MS
+    const kill = () => this.kill(`did not stop within ${withinMs} ms`, { isExcused: true })
     this.#cancelKill?.()
-    const cancel = this.#clock.after(withinMs, () =>
-      this.kill(`did not stop within ${withinMs} ms`, { isExcused: true }),
-    )
-    this.#cancelKill = cancel
-    void this.ended.then(cancel)
+    // After a standstill of this supervisor itself what it said meanwhile has to be read first.
+    this.#cancelKill = this.#clock.after(withinMs, () => {
+      this.#cancelKill = this.#clock.after(READ_MS, kill)
+    })
+    void this.ended.then(() => this.#cancelKill?.())
   }
 
   /** Ends it and whatever it has started, at once. `isExcused`: its jobs did nothing wrong. */
