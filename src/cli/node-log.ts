@@ -1,7 +1,8 @@
 /** What a supervisor tells on stdout of its worker processes: a line per event, for people or as JSON. */
 import type { EventName, Events } from '../base/telemetry.ts'
 import type { NodeHandle } from '../runtime/node-handle.ts'
-import { clean, jsonText, spanText } from './output.ts'
+import { eventJson } from './event-json.ts'
+import { clean, spanText } from './output.ts'
 
 const SENTENCES: { readonly [N in EventName]?: (event: Events[N]) => string } = {
   'process.ready': (event) => `${who(event)} works, ${spanText(event.afterMs)} after its start`,
@@ -36,19 +37,10 @@ export function logNode(node: NodeHandle, format: 'pretty' | 'json'): void {
     const sentence = SENTENCES[name] as (event: Events[EventName]) => string
     node.on(name, (event) => {
       if (isRepeated(name, event)) return
-      if (format === 'json') console.log(jsonText({ at: new Date().toISOString(), event: name, ...plain(event) }))
+      if (format === 'json') console.log(eventJson(name, event))
       else console.log(`${new Date().toTimeString().slice(0, 8)} · ${clean(sentence(event))}`)
     })
   }
-}
-
-function plain(event: object): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(event).map(([key, value]) => [
-      key,
-      value instanceof Error ? value.message : typeof value === 'number' ? Math.round(value * 100) / 100 : value,
-    ]),
-  )
 }
 
 function who({ seat, pid }: { readonly seat: number; readonly pid: number }): string {

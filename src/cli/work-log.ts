@@ -2,7 +2,8 @@
 
 import type { EventName, Events } from '../base/telemetry.ts'
 import type { Millrace } from '../runtime/millrace.ts'
-import { clean, jsonText, spanText } from './output.ts'
+import { eventJson } from './event-json.ts'
+import { clean, spanText } from './output.ts'
 
 const LOGGED: readonly EventName[] = [
   'worker.started',
@@ -24,14 +25,7 @@ export function logEvents(mill: Millrace, format: 'pretty' | 'json', quiet: bool
 }
 
 function writeJson<N extends EventName>(event: N, fields: Events[N]): void {
-  const plain = Object.entries(fields).map(([key, value]) => [key, plainOf(value)])
-  console.log(jsonText({ at: new Date().toISOString(), event, ...Object.fromEntries(plain) }))
-}
-
-/** An error as its message, milliseconds without their noise. */
-function plainOf(value: unknown): unknown {
-  if (value instanceof Error) return value.message
-  return typeof value === 'number' ? Math.round(value * 100) / 100 : value
+  console.log(eventJson(event, fields))
 }
 
 function writePretty<N extends EventName>(event: N, fields: Events[N]): void {
