@@ -53,7 +53,7 @@ export async function runNode(context: Context, command: NodeCommand): Promise<E
   try {
     const node = await startNode(plan, options, { file: programFile('cli') })
     if (!context.output.quiet) logNode(node, command.log)
-    signals = takeNodeSignals(node, (line) => say(context.output, line))
+    signals = takeNodeSignals(node, command.log, (line) => say(context.output, line))
     around.answerBy(() => healthOfNode(node))
     onChange = reloads(context, node)
     tellStart(context, node, (await context.store()).description)

@@ -1,11 +1,12 @@
 /**
  * Signals of a supervisor. SIGTERM and SIGINT drain every worker; a second one aborts what runs, a third one kills. SIGHUP replaces
- * the workers one after the other, but stops the node when its terminal has gone, which is how the system tells that. SIGUSR1 tells how the workers are,
- * SIGUSR2 pauses claiming and resumes it.
+ * the workers one after the other, but stops the node when its terminal has gone, which is how the system tells that. SIGUSR1 has
+ * it told how the workers are, also with `--quiet`, SIGUSR2 pauses claiming and resumes it.
  */
 import { formatDuration } from '../core/duration.ts'
 import { formatSize } from '../core/size.ts'
 import type { NodeHandle, WorkerProcessView } from '../runtime/node-handle.ts'
+import { eventJson } from './event-json.ts'
 import { EXIT, type ExitCode } from './failure.ts'
 import { takeEarlySignals } from './signals.ts'
 import { watchTerminal } from './terminal-watch.ts'
@@ -17,8 +18,8 @@ export interface NodeSignals {
   release(): void
 }
 
-/** Takes the signals over from the bin and acts on those that came meanwhile. `tell` gets a line for people. */
-export function takeNodeSignals(node: NodeHandle, tell: (line: string) => void): NodeSignals {
+/** Takes the signals over from the bin and acts on those that came meanwhile. `tell` gets a line for people, `log` is what stdout has. */
+export function takeNodeSignals(node: NodeHandle, log: 'pretty' | 'json', tell: (line: string) => void): NodeSignals {
   let stops = 0
   let exitCode: ExitCode | undefined
   const isTerminalGone = watchTerminal()
@@ -30,7 +31,7 @@ export function takeNodeSignals(node: NodeHandle, tell: (line: string) => void):
     if (stops > 1) exitCode = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
   }
   const release = takeEarlySignals((name) => {
-    if (name === 'SIGUSR1') for (const line of statusLines(node)) tell(line)
+    if (name === 'SIGUSR1') tellStatus(node, log)
     else if (name === 'SIGUSR2') {
       if (node.isPaused) node.resume()
       else node.pause()
@@ -53,6 +54,17 @@ export function takeNodeSignals(node: NodeHandle, tell: (line: string) => void):
 /** `1 worker process`, `2 worker processes`. */
 export function processCount(count: number): string {
   return `${count} worker ${count === 1 ? 'process' : 'processes'}`
+}
+
+/** It was asked for: no `--quiet` keeps it back. */
+function tellStatus(node: NodeHandle, log: 'pretty' | 'json'): void {
+  if (log === 'json') console.log(eventJson('node.status', statusOf(node)))
+  else for (const line of statusLines(node)) console.error(line)
+}
+
+function statusOf({ id, isPaused, isStopping, jobsDone, workers }: NodeHandle): object {
+  const rounded = workers.map((worker) => ({ ...worker, upMs: Math.round(worker.upMs) }))
+  return { node: id, isPaused, isStopping, jobsDone, workers: rounded }
 }
 
 function statusLines(node: NodeHandle): readonly string[] {

@@ -1,9 +1,10 @@
 /**
  * Signals of `millrace work`. The first SIGTERM, SIGINT or SIGHUP (the terminal was closed) stops gracefully; a second one
- * aborts what runs and gives its leases back, attempts uncounted; a third one ends the process where it stands. SIGUSR1 tells
- * how things are, SIGUSR2 pauses claiming and resumes it.
+ * aborts what runs and gives its leases back, attempts uncounted; a third one ends the process where it stands. SIGUSR1 has it told
+ * how things are, also with `--quiet`, SIGUSR2 pauses claiming and resumes it.
  */
 import type { WorkerHandle } from '../runtime/worker-handle.ts'
+import { eventJson } from './event-json.ts'
 import { EXIT, type ExitCode } from './failure.ts'
 
 /** What the bin noted before this code was loaded; see bin/millrace.js. */
@@ -22,8 +23,8 @@ export interface TakenSignals {
 const STOPS = 'It stops, and claims nothing any more.'
 const NAMES = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 
-/** Takes the signals over from the bin and acts on those that came meanwhile. `tell` gets a line for people. */
-export function takeSignals(worker: WorkerHandle, tell: (line: string) => void): TakenSignals {
+/** Takes the signals over from the bin and acts on those that came meanwhile. `tell` gets a line for people, `log` is what stdout has. */
+export function takeSignals(worker: WorkerHandle, log: 'pretty' | 'json', tell: (line: string) => void): TakenSignals {
   let stops = 0
   let exitCode: ExitCode = EXIT.ok
   const stop = (name: string) => {
@@ -40,8 +41,7 @@ export function takeSignals(worker: WorkerHandle, tell: (line: string) => void):
     if (stops > 2) process.exit(exitCode)
   }
   const onSignal = (name: string) => {
-    if (name === 'SIGUSR1')
-      tell(`${worker.running} running, ${worker.jobsDone} done${worker.view.isPaused ? ', paused' : ''}`)
+    if (name === 'SIGUSR1') tellStatus(worker, log)
     else if (name === 'SIGUSR2') {
       // Somebody else may have paused it: it is asked.
       if (worker.view.isPaused) worker.resume()
@@ -57,6 +57,15 @@ export function takeSignals(worker: WorkerHandle, tell: (line: string) => void):
     },
     release,
   }
+}
+
+/** It was asked for: no `--quiet` keeps it back. */
+function tellStatus({ id, view }: WorkerHandle, log: 'pretty' | 'json'): void {
+  const { running, jobsDone, isPaused, isStopping, storeAnsweredMs, late } = view
+  if (log === 'json') {
+    const status = isStopping ? 'draining' : isPaused ? 'paused' : 'running'
+    console.log(eventJson('worker.status', { workerId: id, status, running, jobsDone, storeAnsweredMs, late }))
+  } else console.error(`${running} running, ${jobsDone} done${isPaused ? ', paused' : ''}`)
 }
 
 /** Calls `onSignal` for each signal that came since the bin's first line, and for each that comes from now on. Returns the way out. */

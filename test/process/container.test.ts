@@ -38,7 +38,7 @@ test.skipIf(NEEDS)(
     await until(() => app.ran().filter(({ sign }) => sign === 'gone').length).toBe(3)
     await until(() => zombiesOf(init)).toEqual([])
     process.kill(init, 'SIGUSR1')
-    await container.said('worker 1 (pid')
+    await container.event('node.status')
     process.kill(init, 'SIGTERM')
 
     expect(await container.ended).toMatchObject({ code: 0 })

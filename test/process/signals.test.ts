@@ -103,18 +103,58 @@ describe('SIGUSR1 and SIGUSR2', () => {
     await node.ready(2)
 
     node.signal('SIGUSR1')
-    await node.said(/Node \S+: 2 worker processes\n {2}worker 1 \(pid \d+\) · working · up \d+\S* · 0 running · 0 done/)
+    const told = await node.event('node.status')
+    expect(told).toMatchObject({ node: expect.any(String), isPaused: false, isStopping: false, jobsDone: 0 })
+    const [first, second] = node.workers()
+    const well = { state: 'working', isStalled: false, running: 0, jobsDone: 0, late: [] }
+    expect(told.workers).toMatchObject([
+      { ...first, ...well },
+      { ...second, ...well },
+    ])
     node.signal('SIGUSR2')
     await node.said('Paused: claims nothing until the next SIGUSR2.')
     await until(async () => (await app.mill.workers()).map(({ status }) => status)).toEqual(['paused', 'paused'])
     const { id } = await app.mill.enqueue(JOBS.quick, { n: 1 })
     node.signal('SIGUSR1')
-    await node.said(/Node \S+, paused: 2/)
+    await node.event('node.status', ({ isPaused }) => isPaused === true)
     expect(await app.mill.get(id)).toMatchObject({ state: 'pending' })
     node.signal('SIGUSR2')
     await node.said('Resumed.')
 
     await until(async () => (await app.mill.get(id))?.state).toBe('completed')
+  }, 60_000)
+
+  test.each(['', '--quiet'])(
+    'tell people in their words: `--log pretty %s`',
+    async (quiet) => {
+      const app = await nodeApp()
+      const node = workNode(app, `--processes 2 --log pretty ${quiet}`)
+      await until(async () => (await app.mill.workers()).length).toBe(2)
+
+      node.signal('SIGUSR1')
+
+      await node.said(
+        /Node \S+: 2 worker processes\n {2}worker 1 \(pid \d+\) · working · up \d+\S* · 0 running · 0 done/,
+      )
+      expect(node.stdout).not.toContain('node.status')
+    },
+    60_000,
+  )
+
+  test('of one that is quiet is one line of JSON all the same, of a node and of a worker without one', async () => {
+    const app = await nodeApp()
+    const [node, alone] = [workNode(app, '--processes 1 --quiet'), workNode(app, '--quiet')]
+    await until(async () => (await app.mill.workers()).length).toBe(2)
+
+    node.signal('SIGUSR1')
+    alone.signal('SIGUSR1')
+
+    expect(await node.event('node.status')).toMatchObject({ workers: [{ seat: 1, state: 'working' }] })
+    expect(await alone.event('worker.status')).toMatchObject({ status: 'running', running: 0, jobsDone: 0, late: [] })
+    for (const each of [node, alone]) {
+      expect(each.stdout.split('\n')).toHaveLength(2)
+      expect(each.stderr).toBe('')
+    }
   }, 60_000)
 
   test('to a supervisor and a worker whose code is not loaded yet harms nothing and opens no inspector', async () => {
@@ -134,7 +174,7 @@ describe('SIGUSR1 and SIGUSR2', () => {
     await until(async () => (await app.mill.get(id))?.state).toBe('completed')
     expect(app.ran()[0]?.pid).toBe(worker?.pid)
     // The worker that had no handler yet may have gone, and its successor not be there.
-    await node.said(/Node \S+: [01] worker process(es)?\n/)
+    expect((await node.event('node.status')).workers?.length).toBeLessThan(2)
     expect(node.stderr).not.toContain('ebugger')
   }, 60_000)
 })

@@ -26,6 +26,11 @@ export interface LoggedEvent {
   readonly jobId?: string
   readonly operation?: string
   readonly error?: string
+  readonly isPaused?: boolean
+  readonly status?: string
+  readonly running?: number
+  readonly jobsDone?: number
+  readonly workers?: readonly { readonly seat: number; readonly pid: number; readonly state: string }[]
 }
 
 export interface NodeEnd {

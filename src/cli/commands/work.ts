@@ -94,7 +94,7 @@ async function workHere(
     logEvents(mill, log, context.output.quiet)
     // Every worker answers probes, so that `millrace test --no-worker` can tell whether one is at work.
     const worker = mill.work([...handlers, ping, load], options)
-    const signals = takeSignals(worker, (line) => say(context.output, line))
+    const signals = takeSignals(worker, log, (line) => say(context.output, line))
     around.answerBy(() => healthOfWorker(worker))
     tellStart(context, mill.store.description, handlers, options)
     around.tell(context.output)
