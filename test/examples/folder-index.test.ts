@@ -1,7 +1,16 @@
 /** The example as its user runs it: whole processes on real files. */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { Millrace } from '../../src/index.ts'
@@ -59,6 +68,40 @@ test('tells what it finds of each kind of file', async () => {
   })
   expect(report.byExtension[0]).toEqual({ extension: '.txt', files: 2, bytes: 60, lines: 4 })
 }, 60_000)
+
+test('npm start runs it with two worker processes of one node, and both have jobs', async () => {
+  const folder = example()
+  const { start } = JSON.parse(readFileSync(resolve('package.json'), 'utf8')).scripts
+  mkdirSync(join(folder, 'examples'))
+  renameSync(join(folder, 'example'), join(folder, 'examples/folder-index'))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', scripts: { start } }))
+  const root = manyFiles(2_000, 500)
+  mkdirSync(join(folder, 'out'))
+  await using mill = await Millrace.open({ store: `sqlite:${join(folder, 'out/index.db')}` })
+
+  const ran = runIn(folder, `npm start --silent -- ${root} --out out --json`)
+
+  // Workers that hold jobs, with their processes.
+  const atWork = new Map<string, { readonly pid: number; readonly node: string | null }>()
+  await expect
+    .poll(
+      async () => {
+        const held = new Set(
+          (await mill.list({ state: 'processing', limit: 200 })).jobs.map(({ workerId }) => workerId),
+        )
+        for (const { id, pid, node } of await mill.workers()) if (held.has(id)) atWork.set(id, { pid, node })
+        return atWork.size
+      },
+      { timeout: 30_000, interval: 10 },
+    )
+    .toBe(2)
+  const [first, second] = [...atWork.values()]
+  expect(first?.pid).not.toBe(second?.pid)
+  expect(first?.node).not.toBeNull()
+  expect(first?.node).toBe(second?.node)
+  expect(await ran).toMatchObject({ code: 0 })
+  expect(reportOf(folder)).toMatchObject({ files: 2_000, failed: 0 })
+}, 90_000)
 
 test('files that vanish are tried again and then told with their reason', async () => {
   const folder = example()
