@@ -31,6 +31,11 @@ export function holdingsOf({ pid, isOver }: Pick<Child, 'pid' | 'isOver'>): read
   ]
 }
 
+/** What a process said of errors that nothing in it caught: the words of a supervised worker, or Node's last line. */
+export function uncaughtIn(stderr: string): readonly string[] {
+  return stderr.split('\n').filter((line) => /^an? (?:error|rejection) that no handler caught|^Node\.js v\d/.test(line))
+}
+
 /** An isolate of a worker, or the guard that ends what its isolates leave behind. */
 function isHelper(pid: number): boolean {
   return /^millrace isolate|millrace-guard/.test(readProc(`${pid}/cmdline`) ?? '')

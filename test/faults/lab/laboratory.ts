@@ -11,7 +11,7 @@ import { generator } from '../../support/random.ts'
 import { kindOf, type StoreKind } from '../../support/tables.ts'
 import { until } from '../../support/until.ts'
 import type { Built } from './built.ts'
-import { type Holding, type Holdings, holdingsOf } from './holdings.ts'
+import { type Holding, type Holdings, holdingsOf, uncaughtIn } from './holdings.ts'
 import { type Appender, appendTo, type EffectLine, type FaultLine, LedgerReader, now } from './ledgers.ts'
 import { type Count, Tally } from './tally.ts'
 import type { Kind } from './worker/kinds.ts'
@@ -34,8 +34,6 @@ export interface Producer extends Pick<Child, 'pid' | 'signal'> {
 
 const READY_MS = 60_000
 const PAGE = 200
-/** The words of a supervised worker, and the last line of Node's own when such an error ends a process. */
-const UNCAUGHT = /^an? (?:error|rejection) that no handler caught|^Node\.js v\d/
 const WATCH_MS = 100
 const MOST_DRAIN_MS = 1_800_000
 const QUIET_MS = 10_000
@@ -158,7 +156,7 @@ export class Laboratory {
   /** What workers that are over said of errors that nothing in them caught. */
   async uncaught(): Promise<readonly string[]> {
     const said = await Promise.all(this.#workers.filter(({ isOver }) => isOver).map(({ ended }) => ended))
-    return said.flatMap(({ stderr }) => stderr.split('\n').filter((line) => UNCAUGHT.test(line)))
+    return said.flatMap(({ stderr }) => uncaughtIn(stderr))
   }
 
   /** Starts a producer. */
