@@ -1,9 +1,9 @@
 /** The unit and the manifest of examples/production, by what they run: their own command lines in an app, with its paths and ports. */
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { JOBS, type NodeApp, nodeApp } from '../support/node-app.ts'
 import { type NodeRun, until, watchNode } from '../support/node-run.ts'
 
@@ -78,11 +78,7 @@ interface Deployment {
   }
 }
 
-/** The manifest, read by the YAML parser that knip brings: not one of ours, and none of the package. */
 function manifest(): Deployment {
-  const { parse } = createRequire(resolve('node_modules/knip/package.json'))('yaml') as {
-    parse: (text: string) => unknown
-  }
   // A part that is missing fails the test that looks at it.
   return parse(read('kubernetes.yaml')) as Deployment
 }
