@@ -6,6 +6,7 @@ import { isOutputOutlasted } from '../base/lost-output.ts'
 
 let isOver = false
 let exitCode = 0
+let stopWork: ((isFailure: boolean) => void) | undefined
 
 /**
  * From now on a lost stdout ends the command: a worker without a supervisor stops as when its terminal is closed, the rest is over.
@@ -18,15 +19,22 @@ export function endWithOutput(failed: number): void {
   process.stderr.off('error', ignore).on('error', ignore)
 }
 
+/** A lost stdout calls `stop` from now on, once, and ends nothing itself. `isFailure`: there is a reader, and it cannot be written. */
+export function onLostOutput(stop: (isFailure: boolean) => void): void {
+  stopWork = stop
+}
+
 function end(error: NodeJS.ErrnoException): void {
   if (isOver || isOutputOutlasted()) return
   isOver = true
-  if (error.code !== 'EPIPE') {
+  // Of a terminal that was closed the system says the latter.
+  const isReaderGone = error.code === 'EPIPE' || (error.code === 'EIO' && process.stdout.isTTY)
+  if (!isReaderGone) {
     console.error(`✕ the output cannot be written: ${error.message}`)
     process.exitCode = exitCode
   }
-  if (process.listenerCount('SIGHUP') > 0) process.kill(process.pid, 'SIGHUP')
-  else process.exit()
+  if (stopWork === undefined) process.exit()
+  stopWork(!isReaderGone)
 }
 
 function ignore(): void {}

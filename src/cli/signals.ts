@@ -1,11 +1,16 @@
 /**
- * Signals of `millrace work`. The first SIGTERM, SIGINT or SIGHUP (the terminal was closed) stops gracefully; a second one
+ * Signals of `millrace work`. The first SIGTERM, SIGINT or SIGHUP stops gracefully, and so does output that is lost; a second one
  * aborts what runs and gives its leases back, attempts uncounted; a third one ends the process where it stands. SIGUSR1 has it told
  * how things are, also with `--quiet`, SIGUSR2 pauses claiming and resumes it.
+ *
+ * To a node SIGHUP means that its workers shall be replaced, unless its terminal was closed. Here nobody can replace it but whoever
+ * started it: it ends with 75, as after `millrace worker restart`.
  */
 import type { WorkerHandle } from '../runtime/worker-handle.ts'
 import { eventJson } from './event-json.ts'
 import { EXIT, type ExitCode } from './failure.ts'
+import { onLostOutput } from './lost-output.ts'
+import { watchTerminal } from './terminal-watch.ts'
 
 /** What the bin noted before this code was loaded; see bin/millrace.js. */
 interface EarlySignals extends Array<string> {
@@ -14,12 +19,13 @@ interface EarlySignals extends Array<string> {
 
 /** Signals that are acted on until they are released. */
 export interface TakenSignals {
-  /** How the command ends by the signals that came: 0 after an orderly stop. */
+  /** How the command ends by the signals that came: 0 after an orderly stop, 75 when it is to be started again. */
   readonly exitCode: ExitCode
   /** Takes the handlers off. */
   release(): void
 }
 
+const ONCE_MORE = 'once more stops at once.'
 const STOPS = 'It stops, and claims nothing any more.'
 const NAMES = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 
@@ -27,17 +33,17 @@ const NAMES = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 export function takeSignals(worker: WorkerHandle, log: 'pretty' | 'json', tell: (line: string) => void): TakenSignals {
   let stops = 0
   let exitCode: ExitCode = EXIT.ok
-  const stop = (name: string) => {
+  const isTerminalGone = watchTerminal()
+  const stop = (name: string, isRestart: boolean) => {
     stops++
     // `done` tells how it ended.
     void worker.stop({ now: stops > 1 })
     if (stops === 1) {
-      tell(
-        `${name}: stopping${worker.running === 0 ? '' : ` when ${worker.running === 1 ? 'the job that runs is' : `the ${worker.running} jobs that run are`} done; once more stops at once`}.`,
-      )
+      if (isRestart) exitCode = EXIT.restart
+      tell(`${name}: stopping${whenDone(worker.running)}${isRestart ? ', to be started again' : ''}; ${ONCE_MORE}`)
       return
     }
-    exitCode = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+    if (!isRestart || exitCode !== EXIT.restart) exitCode = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
     if (stops > 2) process.exit(exitCode)
   }
   const onSignal = (name: string) => {
@@ -48,15 +54,25 @@ export function takeSignals(worker: WorkerHandle, log: 'pretty' | 'json', tell: 
       else worker.pause()
       const { isPaused, isStopping } = worker.view
       tell(isStopping ? STOPS : isPaused ? 'Paused: claims nothing until the next SIGUSR2.' : 'Resumed.')
-    } else stop(name)
+    } else stop(name, name === 'SIGHUP' && !isTerminalGone())
   }
   const release = takeEarlySignals(onSignal)
+  onLostOutput((isFailure) => {
+    // The end of a terminal may have told so before.
+    if (stops === 0) stop('stdout is lost', false)
+    if (isFailure) exitCode = EXIT.failed
+  })
   return {
     get exitCode() {
       return exitCode
     },
     release,
   }
+}
+
+function whenDone(running: number): string {
+  if (running === 0) return ''
+  return ` when ${running === 1 ? 'the job that runs is' : `the ${running} jobs that run are`} done`
 }
 
 /** It was asked for: no `--quiet` keeps it back. */

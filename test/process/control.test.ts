@@ -157,6 +157,27 @@ describe('a worker without a supervisor', () => {
     expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1 })
   }, 90_000)
 
+  test('told by SIGHUP ends with 75 once its job is done too; a second one aborts the job, which goes back uncounted', async () => {
+    const app = await nodeApp()
+    const { id } = await app.mill.enqueue(JOBS.slow, { n: 1, ms: 1_000 })
+    const alone = workNode(app, '--concurrency 1')
+    await until(() => app.ran().length).toBe(1)
+
+    alone.signal('SIGHUP')
+
+    expect(await alone.ended).toEqual({ code: 75, signal: null })
+    expect(alone.stderr).toContain('SIGHUP: stopping when the job that runs is done, to be started again; once more')
+    expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1 })
+    const long = await app.mill.enqueue(JOBS.slow, { n: 2, ms: 600_000 })
+    const again = workNode(app, '--concurrency 1')
+    await until(() => app.begins(2)).toBe(1)
+    again.signal('SIGHUP')
+    await again.said('SIGHUP: stopping')
+    again.signal('SIGHUP')
+    expect(await again.ended).toEqual({ code: 75, signal: null })
+    expect(await app.mill.get(long.id)).toMatchObject({ state: 'pending', attempts: 0 })
+  }, 60_000)
+
   test('paused from elsewhere says so to SIGUSR1, and the first SIGUSR2 lets it go on', async () => {
     const app = await nodeApp()
     const alone = workNode(app, '')

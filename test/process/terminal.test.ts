@@ -1,4 +1,4 @@
-/** `millrace work --processes` on a real terminal: Ctrl-C, and a terminal that is closed. */
+/** `millrace work`, with processes and without, on a real terminal: Ctrl-C, and a terminal that is closed. */
 import { describe, expect, test } from 'vitest'
 import { lacks } from '../support/needs.ts'
 import { JOBS, nodeApp } from '../support/node-app.ts'
@@ -22,6 +22,32 @@ describe.skipIf(lacks('script', hasTerminal))('on a terminal (needs: script)', (
     await until(() => node.exitCode()).toBe('0')
     expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1, losses: 0 })
     expect(app.ran()).toHaveLength(2)
+    expect(await app.mill.workers()).toEqual([])
+  }, 60_000)
+
+  test('SIGHUP from somebody ends a worker without a supervisor with 75, its job finished, so that it is started again', async () => {
+    const app = await nodeApp()
+    const { id } = await app.mill.enqueue(JOBS.slow, { n: 1, ms: 1_500 })
+    const alone = nodeOnTerminal(app, 'millrace work --pid-file node.pid')
+    await until(() => app.ran().length).toBe(1)
+
+    process.kill(alone.pid(), 'SIGHUP')
+
+    await until(() => alone.exitCode()).toBe('75')
+    expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1, losses: 0 })
+    expect(alone.text).toContain('SIGHUP: stopping when the job that runs is done, to be started again; once more')
+  }, 60_000)
+
+  test('a terminal that is closed stops a worker without a supervisor, its job finished', async () => {
+    const app = await nodeApp()
+    const { id } = await app.mill.enqueue(JOBS.slow, { n: 1, ms: 1_500 })
+    const alone = nodeOnTerminal(app, 'millrace work --pid-file node.pid')
+    await until(() => app.ran().length).toBe(1)
+
+    alone.closeTerminal()
+
+    await until(() => alone.exitCode()).toBe('0')
+    expect(await app.mill.get(id)).toMatchObject({ state: 'completed', attempts: 1, losses: 0 })
     expect(await app.mill.workers()).toEqual([])
   }, 60_000)
 
