@@ -24,6 +24,10 @@ const boom = () => {
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
+const place = () => `${process.pid} ${threadId} ${here}`
+const hoard: unknown[] = []
+/** Objects that fill so much of the heap. */
+const heapOf = (mib: number): readonly unknown[] => Array.from({ length: mib * 26_000 }, (_, i) => ({ i }))
 const agent = new Agent({ keepAlive: true })
 
 /** What a job has left running in this isolate, and what lets it go on. */
@@ -38,7 +42,7 @@ const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>>
   fine: () => 'fine',
   echo: (input) => input,
   pid: () => process.pid,
-  place: () => `${process.pid} ${threadId} ${here}`,
+  place,
   facts: ({ text }, { id, name, queue, priority, attempt, tags, createdAt, fence }) => {
     return { id, name, queue, priority, attempt, tags, createdAt: createdAt.toISOString(), fence, text }
   },
@@ -181,6 +185,22 @@ const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>>
       held.push(Array.from({ length: 100_000 }, (_, i) => ({ i })))
       await turn()
     }
+  },
+  /** So many MiB, which stay. */
+  hoards: ({ text }) => {
+    hoard.push(heapOf(Number(text)))
+    return place()
+  },
+  /** So many MiB as garbage. */
+  wastes: ({ text }) => {
+    heapOf(Number(text))
+    return place()
+  },
+  /** So many MiB for a while. */
+  needs: async ({ text }) => {
+    const held = heapOf(Number(text))
+    await turn()
+    return held.length > 0 && place()
   },
   forks: (_, job) => {
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' })

@@ -33,6 +33,9 @@ export class IsolateProcess {
   #said = ''
   #isKilled = false
   isGone = false
+  /** It is free, and looks how much memory its jobs have left in it. An attempt that it is given waits for that. */
+  isCollecting = false
+  #unsent: Packet<ToIsolate>[] = []
 
   /** `onFree`: its attempt has ended, and it may have another. `onGone`: it is gone. */
   constructor(
@@ -98,7 +101,8 @@ export class IsolateProcess {
   }
 
   #send(message: ToIsolate, body: string): void {
-    if (this.#child.connected) this.#child.send([message, body] satisfies Packet<ToIsolate>, () => {})
+    if (this.isCollecting) this.#unsent.push([message, body])
+    else if (this.#child.connected) this.#child.send([message, body] satisfies Packet<ToIsolate>, () => {})
   }
 
   #heard([message, body]: Packet<FromIsolate>): void {
@@ -110,10 +114,23 @@ export class IsolateProcess {
       this.#killGroup()
     } else if (message.kind === 'done') {
       this.#listener = undefined
+      this.isCollecting = message.isCollecting
       if (message.left.length > 0) this.kill()
       else this.#onFree(this)
       listener?.onMessage(message, body)
-    } else listener?.onMessage(message, body)
+    } else if (message.kind === 'looked') this.#looked(message.isWorn)
+    else listener?.onMessage(message, body)
+  }
+
+  #looked(isWorn: boolean): void {
+    this.isCollecting = false
+    const unsent = this.#unsent.splice(0)
+    if (isWorn) {
+      const listener = this.#listener
+      this.#listener = undefined
+      this.kill()
+      listener?.onGone('worn')
+    } else for (const [message, body] of unsent) this.#send(message, body)
   }
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {

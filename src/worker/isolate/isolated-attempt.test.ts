@@ -28,7 +28,7 @@ test('the answer to a call that the handler did not wait for is not sent when an
   const call = { kind: 'call', jobId: 'job', fence: 1, verb: 'checkpoint', text: '1' } as const
 
   heard[0]?.onMessage({ ...call, call: 1 }, '')
-  heard[0]?.onMessage({ kind: 'done', end: { kind: 'returned' }, left: [] }, '1')
+  heard[0]?.onMessage({ kind: 'done', end: { kind: 'returned' }, left: [], isCollecting: false }, '1')
   saved.resolve()
   await new Promise(setImmediate)
 

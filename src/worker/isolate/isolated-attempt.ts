@@ -87,6 +87,7 @@ export class IsolatedAttempt {
       job: { id, name, queue, priority, attempt, tags, createdAt: claimed.createdAt, fence: claimed.epoch },
       version: claimed.version,
       entry,
+      memoryMib,
     }
     try {
       this.#isolate = pool.begin(message, input, memoryMib, {
@@ -127,9 +128,16 @@ export class IsolatedAttempt {
     } else this.#done.reject(errorOf(end))
   }
 
-  #gone(death: IsolateDeath | undefined): void {
+  #gone(death: IsolateDeath | 'worn' | undefined): void {
     if (this.#isOver) return
     const { job, memoryMib } = this.#parts
+    if (death === 'worn') {
+      // It never had that one.
+      this.#starts--
+      if (job.aborted === undefined && this.#pool !== undefined) this.#start(this.#pool)
+      else this.fail(reasonOf(job.aborted ?? 'stopping'))
+      return
+    }
     if (death === undefined) {
       this.fail(this.#killed())
       return

@@ -10,6 +10,11 @@ export class Loader {
   readonly #loaded = new Set<string>()
   readonly #handlers = new Map<string, BoundHandler>()
 
+  /** Whether the handler of a job is loaded. */
+  has(name: string): boolean {
+    return this.#handlers.has(name)
+  }
+
   /** The handler of a job, loaded at its first use. Throws `ISOLATE_ENTRY`. */
   async find(name: string, entry: readonly string[]): Promise<BoundHandler> {
     for (const url of entry) {

@@ -27,10 +27,14 @@ export interface RunMessage {
   readonly version: number
   /** URLs of the modules in which the handler is looked for, in this order. */
   readonly entry: readonly string[]
+  /** The limit of the isolate's heap. */
+  readonly memoryMib: number | undefined
 }
 
 /** A task for a thread that rests: its garbage is to be collected. */
 export const COLLECT_TASK = 'collect'
+/** One that does nothing. */
+export const NO_TASK = 'nothing'
 
 /** Which attempt something belongs to: an isolate may have another by now. */
 export interface AttemptId {
@@ -86,8 +90,18 @@ export type FromIsolate =
       readonly note?: string
       readonly logs: readonly (readonly [LogLevel, string])[]
     }
-  /** `left`: what the attempt has left behind; the isolate is not used again when there is any. */
-  | { readonly kind: 'done'; readonly end: IsolatedEnd; readonly left: readonly string[] }
+  /**
+   * `left`: what the attempt has left behind; the isolate is not used again when there is any. `isCollecting`: it looks next how much
+   * memory its jobs have left in it, and can have another attempt when it has.
+   */
+  | {
+      readonly kind: 'done'
+      readonly end: IsolatedEnd
+      readonly left: readonly string[]
+      readonly isCollecting: boolean
+    }
+  /** Processes: it has looked. `isWorn`: it is not to be used again. */
+  | { readonly kind: 'looked'; readonly isWorn: boolean }
   /** An error that nothing caught. The isolate is of no use any more. */
   | { readonly kind: 'fatal'; readonly what: 'exception' | 'rejection'; readonly error: WireError }
   /** A thread ends itself. A process's code is told by the system. */

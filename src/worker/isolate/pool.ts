@@ -6,8 +6,11 @@ import type { FromIsolate, RunMessage, ToIsolate } from './message.ts'
 /** Who is told how an attempt goes on in its isolate. */
 export interface IsolateListener {
   readonly onMessage: (message: FromIsolate, body: string) => void
-  /** The isolate is gone, with all that it had started; `undefined`: it was killed by `kill`. Called once, and not after a `done`. */
-  readonly onGone: (death: IsolateDeath | undefined) => void
+  /**
+   * The isolate is gone, with all that it had started; `undefined`: it was killed by `kill`; `worn`: earlier jobs have left too much
+   * in it, and it has done nothing with this attempt. Called once, and not after a `done`.
+   */
+  readonly onGone: (death: IsolateDeath | 'worn' | undefined) => void
 }
 
 /** An attempt's isolate, from its first message to its last. */

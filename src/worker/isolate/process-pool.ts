@@ -34,9 +34,10 @@ export class ProcessPool implements Pool {
     await this.#guard.close()
   }
 
-  /** The free one with that limit that was used last, since the others may then end. */
+  /** The free one with that limit that was used last, since the others may then end; one that looks at its memory at the worst. */
   #take(memoryMib: number | undefined): IsolateProcess | undefined {
-    const isolate = [...this.#idle.keys()].findLast((each) => each.memoryMib === memoryMib && each.isUsable)
+    const free = [...this.#idle.keys()].filter((each) => each.memoryMib === memoryMib && each.isUsable)
+    const isolate = free.findLast((each) => !each.isCollecting) ?? free.at(-1)
     if (isolate !== undefined) this.#wake(isolate)
     return isolate
   }

@@ -12,10 +12,7 @@ const channelSend = process.send?.bind(process)
 // Code that is run here must not take itself for a child that its own parent wants to hear of.
 Reflect.deleteProperty(process, 'send')
 
-const send: Send<FromIsolate> = (message, body = '') => {
-  // Nobody is there to be told any more when it fails: the channel has closed.
-  channelSend?.([message, body] satisfies Packet<FromIsolate>, undefined, undefined, () => {})
-}
+const send: Send<FromIsolate> = (message, body = '') => sendThen(message, body, () => {})
 
 for (const name of LEFT_TO_WORKER) process.on(name, () => {})
 process.on('disconnect', endGroup)
@@ -29,8 +26,20 @@ markIsolate()
 runner.catchAll()
 process.on('message', ([message, body]: Packet<ToIsolate>) => {
   if (message.kind !== 'run') runner.hear(message)
-  else void runner.run(message, body, send).then((last) => send(last.message, last.body))
+  else void runner.run(message, body, send).then((last) => end(last.message, last.body))
 })
+
+function end(message: FromIsolate, body: string): void {
+  const isCollecting = message.kind === 'done' && message.isCollecting
+  sendThen(message, body, () => {
+    if (isCollecting) send({ kind: 'looked', isWorn: runner.collect() })
+  })
+}
+
+/** Nobody is there to be told any more when it fails: the channel has closed. */
+function sendThen(message: FromIsolate, body: string, onSent: () => void): void {
+  channelSend?.([message, body] satisfies Packet<FromIsolate>, undefined, undefined, onSent)
+}
 
 function endGroup(): void {
   try {

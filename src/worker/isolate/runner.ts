@@ -7,14 +7,17 @@
  */
 import { fromJson, toJson } from '../../codec/json.ts'
 import { flowOf } from '../../job/control-flow.ts'
+import type { BoundHandler } from '../../job/handle.ts'
 import { prepareInput } from '../../job/prepare-input.ts'
 import { validate } from '../../job/schema.ts'
+import { collectAll } from '../memory.ts'
 import { Calls, CHANNEL_LIMITS, isTooLate } from './calls.ts'
 import { IsolatedJob } from './isolated-job.ts'
 import { leftSince, type Resources, requestsEnded, resourcesNow } from './leftovers.ts'
 import { Loader } from './loader.ts'
 import type { FromIsolate, IsolatedEnd, RunMessage, Send, ToIsolate } from './message.ts'
 import { Outbox } from './outbox.ts'
+import { heapUse, Wear } from './wear.ts'
 import { toWire } from './wire-error.ts'
 
 /** An end with the JSON text of its result. */
@@ -26,6 +29,7 @@ interface Told {
 /** Runs the attempts of one isolate. */
 export class Runner {
   readonly #loader = new Loader()
+  readonly #wear = new Wear()
   #job: IsolatedJob | undefined
   #outbox: Outbox | undefined
   #calls: Calls | undefined
@@ -48,7 +52,7 @@ export class Runner {
 
   /** Runs an attempt. Resolves with its end, which is not sent yet; what it tells before goes by `send`. */
   async run(
-    { job: facts, version, entry }: RunMessage,
+    { job: facts, version, entry, memoryMib }: RunMessage,
     input: string,
     send: Send<FromIsolate>,
   ): Promise<{ readonly message: FromIsolate; readonly body: string }> {
@@ -60,7 +64,7 @@ export class Runner {
     this.#calls = calls
     this.#job = job
     this.#before = resourcesNow()
-    const { end, body } = await this.#attempt(job, version, entry, input)
+    const { end, body } = await this.#attempt(job, { version, entry, memoryMib }, input)
     // What it has left running hears of it in that turn.
     calls.close()
     await new Promise(setImmediate)
@@ -71,7 +75,14 @@ export class Runner {
     job.isOver = true
     // A module that could not be loaded stays so in this isolate.
     const left = end.kind === 'entry' ? ['entry'] : leftSince(this.#before, job.signal.aborted)
-    return { message: { kind: 'done', end, left }, body }
+    const isCollecting = left.length === 0 && this.#wear.isCollectionDue(heapUse())
+    return { message: { kind: 'done', end, left, isCollecting }, body }
+  }
+
+  /** Collects garbage. Whether its jobs have left so much here that this isolate should not be used again. */
+  collect(): boolean {
+    collectAll()
+    return this.#wear.isWornOut(heapUse())
   }
 
   /** What the worker says about the attempt under way. */
@@ -80,14 +91,18 @@ export class Runner {
     if (message.kind === 'answer') this.#calls?.hear(message)
   }
 
-  async #attempt(job: IsolatedJob, version: number, entry: readonly string[], text: string): Promise<Told> {
+  async #attempt(
+    job: IsolatedJob,
+    { version, entry, memoryMib }: Pick<RunMessage, 'version' | 'entry' | 'memoryMib'>,
+    text: string,
+  ): Promise<Told> {
     const failed = (kind: 'payloadInvalid' | 'resultInvalid' | 'entry', error: unknown): Told => ({
       end: { kind, error: toWire(error) },
       body: '',
     })
-    let handler: Awaited<ReturnType<Loader['find']>>
+    let handler: BoundHandler
     try {
-      handler = await this.#loader.find(job.name, entry)
+      handler = await this.#find(job.name, entry, memoryMib)
     } catch (error) {
       return failed('entry', error)
     }
@@ -114,5 +129,12 @@ export class Runner {
     } catch (error) {
       return failed('resultInvalid', error)
     }
+  }
+
+  async #find(name: string, entry: readonly string[], memoryMib: number | undefined): Promise<BoundHandler> {
+    const before = this.#loader.has(name) ? undefined : heapUse()
+    const handler = await this.#loader.find(name, entry)
+    if (before !== undefined) this.#wear.loaded(before, memoryMib)
+    return handler
   }
 }

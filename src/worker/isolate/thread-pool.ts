@@ -10,6 +10,7 @@ import type { IsolateDeath } from './isolate-error.ts'
 import {
   COLLECT_TASK,
   type FromIsolate,
+  NO_TASK,
   type Packet,
   type RunMessage,
   type ThreadNeeds,
@@ -45,6 +46,7 @@ export class ThreadPool implements Pool {
     const thread = new HeldThread(this.#poolOf(memoryMib), { message, body }, listener, {
       onNeeds: ({ threadId, bytes }) => this.#needs.set(threadId, bytes),
       onLeft: () => this.#held.delete(thread),
+      onWorn: () => this.#replace(memoryMib),
     })
     this.#held.add(thread)
     return thread
@@ -85,6 +87,12 @@ export class ThreadPool implements Pool {
     this.#pools.clear()
   }
 
+  /** A thread has ended itself. An attempt may have waited for it, which piscina gives to the next thread that is free or starts. */
+  #replace(memoryMib: number | undefined): void {
+    const pool = this.#pools.get(memoryMib)
+    if (pool !== undefined && pool.queueSize > 0) void pool.run(NO_TASK).catch(() => {})
+  }
+
   #poolOf(memoryMib: number | undefined): Threads {
     const known = this.#pools.get(memoryMib)
     if (known !== undefined) return known
@@ -105,12 +113,14 @@ export class ThreadPool implements Pool {
   }
 }
 
-type Threads = Piscina<ThreadTask | typeof COLLECT_TASK, number>
+type Threads = Piscina<ThreadTask | typeof COLLECT_TASK | typeof NO_TASK, number>
 
 /** What its pool hears of a thread at work. */
 interface Keeper {
   readonly onNeeds: (needs: ThreadNeeds) => void
   readonly onLeft: () => void
+  /** It has ended itself: too much was left in it. */
+  readonly onWorn: () => void
 }
 
 class HeldThread implements HeldIsolate {
@@ -125,6 +135,7 @@ class HeldThread implements HeldIsolate {
   #last: readonly [message: FromIsolate, body: string] | undefined
   #death: IsolateDeath | undefined
   #isFree = false
+  #isCollecting = false
   #isDone = false
   #isKilled = false
 
@@ -175,6 +186,7 @@ class HeldThread implements HeldIsolate {
     // What it says after it has ended itself, or after an error that nothing caught, is of no worth.
     if (this.#isDone || this.#death !== undefined) return
     if (message.kind === 'began' && message.needs !== undefined) this.#keeper.onNeeds(message.needs)
+    if (message.kind === 'done') this.#isCollecting = message.isCollecting
     if (message.kind === 'collected') this.#collected?.resolve(message.threadId)
     else if (message.kind === 'exit') this.#death = { kind: 'exited', code: message.code }
     else if (message.kind === 'fatal') {
@@ -187,9 +199,12 @@ class HeldThread implements HeldIsolate {
     } else this.#listener.onMessage(message, body)
   }
 
-  /** Tells the end, when the pool has the thread back as well: the next attempt would start another one else. */
+  /**
+   * Tells the end, when the pool has the thread back as well: the next attempt would start another one else. The attempt does not wait
+   * for a thread that looks at its memory.
+   */
   #finish(): void {
-    if (this.#isDone || this.#last === undefined || !(this.#isFree || this.#isKilled)) return
+    if (this.#isDone || this.#last === undefined || !(this.#isFree || this.#isKilled || this.#isCollecting)) return
     this.#leave()
     this.#listener.onMessage(...this.#last)
   }
@@ -202,6 +217,7 @@ class HeldThread implements HeldIsolate {
     })
     await Promise.race([this.#closed, late])
     clearTimeout(timer)
+    if (this.#isCollecting) this.#keeper.onWorn()
     if (this.#isDone) return
     this.#leave()
     if (this.#last !== undefined) this.#listener.onMessage(...this.#last)

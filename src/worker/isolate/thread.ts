@@ -1,10 +1,10 @@
 /** What runs in a thread: the task of the thread pool is one attempt. */
 import { type MessagePort, threadId } from 'node:worker_threads'
-import { collectAll } from '../memory.ts'
 import { markIsolate } from './marker.ts'
 import {
   COLLECT_TASK,
   type FromIsolate,
+  NO_TASK,
   type Packet,
   type RunMessage,
   type ThreadNeeds,
@@ -26,12 +26,13 @@ markIsolate()
 runner.catchAll()
 process.on('exit', (code) => tell({ kind: 'exit', code }))
 
-/** Runs one attempt, or collects. The pool calls it. Resolves with which thread this is. */
-export default async function runTask(task: ThreadTask | typeof COLLECT_TASK): Promise<number> {
+/** Runs one attempt, or collects, or does nothing. The pool calls it. Resolves with which thread this is. */
+export default async function runTask(task: ThreadTask | typeof COLLECT_TASK | typeof NO_TASK): Promise<number> {
   if (task === COLLECT_TASK) {
-    collectAll()
+    runner.collect()
     return threadId
   }
+  if (task === NO_TASK) return threadId
   const own = task.port
   port = own
   own.on('message', hear)
@@ -40,6 +41,8 @@ export default async function runTask(task: ThreadTask | typeof COLLECT_TASK): P
   // Left things behind: the worker ends this thread, and the pool must not give it a task before that.
   if (message.kind === 'done' && message.left.length > 0) await new Promise<never>(() => {})
   own.removeAllListeners('message')
+  // Its end is told. As long as this task lasts the pool gives the thread no other, and a thread that ends itself none any more.
+  if (message.kind === 'done' && message.isCollecting && runner.collect()) process.exit()
   return threadId
 }
 
@@ -48,7 +51,7 @@ function hear(message: ToIsolate): void {
     runner.hear(message)
     return
   }
-  collectAll()
+  runner.collect()
   tell({ kind: 'collected', threadId })
 }
 

@@ -1,0 +1,45 @@
+/** What the jobs of one isolate have left in it, as it knows by itself: see core/process/isolate-wear.ts. */
+import { type HeapUse, isCollectionDue, isWornOut, wearOf } from '../../core/process/isolate-wear.ts'
+
+const MIB = 2 ** 20
+
+/** What JavaScript holds here now. Takes some 10 µs. */
+export function heapUse(): HeapUse {
+  const { heapUsed, external } = process.memoryUsage()
+  return { heapBytes: heapUsed, externalBytes: external }
+}
+
+/** The wear of the isolate that this runs in. */
+export class Wear {
+  #base: HeapUse | undefined
+  #limitBytes: number | undefined
+  #kept = 0
+
+  /** Code was loaded, with so much in use before: that is not what jobs have left. `memoryMib`: the isolate's limit. */
+  loaded(before: HeapUse, memoryMib: number | undefined): void {
+    const now = heapUse()
+    this.#limitBytes = memoryMib === undefined ? undefined : memoryMib * MIB
+    this.#base =
+      this.#base === undefined
+        ? now
+        : {
+            heapBytes: this.#base.heapBytes + Math.max(0, now.heapBytes - before.heapBytes),
+            externalBytes: this.#base.externalBytes + Math.max(0, now.externalBytes - before.externalBytes),
+          }
+  }
+
+  /** Whether only a collection tells how much its jobs have left here, and it may be too much. */
+  isCollectionDue(now: HeapUse): boolean {
+    return isCollectionDue(this.#wearOf(now), this.#kept)
+  }
+
+  /** Garbage was collected. Whether so much is left that the isolate should not be used again. */
+  isWornOut(now: HeapUse): boolean {
+    this.#kept = this.#wearOf(now)
+    return isWornOut(this.#kept)
+  }
+
+  #wearOf(now: HeapUse): number {
+    return this.#base === undefined ? 0 : wearOf(now, this.#base, this.#limitBytes)
+  }
+}
