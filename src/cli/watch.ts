@@ -1,10 +1,10 @@
 /** `--watch` of what is listed or shown: the same again and again until Ctrl-C, in its own place on a terminal. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { parseDuration } from '../core/duration.ts'
+import { formatDuration, parseDuration } from '../core/duration.ts'
 import type { Millrace } from '../runtime/millrace.ts'
 import type { Context } from './context.ts'
 import { EXIT, type ExitCode } from './failure.ts'
-import { say, spanText } from './output.ts'
+import { say } from './output.ts'
 import { durationOf } from './values.ts'
 
 /** The flag of what may be watched. */
@@ -42,7 +42,10 @@ export async function showOrWatch<T>(context: Context, watch: unknown, { look, p
         const seen = await look(mill)
         if (context.output.isTerminal) {
           process.stdout.write(CLEAR)
-          say(context.output, `Every ${spanText(everyMs)}, ${new Date().toTimeString().slice(0, 8)}. Ctrl-C ends it.`)
+          say(
+            context.output,
+            `Every ${formatDuration(everyMs)}, ${new Date().toTimeString().slice(0, 8)}. Ctrl-C ends it.`,
+          )
         }
         await print(seen)
         // Rejects when it is aborted, and then the loop ends.
