@@ -191,6 +191,15 @@ const ways: Readonly<Record<string, (input: Input, job: JobContext) => unknown>>
     hoard.push(heapOf(Number(text)))
     return place()
   },
+  /** So many MiB beside the heap, which stay; no page of them is touched. */
+  hoardsBuffers: ({ text }) => {
+    hoard.push(Buffer.alloc(Number(text) * 2 ** 20))
+    return place()
+  },
+  wastesBuffers: ({ text }) => {
+    Buffer.alloc(Number(text) * 2 ** 20)
+    return place()
+  },
   /** So many MiB as garbage. */
   wastes: ({ text }) => {
     heapOf(Number(text))

@@ -2,14 +2,14 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ENTRY } from './entry.ts'
 import * as handlers from './handlers.ts'
-import { ended, type IsolatedJob, scene } from './scene.ts'
+import { ended, type IsolatedJob, KINDS, scene } from './scene.ts'
 
 const TIGHT = [
   ['thread', handlers.tightThread],
   ['process', handlers.tightProcess],
 ] as const
 
-/** A worker, and how a job has ended that uses so many MiB of the 48 so. */
+/** A worker, and how a job has ended that uses so many MiB so; the tight ones have 48. */
 async function tight(job: IsolatedJob, options = {}) {
   const { mill, worker } = await scene(options)
   const send = (how: string, mib: number) => mill.enqueue(job, { how, text: String(mib) })
@@ -69,6 +69,28 @@ describe.each(TIGHT)('a %s', (_, job) => {
     const [first, second, third, last] = infos.map(({ result }) => result)
     expect([second, third]).toEqual([first, first])
     expect(last).not.toBe(first)
+  })
+})
+
+describe.each(KINDS)('a %s without a limit', (_, job) => {
+  test('is replaced when its jobs have left more than 256 MiB there, a little each', async () => {
+    const { run } = await tight(job)
+    const places: unknown[] = []
+
+    for (let i = 0; i < 6; i++) places.push((await run('hoardsBuffers', 60)).result)
+
+    // Beyond it with the fifth.
+    expect(new Set(places.slice(0, 5)).size).toBe(1)
+    expect(places[5]).not.toBe(places[0])
+  })
+
+  test('stays when what they leave is garbage', async () => {
+    const { run } = await tight(job, { isolates: { size: 1 } })
+    const places = new Set<unknown>()
+
+    for (let i = 0; i < 6; i++) places.add((await run('wastesBuffers', 150)).result)
+
+    expect(places.size).toBe(1)
   })
 })
 
