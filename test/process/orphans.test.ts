@@ -26,6 +26,24 @@ test('SIGKILL of the supervisor ends its workers, idle, waiting for ever or bloc
   expect(await app.mill.workers()).toEqual([])
 }, 60_000)
 
+test('SIGKILL of the supervisor ends a worker, too, whose event loop is blocked for minutes', async () => {
+  const app = await nodeApp("concurrency: 1, worker: { lease: '3s' }")
+  const { id } = await app.mill.enqueue(JOBS.block, { n: 'block', ms: 600_000 })
+  const node = workNode(app, '--processes 1')
+  await until(() => app.ran().length).toBe(1)
+  const [{ pid = 0 } = {}] = app.ran()
+
+  node.signal('SIGKILL')
+
+  const killedAt = performance.now()
+  await until(() => isAlive(pid)).toBe(false)
+  // It has eight seconds to give back what it holds, which it cannot: others take it when the lease ends.
+  expect(performance.now() - killedAt).toBeLessThan(12_000)
+  workNode(app, '--processes 1')
+  await until(() => app.begins('block')).toBe(2)
+  expect(await app.mill.get(id)).toMatchObject({ attempts: 0, losses: 1 })
+}, 60_000)
+
 test.each(['refuses its configuration', 'is killed'])(
   'the worker process that is started ahead ends with a command that %s before it has a plan, and has done nothing',
   async (how) => {
