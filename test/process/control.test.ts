@@ -1,5 +1,6 @@
 /** `millrace worker …`: workers that are looked at and steered from elsewhere, through the store. */
 import { describe, expect, test } from 'vitest'
+import type { WorkerHealth } from '../../src/core/health.ts'
 import { handle } from '../../src/index.ts'
 import { cliHere } from '../support/cli-here.ts'
 import { JOBS, type NodeApp, nodeApp } from '../support/node-app.ts'
@@ -35,6 +36,38 @@ describe('millrace worker', () => {
       expect(stderr).toContain('WORKER_NOT_FOUND')
     }
     expect((await run(app, 'millrace worker pause')).code).toBe(2)
+  }, 90_000)
+
+  test('show tells what a worker that has jobs needs: processor, heap, the delay of its event loop, and when its store answered', async () => {
+    const app = await nodeApp("worker: { lease: '3s' }")
+    await app.mill.enqueueMany(
+      JOBS.burn,
+      Array.from({ length: 400 }, (_, n) => ({ n, ms: 150 })),
+    )
+    workNode(app, '--processes 1 --concurrency 1')
+    await until(async () => (await app.mill.workers()).length).toBe(1)
+    const [{ id = '' } = {}] = await app.mill.workers()
+    const health = async (): Promise<WorkerHealth> =>
+      JSON.parse((await run(app, `millrace worker show ${id} --json`)).stdout).health
+
+    // From its second report on, each is of a second of such jobs, one after the other.
+    await until(async () => {
+      const { cpu, loopDelayP50Ms, loopDelayP99Ms } = await health()
+      return cpu > 0.2 && loopDelayP50Ms > 20 && loopDelayP99Ms >= loopDelayP50Ms
+    }).toBe(true)
+
+    const { cpu, loopDelayP99Ms, heapBytes, rssBytes, storeAnsweredMs, jobsDone } = await health()
+    // Node's own threads may use more than one core.
+    expect(cpu).toBeLessThan(4)
+    expect(loopDelayP99Ms).toBeLessThan(10_000)
+    expect([heapBytes > 2 ** 20, heapBytes < rssBytes, jobsDone > 0]).toEqual([true, true, true])
+    expect(storeAnsweredMs).toBeLessThan(10_000)
+    const { stdout } = await run(app, `millrace worker show ${id}`)
+    expect(stdout).toMatch(
+      /\ncpu +[1-9]\d* % of a core\nmemory +\S+ \S+ resident(, \S+ \S+ its share)?, [1-9]\S* MiB heap\n/,
+    )
+    expect(stdout).toMatch(/\nevent loop +late by [1-9]\S* ms \(p50\), [1-9]\S* ms \(p99\)\n/)
+    expect(stdout).toMatch(/\nstore answered +\d\S* before it was last seen\n/)
   }, 90_000)
 
   test('pause and resume one worker, whoever takes its seat meanwhile, and with --all every node', async () => {

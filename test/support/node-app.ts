@@ -16,6 +16,7 @@ const job = (name, run) => defineJob({ name, run: async (input, job) => { note('
 export const quick = job('quick', () => undefined)
 export const slow = job('slow', ({ ms }, { signal }) => rest(ms, signal))
 export const block = job('block', ({ ms }) => { stand(ms) })
+export const burn = job('burn', ({ ms }) => { for (const end = performance.now() + ms; performance.now() < end; ); })
 export const deaf = job('deaf', () => new Promise(() => { setInterval(() => undefined, 1000) }))
 export const exit = job('exit', () => process.exit(7))
 export const segv = job('segv', () => process.kill(process.pid, 'SIGSEGV'))
@@ -43,6 +44,7 @@ export const JOBS = {
   quick: job('quick'),
   slow: job('slow'),
   block: job('block'),
+  burn: job('burn'),
   deaf: job('deaf'),
   exit: job('exit'),
   segv: job('segv'),
