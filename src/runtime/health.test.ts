@@ -9,6 +9,7 @@ const WORKER: WorkerView = {
   isPaused: false,
   isStopping: false,
   isolateBytes: 0,
+  isolateLeftBytes: 0,
   storeAnsweredMs: 240,
   late: [],
 }

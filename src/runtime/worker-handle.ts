@@ -41,6 +41,8 @@ export interface WorkerView {
   readonly storeAnsweredMs: number
   /** What threads that run jobs hold of themselves, in bytes. */
   readonly isolateBytes: number
+  /** What jobs have left in these threads, in bytes, garbage among it since the last collection. */
+  readonly isolateLeftBytes: number
   /** Loops that should have done their round long ago, with how late they are. */
   readonly late: readonly LateLoop[]
 }
@@ -130,13 +132,14 @@ export class WorkerHandle {
 
   /** How it is now. */
   get view(): WorkerView {
-    const { running, jobsDone, storeAnsweredMs, isolateBytes, isClaiming } = this.#worker
+    const { running, jobsDone, storeAnsweredMs, isolateBytes, isolateLeftBytes, isClaiming } = this.#worker
     const isStopping = this.#stopping !== undefined
     return {
       running,
       jobsDone,
       storeAnsweredMs,
       isolateBytes,
+      isolateLeftBytes,
       isPaused: !isClaiming && !isStopping,
       isStopping,
       late: this.#late,

@@ -92,16 +92,17 @@ async function work(
   const vitals = new Vitals(systemClock)
   const heap = new HeapSamples(mill)
   const pulse = () => {
-    const { running, jobsDone, isPaused, storeAnsweredMs, isolateBytes, late } = worker.view
+    const { running, jobsDone, isPaused, storeAnsweredMs, isolateBytes, isolateLeftBytes, late } = worker.view
     const health = vitals.read({ storeAnsweredMs, jobsDone }, null)
-    heap.take()
+    heap.take(isolateLeftBytes)
     void channel.send({ kind: 'pulse', running, jobsDone, isPaused, isolateBytes, health, late })
   }
   const collect = async () => {
     collectAll()
-    heap.take()
     await worker.collectIsolates()
-    void channel.send({ kind: 'collected', isolateBytes: worker.view.isolateBytes, grew: heap.growth() })
+    const { isolateBytes, isolateLeftBytes } = worker.view
+    heap.take(isolateLeftBytes)
+    void channel.send({ kind: 'collected', isolateBytes, grew: heap.growth() })
   }
   // In the turn in which it starts, so before it claims.
   inbox.open((message) => act(worker, message, { pulse, collect }))

@@ -1,11 +1,11 @@
-/** How large the heap of a worker was while which kinds of jobs ran. */
+/** How large the heaps of a worker, its own and those of its threads, were while which kinds of jobs ran. */
 import type { Telemetry } from '../base/telemetry.ts'
 import { type Growth, growthByKind, type HeapSample } from '../core/process/growth.ts'
 
 /** More samples tell no more; when there are so many, every second one is let go. */
 const MOST_SAMPLES = 120
 
-/** Samples of one process's heap. */
+/** Samples of one process's heaps. */
 export class HeapSamples {
   readonly #ran = new Map<string, number>()
   #samples: HeapSample[] = []
@@ -16,14 +16,14 @@ export class HeapSamples {
     })
   }
 
-  /** Takes one. */
-  take(): void {
+  /** Takes one. `isolateLeftBytes`: what jobs have left in threads, each of which has a heap of its own. */
+  take(isolateLeftBytes: number): void {
     const { heapUsed, external } = process.memoryUsage()
-    this.#samples.push({ bytes: heapUsed + external, ran: new Map(this.#ran) })
+    this.#samples.push({ bytes: heapUsed + external + isolateLeftBytes, ran: new Map(this.#ran) })
     if (this.#samples.length > MOST_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 0)
   }
 
-  /** The kinds of jobs that the heap has grown with, the most first. */
+  /** The kinds of jobs that they have grown with, the most first. */
   growth(): readonly Growth[] {
     return growthByKind(this.#samples)
   }

@@ -124,6 +124,11 @@ export class Worker implements Service {
     return this.#attempts.isolates.needsBytes
   }
 
+  /** What jobs have left in these threads, in bytes, garbage among it since the last collection. */
+  get isolateLeftBytes(): number {
+    return this.#attempts.isolates.leftBytes
+  }
+
   /** Has threads that run jobs collect their garbage, as far as they are not blocked. */
   collectIsolates(): Promise<void> {
     return this.#attempts.isolates.collect()

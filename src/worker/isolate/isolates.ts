@@ -114,6 +114,11 @@ export class Isolates {
     return this.#threads?.needsBytes ?? 0
   }
 
+  /** What jobs have left in threads, in bytes, garbage among it since the last collection. */
+  get leftBytes(): number {
+    return this.#threads?.leftBytes ?? 0
+  }
+
   /** Has threads collect their garbage; waits at most three seconds for it. */
   async collect(): Promise<void> {
     if (this.#threads === undefined) return

@@ -78,11 +78,17 @@ export interface ThreadNeeds {
   readonly bytes: number
 }
 
+/** What jobs have left in a thread, garbage among it where it was not collected, beyond what it needs. */
+export interface ThreadLeft {
+  readonly threadId: number
+  readonly leftBytes: number
+}
+
 /** What an isolate says. */
 export type FromIsolate =
   /** The handler begins: the timeout counts from here. `needs`: what a thread's memory is before its first attempt. */
   | { readonly kind: 'began'; readonly needs?: ThreadNeeds }
-  | { readonly kind: 'collected'; readonly threadId: number }
+  | (ThreadLeft & { readonly kind: 'collected' })
   | CallMessage
   | {
       readonly kind: 'news'

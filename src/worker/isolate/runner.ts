@@ -85,6 +85,11 @@ export class Runner {
     return this.#wear.isWornOut(heapUse())
   }
 
+  /** What its jobs had left here when it was last looked, after each attempt and each collection: in bytes, beyond the loaded code. */
+  get leftBytes(): number {
+    return this.#wear.leftBytes
+  }
+
   /** What the worker says about the attempt under way. */
   hear(message: ToIsolate): void {
     if (message.kind === 'abort') this.#job?.abort(message.why)

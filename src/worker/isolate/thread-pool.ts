@@ -13,6 +13,7 @@ import {
   NO_TASK,
   type Packet,
   type RunMessage,
+  type ThreadLeft,
   type ThreadNeeds,
   type ToIsolate,
 } from './message.ts'
@@ -35,6 +36,8 @@ export class ThreadPool implements Pool {
   readonly #held = new Set<HeldThread>()
   /** By the id of the thread. */
   readonly #needs = new Map<number, number>()
+  /** The same: what jobs have left there. */
+  readonly #left = new Map<number, number>()
   #isClosed = false
 
   constructor(options: PoolOptions) {
@@ -45,7 +48,8 @@ export class ThreadPool implements Pool {
     if (this.#isClosed) throw poolClosed()
     const thread = new HeldThread(this.#poolOf(memoryMib), { message, body }, listener, {
       onNeeds: ({ threadId, bytes }) => this.#needs.set(threadId, bytes),
-      onLeft: () => this.#held.delete(thread),
+      onEnd: () => this.#held.delete(thread),
+      onFree: (left) => this.#hasLeft(left),
       onWorn: () => this.#replace(memoryMib),
     })
     this.#held.add(thread)
@@ -54,10 +58,12 @@ export class ThreadPool implements Pool {
 
   /** What its threads hold of themselves, in bytes: their modules, and nothing that jobs have left. */
   get needsBytes(): number {
-    const alive = this.#alive
-    const gone = [...this.#needs.keys()].filter((threadId) => !alive.includes(threadId))
-    for (const threadId of gone) this.#needs.delete(threadId)
-    return alive.reduce((sum, threadId) => sum + (this.#needs.get(threadId) ?? USUAL_NEED_BYTES), 0)
+    return sumOf(this.#needs, this.#alive, USUAL_NEED_BYTES)
+  }
+
+  /** What jobs have left in its threads beyond that, in bytes, garbage among it since the last collection. */
+  get leftBytes(): number {
+    return sumOf(this.#left, this.#alive, 0)
   }
 
   get #alive(): readonly number[] {
@@ -67,6 +73,11 @@ export class ThreadPool implements Pool {
   /** Has every thread collect its garbage. Resolves when all have; one that is blocked has when it is not any more. */
   async collect(): Promise<void> {
     const collected = new Set<number>()
+    const hasCollected = (left: ThreadLeft | undefined) => {
+      if (left === undefined) return
+      this.#hasLeft(left)
+      collected.add(left.threadId)
+    }
     // An attempt may end before its thread has collected, which then rests or is at another.
     for (let rounds = 0; rounds < MOST_ROUNDS && !this.#isClosed; rounds++) {
       const busy = [...this.#held].map((thread) => thread.collect())
@@ -74,8 +85,7 @@ export class ThreadPool implements Pool {
       const resting = [...this.#pools.values()].flatMap((pool) =>
         Array.from({ length: pool.idleThreads }, () => pool.run(COLLECT_TASK).catch(() => undefined)),
       )
-      for (const threadId of await Promise.all([...busy, ...resting]))
-        if (threadId !== undefined) collected.add(threadId)
+      for (const left of await Promise.all([...busy, ...resting])) hasCollected(left)
       if (this.#alive.every((threadId) => collected.has(threadId))) return
     }
   }
@@ -85,6 +95,10 @@ export class ThreadPool implements Pool {
     for (const thread of this.#held) thread.kill()
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
     this.#pools.clear()
+  }
+
+  #hasLeft({ threadId, leftBytes }: ThreadLeft): void {
+    this.#left.set(threadId, leftBytes)
   }
 
   /** A thread has ended itself. An attempt may have waited for it, which piscina gives to the next thread that is free or starts. */
@@ -113,12 +127,14 @@ export class ThreadPool implements Pool {
   }
 }
 
-type Threads = Piscina<ThreadTask | typeof COLLECT_TASK | typeof NO_TASK, number>
+type Threads = Piscina<ThreadTask | typeof COLLECT_TASK | typeof NO_TASK, ThreadLeft>
 
 /** What its pool hears of a thread at work. */
 interface Keeper {
   readonly onNeeds: (needs: ThreadNeeds) => void
-  readonly onLeft: () => void
+  readonly onEnd: () => void
+  /** It is free for another attempt. */
+  readonly onFree: (left: ThreadLeft) => void
   /** It has ended itself: too much was left in it. */
   readonly onWorn: () => void
 }
@@ -126,7 +142,7 @@ interface Keeper {
 class HeldThread implements HeldIsolate {
   readonly #listener: IsolateListener
   readonly #keeper: Keeper
-  #collected: PromiseWithResolvers<number | undefined> | undefined
+  #collected: PromiseWithResolvers<ThreadLeft | undefined> | undefined
   readonly #port: MessagePort
   readonly #far: MessagePort
   readonly #controller = new AbortController()
@@ -153,7 +169,8 @@ class HeldThread implements HeldIsolate {
     this.#closed = new Promise((resolve) => port1.once('close', () => resolve()))
     port1.on('message', ([heard, result]: Packet<FromIsolate>) => this.#heard(heard, result))
     pool.run({ port: port2, message, body }, { transferList: [port2], signal: this.#controller.signal }).then(
-      () => {
+      (left) => {
+        this.#keeper.onFree(left)
         this.#isFree = true
         this.#finish()
       },
@@ -165,8 +182,8 @@ class HeldThread implements HeldIsolate {
     this.#port.postMessage(message)
   }
 
-  /** Resolves with which thread it is when its garbage is collected, with undefined when the attempt has ended before. */
-  collect(): Promise<number | undefined> {
+  /** Resolves with what is left there when its garbage is collected, with undefined when the attempt has ended before. */
+  collect(): Promise<ThreadLeft | undefined> {
     // An attempt may last: what was collected before says nothing of now.
     this.#collected?.resolve(undefined)
     this.#collected = Promise.withResolvers()
@@ -187,7 +204,7 @@ class HeldThread implements HeldIsolate {
     if (this.#isDone || this.#death !== undefined) return
     if (message.kind === 'began' && message.needs !== undefined) this.#keeper.onNeeds(message.needs)
     if (message.kind === 'done') this.#isCollecting = message.isCollecting
-    if (message.kind === 'collected') this.#collected?.resolve(message.threadId)
+    if (message.kind === 'collected') this.#collected?.resolve(message)
     else if (message.kind === 'exit') this.#death = { kind: 'exited', code: message.code }
     else if (message.kind === 'fatal') {
       this.#death = { kind: 'uncaught', what: message.what, error: fromWire(message.error) }
@@ -228,8 +245,15 @@ class HeldThread implements HeldIsolate {
     this.#isDone = true
     this.#port.close()
     this.#collected?.resolve(undefined)
-    this.#keeper.onLeft()
+    this.#keeper.onEnd()
   }
+}
+
+/** The sum over the threads that live, and forgets the others. */
+function sumOf(bytes: Map<number, number>, alive: readonly number[], otherwise: number): number {
+  const gone = [...bytes.keys()].filter((threadId) => !alive.includes(threadId))
+  for (const threadId of gone) bytes.delete(threadId)
+  return alive.reduce((sum, threadId) => sum + (bytes.get(threadId) ?? otherwise), 0)
 }
 
 function deathOf(error: unknown): IsolateDeath {

@@ -7,6 +7,7 @@ import {
   NO_TASK,
   type Packet,
   type RunMessage,
+  type ThreadLeft,
   type ThreadNeeds,
   type ToIsolate,
 } from './message.ts'
@@ -26,13 +27,13 @@ markIsolate()
 runner.catchAll()
 process.on('exit', (code) => tell({ kind: 'exit', code }))
 
-/** Runs one attempt, or collects, or does nothing. The pool calls it. Resolves with which thread this is. */
-export default async function runTask(task: ThreadTask | typeof COLLECT_TASK | typeof NO_TASK): Promise<number> {
+/** Runs one attempt, or collects, or does nothing. The pool calls it. Resolves with what jobs have left here. */
+export default async function runTask(task: ThreadTask | typeof COLLECT_TASK | typeof NO_TASK): Promise<ThreadLeft> {
   if (task === COLLECT_TASK) {
     runner.collect()
-    return threadId
+    return left()
   }
-  if (task === NO_TASK) return threadId
+  if (task === NO_TASK) return left()
   const own = task.port
   port = own
   own.on('message', hear)
@@ -43,7 +44,11 @@ export default async function runTask(task: ThreadTask | typeof COLLECT_TASK | t
   own.removeAllListeners('message')
   // Its end is told. As long as this task lasts the pool gives the thread no other, and a thread that ends itself none any more.
   if (message.kind === 'done' && message.isCollecting && runner.collect()) process.exit()
-  return threadId
+  return left()
+}
+
+function left(): ThreadLeft {
+  return { threadId, leftBytes: runner.leftBytes }
 }
 
 function hear(message: ToIsolate): void {
@@ -52,7 +57,7 @@ function hear(message: ToIsolate): void {
     return
   }
   runner.collect()
-  tell({ kind: 'collected', threadId })
+  tell({ kind: 'collected', ...left() })
 }
 
 function tell(message: FromIsolate, body = ''): void {

@@ -14,6 +14,7 @@ export class Wear {
   #base: HeapUse | undefined
   #limitBytes: number | undefined
   #kept = 0
+  #leftBytes = 0
 
   /** Code was loaded, with so much in use before: that is not what jobs have left. `memoryMib`: the isolate's limit. */
   loaded(before: HeapUse, memoryMib: number | undefined): void {
@@ -39,7 +40,15 @@ export class Wear {
     return isWornOut(this.#kept)
   }
 
+  /** How much was in use beyond the loaded code when it was last looked, in bytes. */
+  get leftBytes(): number {
+    return this.#leftBytes
+  }
+
   #wearOf(now: HeapUse): number {
-    return this.#base === undefined ? 0 : wearOf(now, this.#base, this.#limitBytes)
+    if (this.#base === undefined) return 0
+    const { heapBytes, externalBytes } = this.#base
+    this.#leftBytes = Math.max(0, now.heapBytes - heapBytes + now.externalBytes - externalBytes)
+    return wearOf(now, this.#base, this.#limitBytes)
   }
 }
