@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { claimedJob } from '../../test/support/claimed-job.ts'
+import { wrappedStore } from '../../test/support/wrapped-store.ts'
 import { ManualClock } from '../base/clock.ts'
 import { Telemetry } from '../base/telemetry.ts'
 import { defineJob } from '../job/define-job.ts'
@@ -13,8 +14,11 @@ import { Starter } from './starter.ts'
 
 const WITH_LEASE = 1_000_000
 
-/** A worker with three slots whose handlers take `runMs` of the event loop each, and end in that turn when `endsAtOnce`. */
-function starterOf({ runMs = 0, endsAtOnce = false, mostUnsettled = Number.POSITIVE_INFINITY } = {}) {
+/**
+ * A worker with three slots whose handlers take `runMs` of the event loop each, and end in that turn when `endsAtOnce`. That a
+ * start is on record the store says after `startMs`.
+ */
+function starterOf({ runMs = 0, startMs = 0, endsAtOnce = false, mostUnsettled = Number.POSITIVE_INFINITY } = {}) {
   const clock = new ManualClock()
   const slots = new Slots(3, false)
   const settings = { ...workerSettings({ concurrency: 3 }), maxPrefetch: mostUnsettled - 3 }
@@ -33,7 +37,12 @@ function starterOf({ runMs = 0, endsAtOnce = false, mostUnsettled = Number.POSIT
   const starter = new Starter({
     ...{ clock, slots, settings, fetcher, settler },
     workerId: 'w',
-    store: createMemoryStore({ clock }),
+    store: wrappedStore(createMemoryStore({ clock }), () => ({
+      start: async () => {
+        clock.advance(startMs)
+        return 'written'
+      },
+    })),
     telemetry: new Telemetry(),
     registry: new Registry([defineJob({ name: 'a', run: () => undefined })]),
     completer: { waiting: 0 },
@@ -59,7 +68,7 @@ function starterOf({ runMs = 0, endsAtOnce = false, mostUnsettled = Number.POSIT
     onLeft: ({ id }) => told.push(`left ${id}`),
     onStoreFailed: (operation) => told.push(`failed ${operation}`),
   })
-  const add = (id: string, leaseEnd = WITH_LEASE) => fetcher.add([claimedJob({ id })], leaseEnd)
+  const add = (id: string, leaseEnd = WITH_LEASE, losses = 0) => fetcher.add([claimedJob({ id, losses })], leaseEnd)
   return { starter, fetcher, settler, begun, back, told, add }
 }
 
@@ -110,4 +119,18 @@ test('gives a job back whose lease ended while those before it began, and does n
   expect(begun).toEqual(['1', '3'])
   expect(back).toEqual(['2'])
   expect(fetcher.claimed).toBe(2)
+})
+
+test.each<[string, startMs: number, said: { readonly begun: readonly string[]; readonly told: readonly string[] }]>([
+  ['begins while a heartbeat can come in time', 16_000, { begun: ['1'], told: [] }],
+  ['goes back when none can: its worker stood still meanwhile', 17_000, { begun: [], told: ['released 1'] }],
+  ['goes back when its lease is over', 27_000, { begun: [], told: ['released 1'] }],
+])('a job that was lost twice, and whose start is on record, %s', async (_, startMs, said) => {
+  const { starter, begun, told, add } = starterOf({ startMs })
+  add('1', 27_000, 2)
+
+  starter.startReady()
+  await Promise.resolve()
+
+  expect({ begun, told }).toEqual(said)
 })

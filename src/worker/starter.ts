@@ -32,7 +32,7 @@ export interface StarterParts {
   readonly telemetry: Telemetry
   /** The worker's handlers, those exchanged that run in isolates. */
   readonly registry: Registry
-  readonly settings: Pick<WorkerSettings, 'maxPrefetch' | 'concurrency' | 'maxTimeoutMs'>
+  readonly settings: Pick<WorkerSettings, 'maxPrefetch' | 'concurrency' | 'maxTimeoutMs' | 'heartbeatMs'>
   readonly slots: Slots
   readonly fetcher: Fetcher
   readonly settler: Pick<Settler, 'unsettled'>
@@ -116,12 +116,12 @@ export class Starter {
 
   /** A job that was lost before is written down as started first: if it takes this process with it, that is on record. */
   async #startOnRecord(job: RunningJob): Promise<void> {
-    const { store, workerId, clock, onReleased, onLeft, onStoreFailed } = this.#parts
+    const { store, workerId, clock, settings, onReleased, onLeft, onStoreFailed } = this.#parts
     try {
       if ((await store.jobs.start(workerId, job.claimed)) === 'written') {
-        if (clock.monotonic() < job.leaseEnd) this.#run(job)
-        // The answer came late, and another may have the job by now. The loss of a lease with a start on record accuses the
-        // job, so it is given back.
+        if (clock.monotonic() + settings.heartbeatMs < job.leaseEnd) this.#run(job)
+        // The answer came late: another may have the job by now, or no heartbeat come in time. The loss of a lease with a start
+        // on record accuses the job, so it is given back.
         else onReleased(job)
         return
       }
