@@ -1,6 +1,6 @@
 /** Many runs one after the other, and what all of them together have to have seen. */
 
-import { planOf } from './plan.ts'
+import { FATES, planOf } from './plan.ts'
 import type { Outcome, Plant } from './simulation.ts'
 import { simulate } from './simulation.ts'
 
@@ -16,13 +16,33 @@ export interface BatchResult {
 /** So many failures tell enough. */
 const MOST_FAILURES = 3
 
+/** What workers ask of their store. */
+const WORKER_CALLS: readonly string[] = [
+  'jobs.exchange that claims',
+  'jobs.exchange that settles',
+  'jobs.exchange that settles and claims',
+  'jobs.extend',
+  'jobs.report',
+  'jobs.saveCheckpoint',
+  'jobs.start',
+  'jobs.reclaim',
+  'jobs.promote',
+  'jobs.expire',
+  'jobs.prune',
+  'jobs.nextDue',
+  'cluster.beat',
+  'cluster.take',
+  'cluster.remove',
+  'time',
+]
+
 /**
  * What has to have happened somewhere in a few thousand runs. One that did not happen would make a green batch worth nothing:
  * these are the *sometimes* of Antithesis.
  */
 export const SOMETIMES: readonly string[] = [
   // Calls, answers and hints.
-  ...['refused', 'unheard', 'vanished', 'swallowed', 'delayed'].map((fate) => `fate: ${fate}`),
+  ...FATES.map((fate) => `fate: ${fate}`),
   ...[
     'insert',
     'exchange',
@@ -44,7 +64,14 @@ export const SOMETIMES: readonly string[] = [
   'cut off in silence',
   "the store's clock went forward",
   "the store's clock went back",
-  // Processes.
+  // Processes, at each of their calls and at any time.
+  ...['crash-before', 'crash-after', 'pause-before', 'pause-after'].flatMap((fate) =>
+    WORKER_CALLS.map((call) => `${fate}: ${call}`),
+  ),
+  ...['pause-before', 'pause-after'].flatMap((fate) => [
+    ...['keep', 'jobs.recover'].map((call) => `${fate}: ${call}`),
+    `${fate} for longer than a lease`,
+  ]),
   'crashed with jobs running',
   'paused past the lease with jobs running',
   'a call of a dead worker arrived',

@@ -65,12 +65,13 @@ export class Fleet {
     for (const slot of this.#parts.plan.slots.keys()) this.#begin(slot)
   }
 
-  /** The process is gone at once, and its successor comes later. */
-  crash(slot: number): void {
+  /** The process is gone at once, and its successor comes later. `caller`: if it is this one. Whether it was there. */
+  crash(slot: number, caller?: Actor): boolean {
     const process = this.#processes[slot]
-    if (process === undefined) return
+    if (process === undefined || (caller !== undefined && process.actor !== caller)) return false
     if (process.handle.running > 0) this.#parts.wire.count('crashed with jobs running')
     this.#kill(slot, process, 'crash')
+    return true
   }
 
   #kill(slot: number, process: Process, kind: string): void {
@@ -87,23 +88,24 @@ export class Fleet {
   pause(slot: number, ms: number, whom: Paused): void {
     const process = this.#processes[slot]
     const supervisor = this.#supervisors[slot]
-    if (process !== undefined && whom !== 'supervisor') {
-      if (ms > this.#parts.plan.leaseMs && process.handle.running > 0)
-        this.#parts.wire.count('paused past the lease with jobs running')
-      this.#pause(process.actor, ms)
-    }
-    if (supervisor !== undefined && whom !== 'worker') this.#pause(supervisor.actor, ms)
+    if (process !== undefined && whom !== 'supervisor') this.pauseActor(process.actor, ms)
+    if (supervisor !== undefined && whom !== 'worker') this.pauseActor(supervisor.actor, ms)
   }
 
-  #pause(actor: Actor, ms: number): void {
-    if (actor.isPaused) return
-    const { world, ledgers } = this.#parts
+  /** One worker or supervisor stands still, unless it is gone or does already. Whether it did not. */
+  pauseActor(actor: Actor, ms: number): boolean {
+    const { world, ledgers, plan, wire } = this.#parts
+    const process = this.#processes[actor.slot]
+    if (actor.isPaused || (process?.actor !== actor && !this.supervisors.includes(actor))) return false
+    if (ms > plan.leaseMs && process?.actor === actor && process.handle.running > 0)
+      wire.count('paused past the lease with jobs running')
     world.tell(() => `${actor.name} stands still for ${Math.round(ms)} ms`)
     const fault = { kind: 'pause', slot: actor.slot, actor, from: world.now, to: world.now + ms }
     ledgers.faults.push(fault)
     this.#paused.set(actor, fault)
     world.pause(actor)
     world.after(this.#init, ms, () => this.#resume(actor))
+    return true
   }
 
   #resume(actor: Actor): void {
@@ -218,7 +220,7 @@ export class Fleet {
       jobs: this.#jobs,
       ledgers,
       starts: this.#starts,
-      onKill: () => this.crash(slot),
+      onKill: () => void this.crash(slot),
     })
     return new WorkerHandle({
       id: actor.name,

@@ -3,9 +3,10 @@
  * fate. The store itself is the real one in memory, or one with a bug planted in it.
  */
 import { StoreError } from '../../../src/core/errors.ts'
-import type { ExchangeRequest, ExchangeResult, Lease, Store } from '../../../src/store/contract/index.ts'
+import type { ExchangeResult, Lease, Store } from '../../../src/store/contract/index.ts'
+import { drawn, kindOf, nameOf, subjectOf } from './calls.ts'
 import { Chance } from './chance.ts'
-import { type Failure, type Ledgers, numberOf } from './ledgers.ts'
+import type { Failure, Ledgers } from './ledgers.ts'
 import { FATES, type Fate, type Plan } from './plan.ts'
 import type { Wire } from './wire.ts'
 import { Actor, EVERY_SLOT, keyOf, type World } from './world.ts'
@@ -16,7 +17,16 @@ export interface Cut {
 }
 
 /** Calls that are seldom made meet their fates so many times as often. */
-const RARE: Readonly<Record<string, number>> = { 'jobs.start': 5, keep: 3 }
+const RARE: Readonly<Record<string, number>> = {
+  ...{ 'jobs.start': 5, 'cluster.remove': 5, keep: 3 },
+  'jobs.exchange that settles': 10,
+}
+
+/** What may befall the process that calls. Each says whether it came about: it may be gone already, or stand still. */
+export interface Callers {
+  crash(caller: Actor): boolean
+  pause(caller: Actor, ms: number): boolean
+}
 
 interface Call {
   readonly actor: Actor
@@ -33,6 +43,8 @@ interface Call {
 export class Network {
   /** While faults are allowed. */
   isFaulty = true
+  /** How callers die or stand still; null: there is none yet. */
+  callers: Callers | null = null
   /** Messages that are on their way to the store far too long. */
   late = 0
   /** The slots that are cut off. */
@@ -114,7 +126,7 @@ export class Network {
     const chance = new Chance(this.#plan.seed, 7, keyOf(caller), number)
     const there = this.#latency(chance)
     const back = this.#latency(chance)
-    const fate = this.#fateOf(`${caller} #${number}`, chance.next() / (RARE[nameOf(actor, operation, args)] ?? 1))
+    const fate = this.#fateOf(`${caller} #${number}`, chance.next() / (RARE[kindOf(actor, operation, args)] ?? 1))
     const { deadlineMs, leaseMs } = this.#plan
     if (this.#unrepeated.length > 0) this.#repeated(actor, operation, args[0])
     return new Promise<T>((resolve, reject) => {
@@ -129,10 +141,17 @@ export class Network {
       if (there + late + back > deadlineMs) this.#fail(call, true)
       else if (late > 0) this.#failed(call, there + late + back)
       if (late > 0) this.late++
+      let isHeldUp = false
       const land = (): void => {
         if (late > 0) this.late--
         const end = this.#cutOf(actor)
         if (end !== undefined) this.#fail(call, end.isSilent)
+        else if (fate === 'crash-before' && this.#befall(call, fate)) return
+        // It leaves its caller when that goes on.
+        else if (fate === 'pause-before' && !isHeldUp && this.#befall(call, fate)) {
+          isHeldUp = true
+          world.after(actor, 0, land)
+        }
         // What a dead process had sent arrives, or does not.
         else if (!actor.isDead || chance.flip(0.5)) this.#land(call, run, back, fate, resolve)
       }
@@ -160,6 +179,7 @@ export class Network {
       // The store in memory hints at a sweep that found nothing too, which would be a poll that no server has.
       if (this.#isHinted && answer !== 0 && !(Array.isArray(answer) && answer.length === 0)) this.#hint()
       this.#isHinted = false
+      if (fate === 'crash-after' || fate === 'pause-after') this.#befall(call, fate)
       if (fate === 'unheard' || fate === 'swallowed') {
         this.#wire.count(`answer lost: ${nameOf(actor, operation, args)}`)
         this.#fail(call, fate === 'swallowed')
@@ -173,6 +193,18 @@ export class Network {
         } else this.#fail(call, cut.isSilent)
       })
     }, call.fail)
+  }
+
+  /** Its caller dies or stands still at this call. False: it did not, and the call goes on as any other. */
+  #befall({ actor, operation, args, chance }: Call, fate: `${'crash' | 'pause'}-${string}`): boolean {
+    // A call may be under way when the faults end.
+    if (!this.isFaulty || this.callers === null) return false
+    const ms = this.#plan.leaseMs * chance.between(0.1, 2.5)
+    const hasCome = fate.startsWith('crash') ? this.callers.crash(actor) : this.callers.pause(actor, ms)
+    if (hasCome) this.#wire.count(`${fate}: ${kindOf(actor, operation, args)}`)
+    if (hasCome && fate.startsWith('pause') && ms > this.#plan.leaseMs)
+      this.#wire.count(`${fate} for longer than a lease`)
+    return hasCome
   }
 
   /** The call fails: soon, or (silently) when its caller has waited for as long as it does. */
@@ -260,29 +292,4 @@ export class Network {
       }
     }
   }
-}
-
-/** What a call is called: a heartbeat in another's name is a keep. */
-function nameOf(actor: Actor, operation: string, [workerId]: readonly unknown[]): string {
-  return operation === 'jobs.extend' && workerId !== actor.name ? 'keep' : operation
-}
-
-/** Which job a call is about first, so that what befalls it does not hang on how many calls there were about other jobs. */
-function subjectOf(args: readonly unknown[]): string {
-  for (const arg of args) {
-    const settle = (arg as Partial<ExchangeRequest> | null)?.settle
-    const [first] = (Array.isArray(arg) ? arg : (settle ?? [arg])) as readonly unknown[]
-    const id = typeof first === 'object' && first !== null && 'id' in first ? first.id : undefined
-    if (typeof id === 'string' && id.startsWith('0')) return ` of job ${numberOf(id)}`
-  }
-  return ''
-}
-
-/** The fate that a number in [0, 1) falls on, most often none. */
-function drawn(rates: Plan['rates'], draw: number): Fate | undefined {
-  let end = 0
-  return FATES.find((fate) => {
-    end += rates[fate]
-    return draw < end
-  })
 }

@@ -15,8 +15,13 @@ import { type JobPlan, planJobs } from './plan-jobs.ts'
  * - `vanished`: it never arrives; the caller waits until its deadline.
  * - `swallowed`: it is done and never answered; the caller waits until its deadline.
  * - `delayed`: it arrives only when a lease's time is over.
+ * - `crash-before`, `crash-after`: its caller, a worker, dies at the instant before or after it is done.
+ * - `pause-before`, `pause-after`: its caller, a worker or a supervisor, stands still then, now and then for longer than a lease.
  */
-export const FATES = ['refused', 'unheard', 'vanished', 'swallowed', 'delayed'] as const
+export const FATES = [
+  ...(['refused', 'unheard', 'vanished', 'swallowed', 'delayed'] as const),
+  ...(['crash-before', 'crash-after', 'pause-before', 'pause-after'] as const),
+] as const
 
 /** What may become of a call to the store, beside going well. */
 export type Fate = (typeof FATES)[number]
@@ -136,7 +141,11 @@ function planSlot(chance: Chance, leaseMs: number): SlotPlan {
 function planRates(chance: Chance): Plan['rates'] {
   const isQuiet = chance.flip(0.25)
   const rate = (most: number) => (!isQuiet && chance.flip(0.4) ? chance.between(0, most) : 0)
-  return { refused: rate(0.1), unheard: rate(0.1), vanished: rate(0.02), swallowed: rate(0.02), delayed: rate(0.05) }
+  return {
+    ...{ refused: rate(0.1), unheard: rate(0.1), vanished: rate(0.02), swallowed: rate(0.02), delayed: rate(0.05) },
+    ...{ 'crash-before': rate(0.02), 'crash-after': rate(0.02) },
+    ...{ 'pause-before': rate(0.02), 'pause-after': rate(0.02) },
+  }
 }
 
 function planFaults(

@@ -22,6 +22,8 @@ test(
 
     expect((await Promise.all(failed.map((outcome) => reportOf(outcome)))).join('\n\n')).toBe('')
     expect(SOMETIMES.filter((what) => seen[what] === undefined)).toEqual([])
+    // Whatever a worker asks of its store, it has died at.
+    expect(Object.keys(seen).filter((what) => what.startsWith('crash-') && !SOMETIMES.includes(what))).toEqual([])
   },
   TIMEOUT_MS,
 )

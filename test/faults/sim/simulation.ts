@@ -87,6 +87,10 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
     return client?.(way, actor, world, plan) ?? way
   }
   const fleet = new Fleet({ world, plan, storeOf, ledgers, wire, codec, ...(settings !== undefined && { settings }) })
+  network.callers = {
+    crash: (caller) => fleet.crash(caller.slot, caller),
+    pause: (caller, ms) => fleet.pauseActor(caller, ms),
+  }
   const parts = { world, network, ledgers, codec, idFor: plant.idFor ?? idOf }
   const producers = Array.from({ length: PRODUCERS }, (_, i) => new Producer(`producer${i}`, parts))
   const operator = new Operator(parts)
