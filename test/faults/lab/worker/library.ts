@@ -4,4 +4,4 @@ const { MILLRACE_LAB_LIBRARY: built } = process.env
 const library = (await import(built ?? '../../../../src/index.ts')) as typeof import('../../../../src/index.ts')
 
 /** Of the library under test. */
-export const { createKeyRing, defineJob, Millrace, StoreError } = library
+export const { createKeyRing, defineJob, Millrace, MillraceError, StoreError } = library

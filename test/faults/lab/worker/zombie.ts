@@ -4,7 +4,7 @@ import type { JobContext } from '../../../../src/index.ts'
 import { beginOn } from '../../../tx/begin.ts'
 import { appendTo, now } from '../ledgers.ts'
 import { type Inputs, optionsOf } from './kinds.ts'
-import { defineJob, Millrace } from './library.ts'
+import { defineJob, Millrace, MillraceError } from './library.ts'
 
 const { MILLRACE_LAB_FOLDER: folder = '.', MILLRACE_LAB_STORE: store = '' } = process.env
 
@@ -16,8 +16,24 @@ export async function speak(
 ): Promise<void> {
   job.progress(1, `epoch ${job.fence}`)
   job.log(`epoch ${job.fence}`)
+  await keepCheckpoint(job, tell)
   if (ends === 'completes') await completeWithChild(job, tell)
   if (ends === 'throws' && job.fence === 1) throw new Error('epoch 1')
+}
+
+/** Refused means that the lease is another's; whatever else goes wrong is no answer. */
+async function keepCheckpoint(
+  job: JobContext,
+  tell: (what: string, answer: 'accepted' | 'refused') => void,
+): Promise<void> {
+  try {
+    await job.checkpoint({ epoch: job.fence })
+  } catch (error) {
+    if (!(error instanceof MillraceError && error.code === 'LEASE_LOST')) throw error
+    tell('checkpoint', 'refused')
+    return
+  }
+  tell('checkpoint', 'accepted')
 }
 
 /** A child and the completion in one transaction: of a stale attempt neither must come to be. */
