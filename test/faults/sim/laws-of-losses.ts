@@ -196,7 +196,8 @@ export const explainedKills: Law = (evidence) => {
     const stillSince = pausesOf(evidence, actor).find(wasThen)?.from ?? at
     const own = pausesOf(evidence, supervisor).filter((each) => overlap(each, { from: stillSince, to: at }))
     const deafMs = own.reduce((sum, { from, to }) => sum + Math.min(to, at) - Math.max(from, stillSince), 0)
-    if (at - stillSince - deafMs + own.length * (LOOK_MS + AWAY_MS) >= leastMs) return []
+    const restMs = Math.min(LOOK_MS, pulseMsOf(leaseMs))
+    if (at - stillSince - deafMs + own.length * (restMs + AWAY_MS) >= leastMs) return []
     return [`I4: ${actor.name} was ${kind} at ${seconds(at)}, and had not stood still for so long`]
   })
 }
