@@ -59,7 +59,7 @@ async function runAll(order: Order, place: Place, built: Built): Promise<number>
         ? repeatElsewhere(scenario, order, place.kind)
         : await repeat(scenario, order, place, built)
     appendFileSync(out, `${JSON.stringify(result)}\n`)
-    console.log(JSON.stringify({ ...result, violations: result.violations.slice(0, SHOWN) }))
+    console.log(JSON.stringify({ ...result, tests: undefined, violations: result.violations.slice(0, SHOWN) }))
     results.push(result)
     for (const violation of result.violations.slice(0, SHOWN)) console.log(`  ${violation}`)
   }
@@ -134,23 +134,24 @@ function print(results: readonly Result[]): void {
   ]
   const table = new Table({ head, style: { head: [], border: [] } })
   for (const each of results) {
+    const { tests } = each
     table.push([
       each.scenario,
       each.store,
       each.runs,
-      each.jobs,
-      each.faults,
-      each.lost,
-      each.duplicated,
-      each.explained,
-      `${each.staleAccepted}/${each.staleRefused}`,
-      each.stuck,
-      `${each.maxRecoveryMs} ms`,
+      ...(tests === undefined ? countsOf(each) : [{ colSpan: 8, content: `${tests.length} differently named tests, see below` }]),
       `${Math.round(each.wallS)} s`,
       each.violations.length === 0 ? 'holds' : `${each.violations.length} violations`,
     ])
   }
   console.log(table.toString())
+  for (const { scenario, fired, tests = [] } of results) {
+    if (tests.length === 0) continue
+    const files = Object.entries(fired).map(([file, count]) => `${file} ${count}`)
+    console.log(`${scenario}: tests passed in ${files.join(', ')}`)
+    for (const test of tests.slice(0, SHOWN)) console.log(`  ${test}`)
+    if (tests.length > SHOWN) console.log(`  and ${tests.length - SHOWN} more: see the file of results`)
+  }
   for (const { scenario, figures } of results.filter((each) => Object.keys(each.figures).length > 0)) {
     console.log(
       `${scenario}: ${Object.entries(figures)
@@ -158,6 +159,11 @@ function print(results: readonly Result[]): void {
         .join(', ')}`,
     )
   }
+}
+
+function countsOf(result: Result): readonly (string | number)[] {
+  const { jobs, faults, lost, duplicated, explained, staleAccepted, staleRefused, stuck, maxRecoveryMs } = result
+  return [jobs, faults, lost, duplicated, explained, `${staleAccepted}/${staleRefused}`, stuck, `${maxRecoveryMs} ms`]
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -1,7 +1,7 @@
 /** Tests that stand for a fault prove nothing when they do not run. */
 import { expect, test } from 'vitest'
 import { ELSEWHERE } from './elsewhere.ts'
-import { batchesOf, type Report, unrun } from './run-elsewhere.ts'
+import { batchesOf, passed, type Report, unrun } from './run-elsewhere.ts'
 
 const FILE = 'test/faults/rows.test.ts'
 
@@ -29,6 +29,15 @@ test('a test that was skipped is told, though another one of its file has passed
   const tests = { 'a small disk': 'passed', 'a real disk': 'pending' }
 
   expect(unrun(report(tests), { files: [FILE] })).toEqual(['pending: a real disk'])
+})
+
+test('what ran is told by name: tests that passed, of those that were meant', () => {
+  const tests = { 'sqlite damaged rows': 'passed', 'sqlite rings': 'failed', 'postgres damaged rows': 'passed' }
+
+  expect(passed(report(tests), { files: [FILE, 'test/other.test.ts'], pattern: 'sqlite' })).toEqual({
+    [FILE]: ['sqlite damaged rows'],
+    'test/other.test.ts': [],
+  })
 })
 
 test('files of one store run whole, and only on that', () => {

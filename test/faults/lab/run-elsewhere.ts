@@ -1,6 +1,6 @@
-/** Runs tests that stand for a fault as they are, in a Vitest of their own, and reads from its report whether they ran at all. */
+/** Runs tests that stand for a fault as they are, in a Vitest of their own, and reads from its report which ran. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { kindOf, type StoreKind } from '../../support/tables.ts'
@@ -27,6 +27,9 @@ export interface Report {
   }[]
 }
 
+/** Full names of tests, by the file that they are in. */
+export type Passed = Readonly<Record<string, readonly string[]>>
+
 /** What is run for these tests on a store: those that are declared for each by its name, and all of files that are of one store. */
 export function batchesOf({ files, only, stores, filesOf }: Elsewhere, kind: StoreKind): readonly Batch[] {
   const words = [...(stores.length > 1 ? [kind] : []), ...(only === undefined ? [] : [only])]
@@ -46,21 +49,44 @@ export function unrun({ testResults }: Report, { files, pattern = '' }: Batch): 
   })
 }
 
-/** Runs of these tests, each with the next seed, until the time is over or one does not hold. */
+/** The full names of tests that were to run and passed, by file. */
+export function passed({ testResults }: Report, { files, pattern = '' }: Batch): Passed {
+  const isMeant = new RegExp(pattern)
+  return Object.fromEntries(
+    files.map((file) => {
+      const tests = testResults.find(({ name }) => name.endsWith(`/${file}`))?.assertionResults ?? []
+      const ran = tests.filter(({ fullName, status }) => status === 'passed' && isMeant.test(fullName))
+      return [file, ran.map(({ fullName }) => fullName)]
+    }),
+  )
+}
+
+/** Runs of these tests, each with the next seed, until the time is over or one does not hold. What ran is told as `fired` and `tests`. */
 export function repeatElsewhere(tests: Elsewhere, order: Order, kind: StoreKind): Result {
   const begun = now()
   const end = begun + order.minutes * MINUTE_MS
-  let runs = 0
-  do {
-    const seed = order.seed + runs++
-    const violations = batchesOf(tests, kind).flatMap((batch) => faultsOf(batch, order, seed))
-    if (violations.length > 0)
-      return { ...emptyResult(tests.name, kind, seed), runs, wallS: seconds(begun), violations }
-  } while (now() < end)
-  return { ...emptyResult(tests.name, kind, order.seed), runs, wallS: seconds(begun) }
+  const fired: Record<string, number> = {}
+  const names = new Set<string>()
+  for (let runs = 1; ; runs++) {
+    const seed = order.seed + runs - 1
+    const outcomes = batchesOf(tests, kind).map((batch) => run(batch, order, seed))
+    for (const [file, ran] of outcomes.flatMap(({ ran }) => Object.entries(ran))) {
+      fired[file] = (fired[file] ?? 0) + ran.length
+      for (const name of ran) names.add(name)
+    }
+    const violations = outcomes.flatMap((outcome) => outcome.violations)
+    const isOver = violations.length > 0 || now() >= end
+    // The seed of a run that does not hold is the one to run again.
+    const result = emptyResult(tests.name, kind, violations.length > 0 ? seed : order.seed)
+    if (isOver) return { ...result, runs, wallS: seconds(begun), fired, tests: [...names], violations }
+  }
 }
 
-function faultsOf(batch: Batch, order: Order, seed: number): readonly string[] {
+function run(
+  batch: Batch,
+  order: Order,
+  seed: number,
+): { readonly ran: Passed; readonly violations: readonly string[] } {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-report-'))
   try {
     const report = join(folder, 'report.json')
@@ -79,9 +105,11 @@ function faultsOf(batch: Batch, order: Order, seed: number): readonly string[] {
       ...serverOf(order.store),
     }
     const { status } = spawnSync(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit' })
-    if (status !== 0) return [`its tests ended with ${status}`]
+    const ended = status === 0 ? [] : [`its tests ended with ${status}`]
+    if (!existsSync(report)) return { ran: {}, violations: [...ended, 'its tests left no report'] }
     // Vitest wrote it.
-    return unrun(JSON.parse(readFileSync(report, 'utf8')) as Report, batch)
+    const said = JSON.parse(readFileSync(report, 'utf8')) as Report
+    return { ran: passed(said, batch), violations: [...ended, ...unrun(said, batch)] }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -28,7 +28,10 @@ export interface Result {
   readonly maxRecoveryMs: number
   readonly wallS: number
   readonly commit: string
+  /** How often each fault came about; of tests that are run as they are, how many passed in each file. */
   readonly fired: Readonly<Record<string, number>>
+  /** Of tests that are run as they are, which passed. They count neither their jobs nor their faults: see `fired`. */
+  readonly tests?: readonly string[]
   readonly figures: Readonly<Record<string, number>>
   /** What must not be, as sentences; empty: the run holds. */
   readonly violations: readonly string[]
