@@ -1,6 +1,6 @@
 /**
  * Runs around every test file: a file may leave no process, server or file watcher behind, and its properties try the same
- * inputs in every run, so that a red run is red again. The long forms and MILLRACE_SEED try others; a failure prints its seed.
+ * inputs in every run, so that a red run is red again. MILLRACE_SEED and the long forms try others; a failure prints its seed.
  * A signal to nobody is refused: to process 0 it ends vitest itself, and every count with it.
  */
 import { setTimeout as pause } from 'node:timers/promises'
@@ -8,7 +8,8 @@ import fc from 'fast-check'
 import { afterAll } from 'vitest'
 
 const SEED = 20_261_128
-if (!process.env.MILLRACE_LONG) fc.configureGlobal({ seed: Number(process.env.MILLRACE_SEED ?? SEED) })
+const { MILLRACE_LONG, MILLRACE_SEED } = process.env
+if (MILLRACE_SEED !== undefined || !MILLRACE_LONG) fc.configureGlobal({ seed: Number(MILLRACE_SEED ?? SEED) })
 
 const LEFTOVERS = new Set(['ProcessWrap', 'TCPServerWrap', 'PipeServerWrap', 'FSEventWrap'])
 const DEADLINE_MS = 3_000
