@@ -32,7 +32,7 @@ process.on('message', ([message, body]: Packet<ToIsolate>) => {
 function end(message: FromIsolate, body: string): void {
   const isCollecting = message.kind === 'done' && message.isCollecting
   sendThen(message, body, () => {
-    if (isCollecting) send({ kind: 'looked', isWorn: runner.collect() })
+    if (isCollecting) send({ kind: 'looked', isWorn: runner.isWornOut() })
   })
 }
 

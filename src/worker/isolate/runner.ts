@@ -79,8 +79,14 @@ export class Runner {
     return { message: { kind: 'done', end, left, isCollecting }, body }
   }
 
-  /** Collects garbage. Whether its jobs have left so much here that this isolate should not be used again. */
-  collect(): boolean {
+  /** Collects garbage. */
+  collect(): void {
+    collectAll()
+    this.#wear.look(heapUse())
+  }
+
+  /** The same with no attempt under way. Whether its jobs have left so much here that this isolate should not be used again. */
+  isWornOut(): boolean {
     collectAll()
     return this.#wear.isWornOut(heapUse())
   }

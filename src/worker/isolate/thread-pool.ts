@@ -104,7 +104,7 @@ export class ThreadPool implements Pool {
   /** A thread has ended itself. An attempt may have waited for it, which piscina gives to the next thread that is free or starts. */
   #replace(memoryMib: number | undefined): void {
     const pool = this.#pools.get(memoryMib)
-    if (pool !== undefined && pool.queueSize > 0) void pool.run(NO_TASK).catch(() => {})
+    if (!this.#isClosed && pool !== undefined && pool.queueSize > 0) void pool.run(NO_TASK).catch(() => {})
   }
 
   #poolOf(memoryMib: number | undefined): Threads {

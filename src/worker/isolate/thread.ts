@@ -43,7 +43,7 @@ export default async function runTask(task: ThreadTask | typeof COLLECT_TASK | t
   if (message.kind === 'done' && message.left.length > 0) await new Promise<never>(() => {})
   own.removeAllListeners('message')
   // Its end is told. As long as this task lasts the pool gives the thread no other, and a thread that ends itself none any more.
-  if (message.kind === 'done' && message.isCollecting && runner.collect()) process.exit()
+  if (message.kind === 'done' && message.isCollecting && runner.isWornOut()) process.exit()
   return left()
 }
 

@@ -34,7 +34,12 @@ export class Wear {
     return isCollectionDue(this.#wearOf(now), this.#kept)
   }
 
-  /** Garbage was collected. Whether so much is left that the isolate should not be used again. */
+  /** It is looked, perhaps with an attempt under way, which holds what it needs: `leftBytes` tells, and nothing is decided by it. */
+  look(now: HeapUse): void {
+    this.#wearOf(now)
+  }
+
+  /** Garbage was collected, with no attempt under way. Whether so much is left that the isolate should not be used again. */
   isWornOut(now: HeapUse): boolean {
     this.#kept = this.#wearOf(now)
     return isWornOut(this.#kept)
