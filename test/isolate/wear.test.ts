@@ -72,6 +72,27 @@ describe.each(TIGHT)('a %s', (_, job) => {
   })
 })
 
+test.each(TIGHT)(
+  'of many jobs in two isolates (%s) none dies for another, and none is left waiting',
+  async (_, job) => {
+    const { mill, send } = await tight(job, { concurrency: 6, isolates: { size: 2 } })
+    const ways = [
+      ['hoards', 8],
+      ['wastes', 16],
+      ['needs', 10],
+      ['fine', 0],
+      ['hoards', 3],
+      ['needs', 14],
+    ] as const
+    const sent = []
+    for (let round = 0; round < 4; round++) for (const [how, mib] of ways) sent.push(await send(how, mib))
+
+    const infos = await Promise.all(sent.map(({ id }) => ended(mill, id)))
+
+    for (const info of infos) expect(info).toMatchObject({ state: 'completed', crashes: 0, attempts: 1 })
+  },
+)
+
 describe.each(KINDS)('a %s without a limit', (_, job) => {
   test('is replaced when its jobs have left more than 256 MiB there, a little each', async () => {
     const { run } = await tight(job)

@@ -12,15 +12,23 @@ const BASE = use(8)
 describe('wearOf', () => {
   test.each<[string, HeapUse, HeapUse, number | undefined, number]>([
     ['is 0 with nothing done', BASE, BASE, 48, 0],
-    ['is 1 at half of what the limit leaves', use(28), BASE, 48, 1],
-    ['does not count buffers as heap', use(28, 100), BASE, 48, 1],
+    ['is 1 at a third of what the limit leaves', use(28), BASE, 68, 1],
+    ['does not count buffers as heap', use(28, 100), BASE, 68, 1],
     ['is 1 with 256 MiB of buffers beside any limit', use(8, 256), BASE, 48, 1],
     ['is 1 with 256 MiB where there is no limit', use(8 + 156, 100), BASE, undefined, 1],
     ['leaves jobs an eighth of a limit that code fills', use(52), use(48), 48, 4 / 6],
-    ['lets a large limit be used', use(1_008, 512), use(8), 4_008, 1_512 / 2_000],
+    ['lets a large limit be used', use(1_008, 512), use(8), 6_008, 1_512 / 2_000],
   ])('%s', (_, now, base, limitMib, wear) => {
     expect(wearOf(now, base, limitMib === undefined ? undefined : limitMib * MIB)).toBeCloseTo(wear)
   })
+})
+
+test('more than half of what the limit leaves is for each job', () => {
+  // What is left may be a quarter more than jobs may leave, as below.
+  const left = 1.25 * (40 / 3)
+
+  expect(wearOf(use(8 + left), BASE, 48 * MIB)).toBeCloseTo(1.25)
+  expect(left).toBeLessThan(20)
 })
 
 describe('an isolate', () => {

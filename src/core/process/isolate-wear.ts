@@ -2,11 +2,12 @@
  * When an isolate is used no more for what its jobs have left in it. Pure.
  *
  * What one job leaves (a module's cache, a list that only grows) is there for the next, which would be the one to run out of memory.
- * So a part of the room is kept for it: jobs may leave as much as half of what the limit leaves beyond the code that was loaded, and
+ * So a part of the room is kept for it: jobs may leave as much as a third of what the limit leaves beyond the code that was loaded, and
  * where there is no limit 256 MiB, buffers counted with it. The wear is the share of that which is in use: beyond 1 an isolate ends.
  *
  * A heap is garbage for the most part, and only a collection tells how much of it is held. It costs the more the more is held, so
- * one that has found less than all of it pays for a while: until a quarter more is in use, garbage or not.
+ * one that has found less than all of it pays for a while: until a quarter more is in use, garbage or not. So more than half of that
+ * room is every job's own: where a job is given twice what it needs, none dies for another.
  */
 
 /** What JavaScript holds in one thread or process. */
@@ -16,13 +17,13 @@ export interface HeapUse {
   readonly externalBytes: number
 }
 
-const SHARE = 1 / 2
+const SHARE = 1 / 3
 /** Code that fills its limit by itself leaves its jobs this much of it all the same: a fresh isolate would be no better. */
 const LEAST_SHARE = 1 / 8
 const UNLIMITED_BYTES = 256 * 2 ** 20
 const STEP = 1 / 4
 
-/** How much of what jobs may leave is in use; 1 is all. `base`: in use with the code loaded and nothing done. */
+/** How much of what jobs may leave is in use; 1 is all of it. `base`: in use with the code loaded and nothing done. */
 export function wearOf(now: HeapUse, base: HeapUse, limitBytes: number | undefined): number {
   const heap = now.heapBytes - base.heapBytes
   const external = now.externalBytes - base.externalBytes
