@@ -75,7 +75,8 @@ export class Runner {
     job.isOver = true
     // A module that could not be loaded stays so in this isolate.
     const left = end.kind === 'entry' ? ['entry'] : leftSince(this.#before, job.signal.aborted)
-    const isCollecting = left.length === 0 && this.#wear.isCollectionDue(heapUse())
+    const isLookDue = left.length === 0 && this.#wear.isLookDue(performance.now())
+    const isCollecting = isLookDue && this.#wear.isCollectionDue(heapUse())
     return { message: { kind: 'done', end, left, isCollecting }, body }
   }
 
@@ -91,7 +92,7 @@ export class Runner {
     return this.#wear.isWornOut(heapUse())
   }
 
-  /** What its jobs had left here when it was last looked, after each attempt and each collection: in bytes, beyond the loaded code. */
+  /** What its jobs had left here when it was last looked, after attempts and collections: in bytes, beyond the loaded code. */
   get leftBytes(): number {
     return this.#wear.leftBytes
   }

@@ -37,3 +37,9 @@ test('code that is loaded later is not what jobs have left', () => {
 
   expect(wear.isCollectionDue(used(300))).toBe(false)
 })
+
+test('is looked at no more often than every 5 ms', () => {
+  const { wear } = fresh()
+
+  expect([0, 4, 5, 9.9, 10].map((ms) => wear.isLookDue(ms))).toEqual([true, false, true, false, true])
+})

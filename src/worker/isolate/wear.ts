@@ -2,6 +2,8 @@
 import { type HeapUse, isCollectionDue, isWornOut, wearOf } from '../../core/process/isolate-wear.ts'
 
 const MIB = 2 ** 20
+/** In so short a time little can be filled, and a look takes a part of what the shortest jobs do. */
+const LOOK_APART_MS = 5
 
 /** What JavaScript holds here now. Takes some 10 µs. */
 export function heapUse(): HeapUse {
@@ -15,6 +17,7 @@ export class Wear {
   #limitBytes: number | undefined
   #kept = 0
   #leftBytes = 0
+  #lookedAt = Number.NEGATIVE_INFINITY
 
   /** Code was loaded, with so much in use before: that is not what jobs have left. `memoryMib`: the isolate's limit. */
   loaded(before: HeapUse, memoryMib: number | undefined): void {
@@ -27,6 +30,13 @@ export class Wear {
             heapBytes: this.#base.heapBytes + Math.max(0, now.heapBytes - before.heapBytes),
             externalBytes: this.#base.externalBytes + Math.max(0, now.externalBytes - before.externalBytes),
           }
+  }
+
+  /** Whether to look after an attempt that ends now, in monotonic ms: what jobs leave in less than 5 ms is seen after a later one. */
+  isLookDue(nowMs: number): boolean {
+    if (nowMs - this.#lookedAt < LOOK_APART_MS) return false
+    this.#lookedAt = nowMs
+    return true
   }
 
   /** Whether only a collection tells how much its jobs have left here, and it may be too much. */
