@@ -52,9 +52,11 @@ export class Contact {
     return since + this.#lostAfterMs - this.#clock.monotonic()
   }
 
-  /** The event loop stood still: what was not heard meanwhile is not the store's silence. */
-  excuse(): void {
-    this.#lastSuccess = this.#clock.monotonic()
+  /** The event loop stood still for so long: what was not heard meanwhile is not the store's silence. */
+  excuse(ms: number): void {
+    const now = this.#clock.monotonic()
+    this.#lastSuccess = Math.min(now, this.#lastSuccess + ms)
+    this.#failingSince = Math.min(now, this.#failingSince + ms)
   }
 
   succeeded(operation: string): void {

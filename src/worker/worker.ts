@@ -60,13 +60,14 @@ export class Worker implements Service {
   readonly #wakeUps: WakeUps
   readonly #collector: RestCollector | undefined
   #isScheduled = false
-  #lastBeatAt: number
+  /** Monotonic ms at which the next heartbeat is due. */
+  #beatDueAt: number
   #idleWaiters: (() => void)[] = []
   #drainWaiters: (() => void)[] = []
   constructor(parts: WorkerParts) {
     const { settings, store, clock, codec, telemetry } = parts
     this.#parts = parts
-    this.#lastBeatAt = clock.monotonic()
+    this.#beatDueAt = clock.monotonic() + settings.heartbeatMs
     this.#slots = new Slots(settings.concurrency, settings.queues !== 'all')
     this.#fetcher = new Fetcher(settings, this.#slots, parts.id, parts.registry.names, store.capabilities.remote)
     this.#reporter = new Reporter(parts.id, store, codec, clock, telemetry)
@@ -187,8 +188,7 @@ export class Worker implements Service {
     const { clock, settings } = this.#parts
     const { leaseMs, heartbeatMs } = settings
     const now = clock.monotonic()
-    if (now - this.#lastBeatAt > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
-    this.#lastBeatAt = now
+    this.#excuse(now - this.#beatDueAt)
     this.#attempts.unstarted.giveBack(now + leaseMs / 2)
     void this.#attempts.checkCompletions()
     try {
@@ -199,7 +199,7 @@ export class Worker implements Service {
       this.#contact.failed('heartbeat', error)
     }
     // The event loop stood still meanwhile, and an answer that was there was not read.
-    if (clock.monotonic() - now > leaseMs + 2 * heartbeatMs) this.#contact.excuse()
+    this.#excuse(clock.monotonic() - now - leaseMs)
     const openMs = this.#exchanges.openMs(clock.monotonic())
     if (openMs > leaseMs) this.#contact.failed('exchange', unanswered('exchange', openMs))
     if (this.#contact.isLost && !this.#exchanges.isStopped) {
@@ -209,7 +209,14 @@ export class Worker implements Service {
     this.#schedule()
     // A timer may fire up to a millisecond early, and nobody would be judged then.
     const untilNext = Math.max(0, heartbeatMs - (clock.monotonic() - now))
-    return Math.min(untilNext, this.#contact.untilLostMs + 1)
+    const restMs = Math.min(untilNext, this.#contact.untilLostMs + 1)
+    this.#beatDueAt = clock.monotonic() + restMs
+    return restMs
+  }
+
+  /** Something came so much later than it should have: from a heartbeat on, this process stood still. */
+  #excuse(lateMs: number): void {
+    if (lateMs > this.#parts.settings.heartbeatMs) this.#contact.excuse(lateMs)
   }
 
   /** Resolves when nothing runs and everything is settled. */

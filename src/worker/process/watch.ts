@@ -185,7 +185,9 @@ export class Watch {
       // Its threads may take longer than itself, while it goes on talking.
       const isSilent = unheardMs(process, now) > (process.readiness?.pulseMs ?? 0) + LATE_MS
       if (isHard && isSilent && askedMs > COLLECT_NOW_MS)
-        process.kill(`its memory grew by ${formatSize(grownBytes ?? 0)}`)
+        process.kill(
+          `its memory grew by ${formatSize(grownBytes ?? 0)}; it was blocked, and could not say by which jobs`,
+        )
     } else if (askedMs > (isHard ? COLLECT_NOW_MS : COLLECT_EVERY_MS)) {
       process.collectAt = now
       process.isCollecting = process.tell({ kind: 'collect' })
