@@ -139,7 +139,9 @@ function print(results: readonly Result[]): void {
       each.scenario,
       each.store,
       each.runs,
-      ...(tests === undefined ? countsOf(each) : [{ colSpan: 8, content: `${tests.length} differently named tests, see below` }]),
+      ...(tests === undefined
+        ? countsOf(each)
+        : [{ colSpan: 8, content: `${tests.length} differently named tests, see below` }]),
       `${Math.round(each.wallS)} s`,
       each.violations.length === 0 ? 'holds' : `${each.violations.length} violations`,
     ])
