@@ -34,6 +34,8 @@ export function takeSignals(worker: WorkerHandle, log: 'pretty' | 'json', tell: 
   let stops = 0
   let exitCode: ExitCode = EXIT.ok
   const isTerminalGone = watchTerminal()
+  /** It was told, by the output that was lost or by the system. */
+  let isEndTold = false
   const stop = (name: string, isRestart: boolean) => {
     stops++
     // `done` tells how it ended.
@@ -54,11 +56,16 @@ export function takeSignals(worker: WorkerHandle, log: 'pretty' | 'json', tell: 
       else worker.pause()
       const { isPaused, isStopping } = worker.view
       tell(isStopping ? STOPS : isPaused ? 'Paused: claims nothing until the next SIGUSR2.' : 'Resumed.')
-    } else stop(name, name === 'SIGHUP' && !isTerminalGone())
+    } else if (name !== 'SIGHUP' || !isTerminalGone()) stop(name, name === 'SIGHUP')
+    else if (!isEndTold) {
+      isEndTold = true
+      stop(name, false)
+    }
   }
-  const release = takeEarlySignals(onSignal)
-  onLostOutput((isFailure) => {
-    // The end of a terminal may have told so before.
+  const releaseSignals = takeEarlySignals(onSignal)
+  const releaseOutput = onLostOutput((isFailure) => {
+    // The end of a terminal may have told so before, or tell so next.
+    isEndTold = true
     if (stops === 0) stop('stdout is lost', false)
     if (isFailure) exitCode = EXIT.failed
   })
@@ -66,7 +73,10 @@ export function takeSignals(worker: WorkerHandle, log: 'pretty' | 'json', tell: 
     get exitCode() {
       return exitCode
     },
-    release,
+    release: () => {
+      releaseSignals()
+      releaseOutput()
+    },
   }
 }
 

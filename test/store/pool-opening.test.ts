@@ -70,7 +70,7 @@ describe('a pool', () => {
     await endAll(pool, claim, read, second)
   })
 
-  it('shares what is open where the server grants no more', async () => {
+  it('shares what is open where the server grants no more, the last of it with urgent calls alone', async () => {
     const { pool, opening } = await withThreeOpen()
     const [claim, read] = [hold(pool, true), hold(pool)]
     await Promise.all([claim.begun, read.begun])
@@ -78,9 +78,51 @@ describe('a pool', () => {
     await turn()
 
     opening.next(new Error('too many connections'))
+    await turn()
+    expect([second.hasBegun, await pool.use(async () => 'beat', true)]).toEqual([false, 'beat'])
 
+    read.end()
     await second.begun
     await endAll(pool, claim, read, second)
+  })
+
+  it('has an urgent call wait for what is open, too', async () => {
+    const { pool, opening } = await withThreeOpen()
+    const held = [hold(pool, true), hold(pool, true), hold(pool, true)]
+    await Promise.all(held.map(({ begun }) => begun))
+    const beat = hold(pool, true)
+    await turn()
+    for (let left = opening.count; left > 0; left--) opening.next(new Error('too many connections'))
+    await turn()
+    expect(beat.hasBegun).toBe(false)
+
+    held[0]?.end()
+    await beat.begun
+    await endAll(pool, ...held, beat)
+  })
+
+  it('tries anew for those who wait so once nothing is open any more', async () => {
+    const { pool, opening } = await withThreeOpen()
+    const end = Promise.withResolvers<void>()
+    const ending = Array.from({ length: 3 }, () =>
+      pool.use(async (connection) => {
+        await end.promise
+        connection.destroy()
+      }, true),
+    )
+    const beat = hold(pool, true)
+    await turn()
+    const tried = opening.count
+    for (let left = tried; left > 0; left--) opening.next(new Error('too many connections'))
+    await turn()
+    expect(opening.count).toBe(tried)
+
+    end.resolve()
+    await Promise.all(ending)
+    expect(opening.count).toBeGreaterThan(tried)
+    opening.next()
+    await beat.begun
+    await endAll(pool, beat)
   })
 
   it('refuses a call whose connection could not be opened, and tries again for others', async () => {

@@ -9,6 +9,8 @@ export interface Waiting<C> {
   readonly refuse: (error: unknown) => void
   /** A connection is being opened because of it. */
   isOpening: boolean
+  /** None could be opened for it, while others were: it waits for one of those. */
+  isRefused: boolean
 }
 
 /** With calls of both kinds waiting, each so many-th place is given to one that is not urgent. */
@@ -30,6 +32,7 @@ export class Line<C> {
         isUrgent,
         deadline,
         isOpening: false,
+        isRefused: false,
         give(connection) {
           clearTimeout(timer)
           resolve(connection)

@@ -205,15 +205,13 @@ export class Pool<C extends Pooled> {
   #openFor(waiting: Waiting<C>): void {
     const { isUrgent, deadline } = waiting
     if (!this.#isOpen || waiting.isOpening || !this.#shares.mayOpen(isUrgent, performance.now())) return
+    if (waiting.isRefused && this.#shares.hasOpen) return
     waiting.isOpening = true
     if (!isUrgent) this.#shares.ordinaryOpening++
     const refused = (error: unknown) => {
-      if (!this.#line.leave(waiting)) return
-      // Where the server grants no more, those that it has granted are shared as they are.
-      const idle = this.#idle.pop()
-      if (idle === undefined) return waiting.refuse(error)
-      if (!isUrgent) this.#shares.ordinary++
-      waiting.give(idle)
+      // Where the server grants no more, those that it has granted are shared: whoever waits has the next.
+      waiting.isRefused = this.#shares.hasOpen
+      if (!waiting.isRefused && this.#line.leave(waiting)) waiting.refuse(error)
     }
     const ended = () => {
       waiting.isOpening = false
@@ -239,6 +237,7 @@ export class Pool<C extends Pooled> {
   /** Opens a connection and gives it to whoever waits; it lies idle when nobody does. */
   async #open(deadline: number): Promise<void> {
     this.#shares.count++
+    this.#shares.opening++
     const opening = this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)), this.#closing.signal)
     const ended = Promise.allSettled([opening])
     this.#openings.add(ended)
@@ -248,6 +247,7 @@ export class Pool<C extends Pooled> {
       this.#shares.count--
       throw error
     } finally {
+      this.#shares.opening--
       this.#openings.delete(ended)
     }
     this.#serve()

@@ -16,6 +16,8 @@ export class Shares {
   readonly #size: number
   /** Connections that are open, opening or in use. */
   count = 0
+  /** Of these those that are being opened. */
+  opening = 0
   /** Connections in use by calls that are not urgent, and those that are being opened for such. */
   ordinary = 0
   ordinaryOpening = 0
@@ -34,6 +36,11 @@ export class Shares {
   /** Whether a worker makes its calls here. */
   hasWorker(now: number): boolean {
     return now - this.#urgentAt < WORKER_MS
+  }
+
+  /** Whether any is open, in use or free. */
+  get hasOpen(): boolean {
+    return this.count > this.opening
   }
 
   /** Whether one more may be open. */

@@ -38,6 +38,8 @@ export class ThreadPool implements Pool {
   readonly #needs = new Map<number, number>()
   /** The same: what jobs have left there. */
   readonly #left = new Map<number, number>()
+  /** Tasks of threads whose attempt has ended, and that look at their memory. */
+  readonly #collecting = new Set<Promise<void>>()
   #isClosed = false
 
   constructor(options: PoolOptions) {
@@ -48,7 +50,7 @@ export class ThreadPool implements Pool {
     if (this.#isClosed) throw poolClosed()
     const thread = new HeldThread(this.#poolOf(memoryMib), { message, body }, listener, {
       onNeeds: ({ threadId, bytes }) => this.#needs.set(threadId, bytes),
-      onEnd: () => this.#held.delete(thread),
+      onEnd: () => this.#ended(thread),
       onFree: (left) => this.#hasLeft(left),
       onWorn: () => this.#replace(memoryMib),
     })
@@ -86,6 +88,7 @@ export class ThreadPool implements Pool {
         Array.from({ length: pool.idleThreads }, () => pool.run(COLLECT_TASK).catch(() => undefined)),
       )
       for (const left of await Promise.all([...busy, ...resting])) hasCollected(left)
+      await Promise.all(this.#collecting)
       if (this.#alive.every((threadId) => collected.has(threadId))) return
     }
   }
@@ -101,10 +104,21 @@ export class ThreadPool implements Pool {
     this.#left.set(threadId, leftBytes)
   }
 
+  /** Its attempt has ended; the thread itself may still look at its memory. */
+  #ended(thread: HeldThread): void {
+    this.#held.delete(thread)
+    if (!thread.isCollecting) return
+    this.#collecting.add(thread.task)
+    void thread.task.then(() => this.#collecting.delete(thread.task))
+  }
+
   /** A thread has ended itself. An attempt may have waited for it, which piscina gives to the next thread that is free or starts. */
   #replace(memoryMib: number | undefined): void {
     const pool = this.#pools.get(memoryMib)
-    if (!this.#isClosed && pool !== undefined && pool.queueSize > 0) void pool.run(NO_TASK).catch(() => {})
+    if (this.#isClosed || pool === undefined) return
+    // Its own count of those that wait takes a thread that starts for one that is free.
+    const held = [...this.#held].filter((thread) => thread.pool === pool)
+    if (held.length >= pool.threads.length) void pool.run(NO_TASK).catch(() => {})
   }
 
   #poolOf(memoryMib: number | undefined): Threads {
@@ -140,6 +154,10 @@ interface Keeper {
 }
 
 class HeldThread implements HeldIsolate {
+  readonly pool: Threads
+  /** Resolves when the pool has the thread back, or it is gone. */
+  readonly task: Promise<void>
+  isCollecting = false
   readonly #listener: IsolateListener
   readonly #keeper: Keeper
   #collected: PromiseWithResolvers<ThreadLeft | undefined> | undefined
@@ -151,7 +169,6 @@ class HeldThread implements HeldIsolate {
   #last: readonly [message: FromIsolate, body: string] | undefined
   #death: IsolateDeath | undefined
   #isFree = false
-  #isCollecting = false
   #isDone = false
   #isKilled = false
 
@@ -161,6 +178,7 @@ class HeldThread implements HeldIsolate {
     listener: IsolateListener,
     keeper: Keeper,
   ) {
+    this.pool = pool
     this.#listener = listener
     this.#keeper = keeper
     const { port1, port2 } = new MessageChannel()
@@ -168,14 +186,16 @@ class HeldThread implements HeldIsolate {
     this.#far = port2
     this.#closed = new Promise((resolve) => port1.once('close', () => resolve()))
     port1.on('message', ([heard, result]: Packet<FromIsolate>) => this.#heard(heard, result))
-    pool.run({ port: port2, message, body }, { transferList: [port2], signal: this.#controller.signal }).then(
-      (left) => {
-        this.#keeper.onFree(left)
-        this.#isFree = true
-        this.#finish()
-      },
-      (error) => void this.#ended(error),
-    )
+    this.task = pool
+      .run({ port: port2, message, body }, { transferList: [port2], signal: this.#controller.signal })
+      .then(
+        (left) => {
+          this.#keeper.onFree(left)
+          this.#isFree = true
+          this.#finish()
+        },
+        (error) => this.#ended(error),
+      )
   }
 
   send(message: ToIsolate): void {
@@ -203,7 +223,7 @@ class HeldThread implements HeldIsolate {
     // What it says after it has ended itself, or after an error that nothing caught, is of no worth.
     if (this.#isDone || this.#death !== undefined) return
     if (message.kind === 'began' && message.needs !== undefined) this.#keeper.onNeeds(message.needs)
-    if (message.kind === 'done') this.#isCollecting = message.isCollecting
+    if (message.kind === 'done') this.isCollecting = message.isCollecting
     if (message.kind === 'collected') this.#collected?.resolve(message)
     else if (message.kind === 'exit') this.#death = { kind: 'exited', code: message.code }
     else if (message.kind === 'fatal') {
@@ -221,7 +241,7 @@ class HeldThread implements HeldIsolate {
    * for a thread that looks at its memory.
    */
   #finish(): void {
-    if (this.#isDone || this.#last === undefined || !(this.#isFree || this.#isKilled || this.#isCollecting)) return
+    if (this.#isDone || this.#last === undefined || !(this.#isFree || this.#isKilled || this.isCollecting)) return
     this.#leave()
     this.#listener.onMessage(...this.#last)
   }
@@ -234,7 +254,7 @@ class HeldThread implements HeldIsolate {
     })
     await Promise.race([this.#closed, late])
     clearTimeout(timer)
-    if (this.#isCollecting) this.#keeper.onWorn()
+    if (this.isCollecting) this.#keeper.onWorn()
     if (this.#isDone) return
     this.#leave()
     if (this.#last !== undefined) this.#listener.onMessage(...this.#last)

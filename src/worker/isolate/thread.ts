@@ -42,6 +42,7 @@ export default async function runTask(task: ThreadTask | typeof COLLECT_TASK | t
   // Left things behind: the worker ends this thread, and the pool must not give it a task before that.
   if (message.kind === 'done' && message.left.length > 0) await new Promise<never>(() => {})
   own.removeAllListeners('message')
+  port = undefined
   // Its end is told. As long as this task lasts the pool gives the thread no other, and a thread that ends itself none any more.
   if (message.kind === 'done' && message.isCollecting && runner.isWornOut()) process.exit()
   return left()
@@ -61,6 +62,8 @@ function hear(message: ToIsolate): void {
 }
 
 function tell(message: FromIsolate, body = ''): void {
+  // An error of what an attempt has left running, that nobody hears of any more: whoever is next has another thread.
+  if (message.kind === 'fatal' && port === undefined) process.exit()
   const told = message.kind === 'began' ? { ...message, needs: needsNow() } : message
   port?.postMessage([told, body] satisfies Packet<FromIsolate>)
 }

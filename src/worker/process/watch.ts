@@ -146,8 +146,12 @@ export class Watch {
 
   async #keep(process: WorkerProcess, leaseMs: number): Promise<void> {
     const { silentSince } = process
-    process.keptAt = this.#now
+    const sentAt = this.#now
+    process.keptAt = sentAt
     const isCancelling = await this.#parts.rescue.keep(process.workerId, process.begun, leaseMs)
+    // Answers may overtake each other.
+    if (sentAt < process.keepAnsweredAt) return
+    process.keepAnsweredAt = sentAt
     // The store did not say, or the worker was heard meanwhile, though it may be silent again.
     if (isCancelling === null || !process.isStalled || process.silentSince !== silentSince) return
     process.deafSince = isCancelling ? (process.deafSince ?? this.#now) : undefined

@@ -51,8 +51,9 @@ export class WorkerProcess {
   heardAt: number
   /** For how long since then this supervisor could not listen. */
   excusedMs = 0
-  /** Monotonic ms of the last time that its leases were extended for it. */
+  /** Monotonic ms of the last time that its leases were extended for it, and of the last that was answered. */
   keptAt = 0
+  keepAnsweredAt = 0
   pulse: Pulse | undefined
   /** What it said when it began to work. */
   readiness: Extract<FromWorker, { readonly kind: 'ready' }> | undefined

@@ -34,12 +34,12 @@ const SIGNALS: readonly Way[] = [
 const WAYS: readonly Way[] = [
   ...SIGNALS,
   {
-    // What it writes when it is told to stop fails, which stops it as when its terminal is closed.
-    name: 'SIGTERM when the reader of stdout has gone',
+    // What it writes when it is told to stop fails, which is no second order to stop.
+    name: 'SIGTERM twice when the reader of stdout has gone',
     end: 143,
     async hurry(worker) {
       worker.deafen()
-      worker.signal('SIGTERM')
+      await twice('SIGTERM')(worker)
     },
   },
 ]
