@@ -19,7 +19,10 @@ export function endWithOutput(failed: number): void {
   process.stderr.off('error', ignore).on('error', ignore)
 }
 
-/** A lost stdout calls `stop` from now on, once, and ends nothing itself, until what is returned is called. `isFailure`: there is a reader, and it cannot be written. */
+/**
+ * A lost stdout calls `stop` from now on, once, and ends nothing itself, until what is returned is called. `isFailure`: there is a
+ * reader, and it cannot be written.
+ */
 export function onLostOutput(stop: (isFailure: boolean) => void): () => void {
   stopWork = stop
   return () => {

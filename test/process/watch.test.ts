@@ -1,8 +1,9 @@
 /** `--watch` of `millrace worker list` and `show`: again and again, in its own place on a terminal, until Ctrl-C. */
-import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { handle } from '../../src/index.ts'
+import { startChild } from '../support/child.ts'
 import { cliHere } from '../support/cli-here.ts'
 import { lacks } from '../support/needs.ts'
 import { JOBS, type NodeApp, nodeApp } from '../support/node-app.ts'
@@ -20,52 +21,33 @@ async function atWork() {
 
 /** A `millrace` whose stdout is a pipe. */
 function watching(app: NodeApp, ...words: readonly string[]) {
-  const child = spawn(process.execPath, ['node_modules/.bin/millrace', ...words], {
-    cwd: app.folder,
-    env: { ...process.env, NO_COLOR: '1', MILLRACE_STORE: app.storeUrl },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk
-  })
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-  onTestFinished(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
-  return { child, lines: () => stdout.split('\n').filter(Boolean), stderr: () => stderr, ended }
+  const env = { NO_COLOR: '1', MILLRACE_STORE: app.storeUrl }
+  return startChild(join(app.folder, 'node_modules/.bin/millrace'), words, onTestFinished, { env })
 }
 
 test('where there is no terminal one print follows the other, each of what is then, until Ctrl-C', async () => {
   const { app, worker } = await atWork()
   const list = watching(app, 'worker', 'list', '--watch', '0.02')
-  await until(() => list.lines().length).toBeGreaterThan(2)
-  expect(list.lines()[0]).toMatch(new RegExp(`^${worker.id}\\t.*\\trunning\\t`))
+  await until(() => list.lines.length).toBeGreaterThan(2)
+  expect(list.lines[0]).toMatch(new RegExp(`^${worker.id}\\t.*\\trunning\\t`))
 
   expect(await app.mill.askWorker(worker.id, 'pause')).toBe('done')
-  await until(() => list.lines().at(-1)).toMatch(/\tpaused\t/)
-  list.child.kill('SIGINT')
+  await until(() => list.lines.at(-1)).toMatch(/\tpaused\t/)
+  list.signal('SIGINT')
 
-  expect(await list.ended).toBe(130)
-  expect(list.stderr()).toBe('')
-  expect(list.lines().join('')).not.toContain('\u001b')
+  expect(await list.ended).toMatchObject({ code: 130, stderr: '' })
+  expect(list.lines.join('')).not.toContain('\u001b')
 }, 60_000)
 
 test('--json is a document each time, and show ends with 5 when its worker has gone', async () => {
   const { app, worker } = await atWork()
   const show = watching(app, 'worker', 'show', worker.id, '--json', '--watch', '20ms')
-  await until(() => show.lines().length).toBeGreaterThan(2)
+  await until(() => show.lines.length).toBeGreaterThan(2)
 
   await worker.stop()
 
-  expect(await show.ended).toBe(5)
-  expect(show.stderr()).toContain('WORKER_NOT_FOUND')
-  for (const line of show.lines()) expect(JSON.parse(line)).toMatchObject({ id: worker.id })
+  expect(await show.ended).toMatchObject({ code: 5, stderr: expect.stringContaining('WORKER_NOT_FOUND') })
+  for (const line of show.lines) expect(JSON.parse(line)).toMatchObject({ id: worker.id })
 }, 60_000)
 
 test.each(['0', 'often', '-1', '2x'])('--watch %s is refused', async (interval) => {

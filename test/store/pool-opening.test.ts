@@ -101,6 +101,21 @@ describe('a pool', () => {
     await endAll(pool, ...held, beat)
   })
 
+  it('tells whoever waited so in vain why it had none, not that the server did not answer', async () => {
+    const { pool, opening } = await withThreeOpen({ deadlineMs: 50 })
+    const held = [hold(pool, true), hold(pool, true), hold(pool, true)]
+    const ended = Promise.allSettled(held.map(({ done }) => done))
+    await Promise.all(held.map(({ begun }) => begun))
+    const refused = expect(pool.use(async () => undefined, true)).rejects.toThrow('too many connections')
+    await turn()
+    for (let left = opening.count; left > 0; left--) opening.next(new Error('too many connections'))
+
+    await refused
+    for (const { end } of held) end()
+    await ended
+    await pool.close()
+  })
+
   it('tries anew for those who wait so once nothing is open any more', async () => {
     const { pool, opening } = await withThreeOpen()
     const end = Promise.withResolvers<void>()
@@ -191,11 +206,11 @@ async function withOneOpen() {
 }
 
 /** A pool of five beside a worker, with three connections that lie idle. */
-async function withThreeOpen() {
+async function withThreeOpen({ deadlineMs = 30_000 } = {}) {
   const opening = openings()
   let left = 3
   const connect = async (signal: AbortSignal) => (left-- > 0 ? new FakeConnection() : opening.connect(signal))
-  const pool = poolOf({ size: 5, connect })
+  const pool = poolOf({ size: 5, deadlineMs, connect })
   await fill(pool, 3)
   return { pool, opening }
 }

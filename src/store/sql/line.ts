@@ -9,8 +9,8 @@ export interface Waiting<C> {
   readonly refuse: (error: unknown) => void
   /** A connection is being opened because of it. */
   isOpening: boolean
-  /** None could be opened for it, while others were: it waits for one of those. */
-  isRefused: boolean
+  /** Why none could be opened for it, while others were: it waits for one of those, and is told this when none comes in time. */
+  refusal: unknown
 }
 
 /** With calls of both kinds waiting, each so many-th place is given to one that is not urgent. */
@@ -26,13 +26,13 @@ export class Line<C> {
   join(isUrgent: boolean, deadline: number, late: () => Error, onJoined: (waiting: Waiting<C>) => void): Promise<C> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        if (this.leave(waiting)) reject(late())
+        if (this.leave(waiting)) reject(waiting.refusal ?? late())
       }, leftUntil(deadline))
       const waiting: Waiting<C> = {
         isUrgent,
         deadline,
         isOpening: false,
-        isRefused: false,
+        refusal: undefined,
         give(connection) {
           clearTimeout(timer)
           resolve(connection)

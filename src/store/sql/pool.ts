@@ -205,13 +205,13 @@ export class Pool<C extends Pooled> {
   #openFor(waiting: Waiting<C>): void {
     const { isUrgent, deadline } = waiting
     if (!this.#isOpen || waiting.isOpening || !this.#shares.mayOpen(isUrgent, performance.now())) return
-    if (waiting.isRefused && this.#shares.hasOpen) return
+    if (waiting.refusal !== undefined && this.#shares.hasOpen) return
     waiting.isOpening = true
     if (!isUrgent) this.#shares.ordinaryOpening++
     const refused = (error: unknown) => {
       // Where the server grants no more, those that it has granted are shared: whoever waits has the next.
-      waiting.isRefused = this.#shares.hasOpen
-      if (!waiting.isRefused && this.#line.leave(waiting)) waiting.refuse(error)
+      if (this.#shares.hasOpen) waiting.refusal = error
+      else if (this.#line.leave(waiting)) waiting.refuse(error)
     }
     const ended = () => {
       waiting.isOpening = false

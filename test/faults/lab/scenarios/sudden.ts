@@ -45,6 +45,7 @@ export const sudden: Scenario = {
     const producer = await lab.producer()
     // One job at a time, none ahead: each end hits one job.
     const fleet = new Fleet(lab, WORKERS, { concurrency: 1, prefetch: 0 })
+    await fleet.ready()
     const fatal = namesOf(ENDS)
       .slice(0, ends)
       .flatMap((how) => Array.from({ length: times }, () => ({ how })))
