@@ -23,11 +23,14 @@ async function waitingWorker(query: string) {
     release.resolve()
     await mill.close()
   })
-  /** Lets time pass in steps, in which everything else goes on. */
+  /** The loops that are late although their calls are answered. */
+  const othersLate = () => worker.view.late.filter(([loop]) => loop !== 'promote')
+  /** Lets time pass in steps, in which everything else goes on: what a report tells of this process is read from files, in real time. */
   const pass = async (ms: number) => {
     for (let left = ms; left > 0; left -= 1_000) {
       clock.advance(Math.min(left, 1_000))
       for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+      if (othersLate().length > 0) await expect.poll(othersLate, { timeout: 30_000 }).toEqual([])
     }
   }
   await expect.poll(() => pass(1).then(() => calls)).toBe(1)
