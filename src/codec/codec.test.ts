@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { tally } from '../../test/support/tally.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type CodecOptions, createCodec, type SealedField } from './codec.ts'
 import { createKeyRing } from './key-ring.ts'
@@ -143,6 +144,7 @@ describe('D3: limits', () => {
     expect(codec.encode(FIELD, 'x'.repeat(98))).toBeDefined()
     expect(codec.encode(FIELD, 'x'.repeat(99), { maxBytes: 200 })).toBeDefined()
     expect((await errorOf(() => codec.encode(FIELD, [[1]], { maxDepth: 1 }))).code).toBe('PAYLOAD_TOO_LARGE')
+    tally({ 'too large refused': 2 })
   })
 
   it('lets a payload of 16 MiB through when it is asked to', async () => {
@@ -243,6 +245,7 @@ describe('reading', () => {
     expect(seen).toEqual([])
     await codec.decode(FIELD, await codec.encode(FIELD, 'x'.repeat(1_000_000)))
     expect(seen[0]).toBeGreaterThan(200)
+    tally({ 'high ratios told': seen.length })
   })
 })
 

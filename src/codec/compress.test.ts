@@ -1,6 +1,7 @@
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { generator, seedOf } from '../../test/support/random.ts'
+import { tally } from '../../test/support/tally.ts'
 import { compress, decompress } from './compress.ts'
 
 const MIB = 1_048_576
@@ -32,6 +33,7 @@ describe.each(['gzip', 'zstd'] as const)('%s', (kind) => {
 
     expect(bomb.length).toBeLessThan(70_000)
     expect(await decompress(kind, bomb, 16 * MIB)).toBeUndefined()
+    tally({ 'bombs refused': 1 })
   })
 
   it('refuses every truncation, every changed byte and anything behind', async () => {
@@ -46,6 +48,7 @@ describe.each(['gzip', 'zstd'] as const)('%s', (kind) => {
     ]
 
     for (const body of spoilt) expect(await decompress(kind, body, MIB)).toBeUndefined()
+    tally({ 'bodies refused': spoilt.length })
     const random = generator(seedOf(43))
     for (let i = 0; i < packed.length; i++) {
       const changed = Buffer.from(packed)

@@ -1,6 +1,7 @@
 /** Whoever can write to the database cannot make an envelope open as something else. */
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { tally } from '../../test/support/tally.ts'
 import { MillraceError } from '../core/errors.ts'
 import { createCodec, type SealedField } from './codec.ts'
 import { createKeyRing } from './key-ring.ts'
@@ -23,13 +24,17 @@ async function faceOf(act: () => unknown): Promise<string> {
     return JSON.stringify({ code, message, fields, hint, cause, name, own: Object.keys(error) })
   }
 }
-const open = (bytes: Uint8Array, field = FIELD, by = codec) => faceOf(() => by.decode(field, bytes))
+const open = async (bytes: Uint8Array, field = FIELD, by = codec) => {
+  const face = await faceOf(() => by.decode(field, bytes))
+  if (face === REFUSED) tally({ 'envelopes refused': 1 })
+  return face
+}
 const changed = (at: number, to: (byte: number) => number) => {
   const copy = Buffer.from(sealed)
   copy[at] = to(copy[at] ?? 0)
   return copy
 }
-const REFUSED = await open(Buffer.alloc(0))
+const REFUSED = await faceOf(() => codec.decode(FIELD, Buffer.alloc(0)))
 
 describe('an envelope of 1 KiB', () => {
   it('opens as it was sealed', async () => {

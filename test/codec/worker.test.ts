@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createKeyRing, defineJob, type KeyRing, type Millrace } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
+import { tally } from '../support/tally.ts'
 import { tempStorePath } from '../support/temp-store.ts'
 
 interface Scene {
@@ -99,6 +100,7 @@ describe('C11, C12 an envelope that was changed', () => {
         'PAYLOAD_UNREADABLE',
       ]),
     ])
+    tally({ jobs: jobs.length, 'envelopes changed': changes.length })
     expect(changes.length).toBeGreaterThan(450)
   }, 60_000)
 

@@ -10,6 +10,7 @@ import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { invariantFaults } from '../support/invariants.ts'
 import { LIVE } from '../support/live.ts'
 import { readTables, type StoreKind } from '../support/tables.ts'
+import { tally } from '../support/tally.ts'
 import { tempDir } from '../support/temp-store.ts'
 import { halfOrders } from './app-order.ts'
 import { type Note, statesOf } from './story.ts'
@@ -76,6 +77,7 @@ async function dieAtEach(
       await expectSound(life, when)
     })
   }
+  tally({ kills })
   expect(kills).toBeGreaterThanOrEqual(places.length * (1 - MOST_ENDED))
   if (LONG) console.log(JSON.stringify({ kind, ...chances, commits: chances.commits.length, kills }))
 }
@@ -130,7 +132,9 @@ async function expectSound({ url, notes }: Life, when: string): Promise<void> {
   await store.open()
   await store.migrate()
   expect(await invariantFaults(url), when).toEqual([])
-  expect(forgotten(notes, await statesOf(store)), when).toEqual([])
+  const states = await statesOf(store)
+  tally({ jobs: Object.keys(states).length })
+  expect(forgotten(notes, states), when).toEqual([])
   // Finished jobs are deleted in the end, orders stay.
   const mayVanish = notes.some((note) => 'mayVanish' in note && note.mayVanish)
   if (!mayVanish) expect(await halfOrders(url), when).toEqual([])

@@ -2,6 +2,7 @@
 import { copyFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { tally } from '../support/tally.ts'
 import { tempDir } from '../support/temp-store.ts'
 import { type Built, build } from './lab/built.ts'
 import { Laboratory } from './lab/laboratory.ts'
@@ -43,6 +44,7 @@ test.each([
     harm(path)
 
     const { code, stderr } = await worker.ended
+    tally({ jobs: lab.starts(), 'workers ended': 1 })
     expect({ code, stderr }).toMatchObject({ code: STORE, stderr: expect.stringMatching(/deleted|replaced/) })
   },
   60_000,

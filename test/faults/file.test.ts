@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { defineJob, Millrace, StoreError } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
+import { tally } from '../support/tally.ts'
 import { tempDir, tempStorePath } from '../support/temp-store.ts'
 
 const plain = defineJob({ name: 'plain', run: (input: unknown) => input })
@@ -20,6 +21,7 @@ async function refusal(path: string): Promise<StoreError> {
   const ours = error as StoreError
   expect(ours.message).toContain(path)
   expect(ours.hint).toMatch(/\w/)
+  tally({ 'refused files': 1 })
   return ours
 }
 
@@ -121,6 +123,7 @@ describe.each([
       expect((error as StoreError).hint).toContain('restart')
     }
     await expect(worker.done).rejects.toMatchObject({ code: 'STORE_MOVED' })
+    tally({ jobs: 1, 'files gone': 1 })
     await mill.close()
   })
 })

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { seedOf } from '../support/random.ts'
+import { tally } from '../support/tally.ts'
 import { tempDir } from '../support/temp-store.ts'
 import { build } from './lab/built.ts'
 import { runOnce } from './lab/run.ts'
@@ -24,6 +25,7 @@ test(
 
     const result = await runOnce(forbidden, { url, built, seed: seedOf(41), size: LONG ? 'long' : 'short' })
 
+    tally({ jobs: result.jobs, ...result.fired })
     if (LONG) console.log(JSON.stringify(result))
     expect(result.violations).toEqual([])
   },

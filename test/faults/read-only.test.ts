@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { defineJob, Millrace } from '../../src/index.ts'
 import { giveToOrdinaryUser, ordinaryUser } from '../support/other-user.ts'
+import { tally } from '../support/tally.ts'
 import { tempStorePath } from '../support/temp-store.ts'
 
 const plain = defineJob({ name: 'plain', run: (input: unknown) => input })
@@ -40,10 +41,12 @@ if (mill !== undefined) {
     text += chunk
   })
   await new Promise((done) => child.on('close', done))
-  return text
+  const answers = text
     .split('\n')
     .filter(Boolean)
     .map((line): Answer => JSON.parse(line))
+  tally({ 'refused calls': answers.filter(({ code }) => code !== undefined).length })
+  return answers
 }
 
 /** A closed store with one acknowledged job, which belongs to the ordinary user. */

@@ -10,6 +10,7 @@ import { createStore } from '../../src/runtime/store-url.ts'
 import { countAll } from '../../src/store/conformance/list.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { describeOn, freshStoreUrl, migratedStore, SERVER_KINDS } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 import { type Direction, startProxyTo } from '../support/tcp-proxy.ts'
 import { type Life, lifeFaults, liveLife } from './job-life.ts'
 
@@ -51,6 +52,7 @@ for (const kind of SERVER_KINDS) {
             )
           }
 
+          tally({ jobs: lives * 3, cuts, 'cuts noticed': noticed })
           expect(faults).toEqual([])
           expect(await countAll(witness, {})).toBe(lives * 3)
           // A few bytes at the end may not be sent in every life; and a cut beside the calls, in a hint, is nobody's failure.

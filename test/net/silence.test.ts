@@ -5,6 +5,7 @@ import { defineJob, StoreError } from '../../src/index.ts'
 import type { Lease, Settlement, Store } from '../../src/store/contract/index.ts'
 import { openMill } from '../support/mill.ts'
 import { describeOn, freshStoreUrl, migratedStore, SERVER_KINDS, withDeadline } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 import { startProxyTo } from '../support/tcp-proxy.ts'
 
 const LEASE_MS = 1_000
@@ -57,6 +58,7 @@ for (const kind of SERVER_KINDS) {
 
           for (let calls = 0; calls === 0 || performance.now() < begun + leases * LEASE_MS; calls++) {
             const refused = Array.from({ length: 20 }, () => failureOf(() => enduring.enqueue(quick, 1)))
+            tally({ 'refused calls': refused.length })
             for (const { error, ms } of await Promise.all(refused)) {
               expect(error).toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
               // One waits in the batch behind the one that was in flight.
@@ -77,6 +79,7 @@ for (const kind of SERVER_KINDS) {
           const after = await vi.waitFor(() => enduring.enqueue(quick, 7), WAIT)
           expect(await after.result({ timeout: '20s' })).toBe(7)
           expect(runs).toBe(2)
+          tally({ jobs: 2, silences: 1 })
           const history = (await enduring.get(job.id))?.history.map(({ outcome }) => outcome)
           expect(history).toEqual(['lost', 'completed'])
           // Two pools of five and two that listen: what was given up is closed, not kept.
@@ -123,6 +126,7 @@ for (const kind of SERVER_KINDS) {
           ...(await store.jobs.exchange({ workerId: 'cut off', settle })).settled,
           ...(await store.jobs.exchange({ workerId: 'current', settle })).settled,
         ]
+        tally({ jobs: ATTEMPTS, 'late words refused': answers.length })
         expect(answers).toHaveLength(ATTEMPTS * 5)
         expect(answers.filter((answer) => answer !== 'lost')).toEqual([])
         expect(await other.jobs.extend('current', theirs, LEASE_MS)).toEqual(theirs.map(() => 'held'))
@@ -158,6 +162,7 @@ for (const kind of SERVER_KINDS) {
           const info = await near.mill.get(job.id)
           expect(info?.history.map(({ outcome }) => outcome)).toEqual(['lost', 'completed'])
         }
+        tally({ jobs: PARTITIONS, partitions: PARTITIONS })
         for (const { runs } of sides) expect(runs.size).toBe(PARTITIONS)
       },
       LONG ? 3_600_000 : 60_000,

@@ -6,6 +6,7 @@ import { collectAll } from '../../src/worker/memory.ts'
 import { openMill } from '../support/mill.ts'
 import type { PrivateServer } from '../support/private-server.ts'
 import { freshStoreUrl, type TestServer, withDeadline } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const JOBS = LONG ? 10_000 : 2_000
@@ -45,6 +46,7 @@ export function downCases(server: TestServer, machine: PrivateServer): void {
         seen.rss = Math.max(seen.rss, process.memoryUsage.rss())
       } while (performance.now() < end)
 
+      tally({ jobs: JOBS, 'refused calls': seen.calls })
       const [kept, grown] = [usedBytes() - before.used, seen.rss - before.rss]
       if (LONG) console.log(JSON.stringify({ kind: server.kind, ...seen, kept, grown }))
       await machine.start()

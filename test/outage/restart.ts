@@ -9,6 +9,7 @@ import { outsiderOn } from '../support/outsider.ts'
 import type { PrivateServer, StopKind } from '../support/private-server.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { freshStoreUrl, type TestServer } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 import { tempDir } from '../support/temp-store.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
@@ -44,6 +45,7 @@ export function restartCases(server: TestServer, machine: PrivateServer): void {
       }
       const longest = Math.round(Math.max(...recoveries))
       if (LONG) console.log(JSON.stringify({ kind: server.kind, jobs: RUNS * JOBS, stops: recoveries.length, longest }))
+      tally({ jobs: RUNS * JOBS, stops: recoveries.length })
       expect(recoveries).toHaveLength(RUNS * WAVES)
       expect(longest).toBeLessThanOrEqual(RECOVERY_MS)
     },

@@ -1,4 +1,4 @@
-/** Faults that other tests bring about: the command runs their long forms. */
+/** Faults that other tests bring about: the command runs their long forms. Each of their files counts what it did: test/support/tally.ts. */
 import type { StoreKind } from '../../support/tables.ts'
 
 /** Tests that stand for a fault. */

@@ -141,26 +141,33 @@ function print(results: readonly Result[]): void {
       each.runs,
       ...(tests === undefined
         ? countsOf(each)
-        : [{ colSpan: 8, content: `${tests.length} differently named tests, see below` }]),
+        : [each.jobs, { colSpan: 7, content: `tests: ${Object.values(tests).flat().length}, see below` }]),
       `${Math.round(each.wallS)} s`,
       each.violations.length === 0 ? 'holds' : `${each.violations.length} violations`,
     ])
   }
   console.log(table.toString())
-  for (const { scenario, fired, tests = [] } of results) {
-    if (tests.length === 0) continue
-    const files = Object.entries(fired).map(([file, count]) => `${file} ${count}`)
-    console.log(`${scenario}: tests passed in ${files.join(', ')}`)
-    for (const test of tests.slice(0, SHOWN)) console.log(`  ${test}`)
-    if (tests.length > SHOWN) console.log(`  and ${tests.length - SHOWN} more: see the file of results`)
-  }
-  for (const { scenario, figures } of results.filter((each) => Object.keys(each.figures).length > 0)) {
+  for (const { scenario, jobs, fired, tests } of results) {
+    if (tests === undefined) continue
+    console.log(`${scenario}: ${listed({ ...(jobs > 0 && { jobs }), ...fired })}`)
+    const names = Object.values(tests).flat()
     console.log(
-      `${scenario}: ${Object.entries(figures)
-        .map(([name, value]) => `${name} ${Math.round(value * 10) / 10}`)
+      `  tests passed in ${Object.entries(tests)
+        .map(([file, ran]) => `${file} ${ran.length}`)
         .join(', ')}`,
     )
+    for (const name of names.slice(0, SHOWN)) console.log(`  ${name}`)
+    if (names.length > SHOWN) console.log(`  and ${names.length - SHOWN} more: see the file of results`)
   }
+  for (const { scenario, figures } of results.filter((each) => Object.keys(each.figures).length > 0)) {
+    console.log(`${scenario}: ${listed(figures)}`)
+  }
+}
+
+function listed(figures: Readonly<Record<string, number>>): string {
+  return Object.entries(figures)
+    .map(([name, value]) => `${name} ${Math.round(value * 10) / 10}`)
+    .join(', ')
 }
 
 function countsOf(result: Result): readonly (string | number)[] {

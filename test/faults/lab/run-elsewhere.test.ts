@@ -1,7 +1,8 @@
 /** Tests that stand for a fault prove nothing when they do not run. */
 import { expect, test } from 'vitest'
+import { tally } from '../../support/tally.ts'
 import { ELSEWHERE } from './elsewhere.ts'
-import { batchesOf, passed, type Report, unrun } from './run-elsewhere.ts'
+import { batchesOf, counted, passed, type Report, uncounted, unrun } from './run-elsewhere.ts'
 
 const FILE = 'test/faults/rows.test.ts'
 
@@ -38,6 +39,42 @@ test('what ran is told by name: tests that passed, of those that were meant', ()
     [FILE]: ['sqlite damaged rows'],
     'test/other.test.ts': [],
   })
+})
+
+const counts = (...all: readonly (Readonly<Record<string, number>> | undefined)[]): Report => ({
+  testResults: [
+    {
+      name: `/somewhere/${FILE}`,
+      assertionResults: all.map((each, i) => ({
+        fullName: `${i === 0 ? 'postgres' : 'sqlite'} rows ${i}`,
+        status: 'passed',
+        meta: each === undefined ? {} : { tally: each },
+      })),
+    },
+  ],
+})
+
+test('what tests have counted is summed up, of those that were meant', () => {
+  const report = counts({ jobs: 100 }, { jobs: 3, kills: 2 }, { kills: 1 }, undefined)
+
+  expect(counted(report, { files: [FILE], pattern: 'sqlite' })).toEqual({ jobs: 3, kills: 3 })
+  expect(uncounted(report, { files: [FILE], pattern: 'sqlite' })).toEqual([])
+})
+
+test('a file whose tests count nothing is told, and a count that is none', () => {
+  expect(uncounted(counts({ jobs: 100 }, undefined), { files: [FILE], pattern: 'sqlite' })).toEqual([
+    `nothing was counted in ${FILE}`,
+  ])
+  expect(uncounted(counts({ jobs: 1 }, { jobs: 3, kills: 0 }), { files: [FILE] })).toEqual([
+    `its tests came upon no kills in ${FILE}`,
+  ])
+})
+
+test('counts of a test are in its report', ({ task }) => {
+  tally({ jobs: 2 })
+  tally({ jobs: 1, kills: 0 })
+
+  expect(task.meta.tally).toEqual({ jobs: 3, kills: 0 })
 })
 
 test('files of one store run whole, and only on that', () => {

@@ -19,13 +19,19 @@ export interface Batch {
   readonly pattern?: string
 }
 
-/** What Vitest's JSON report says, as far as it is read. */
+/** What Vitest's JSON report says, as far as it is read. `meta.tally`: see test/support/tally.ts. */
 export interface Report {
-  readonly testResults: readonly {
-    readonly name: string
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[]
-  }[]
+  readonly testResults: readonly { readonly name: string; readonly assertionResults: readonly ReportedTest[] }[]
 }
+
+interface ReportedTest {
+  readonly fullName: string
+  readonly status: string
+  readonly meta?: { readonly tally?: Counts }
+}
+
+/** What tests counted, by name. */
+type Counts = Readonly<Record<string, number>>
 
 /** Full names of tests, by the file that they are in. */
 export type Passed = Readonly<Record<string, readonly string[]>>
@@ -39,54 +45,85 @@ export function batchesOf({ files, only, stores, filesOf }: Elsewhere, kind: Sto
 }
 
 /** What was to run and did not: a file of which no test passed, and each test that was skipped. */
-export function unrun({ testResults }: Report, { files, pattern = '' }: Batch): readonly string[] {
-  const isMeant = new RegExp(pattern)
-  return files.flatMap((file) => {
-    const tests = testResults.find(({ name }) => name.endsWith(`/${file}`))?.assertionResults ?? []
-    const meant = tests.filter(({ fullName }) => isMeant.test(fullName))
+export function unrun(report: Report, batch: Batch): readonly string[] {
+  return batch.files.flatMap((file) => {
+    const meant = testsOf(report, file, batch)
     if (!meant.some(({ status }) => status === 'passed')) return [`none of its tests passed in ${file}`]
     return meant.flatMap(({ fullName, status }) => (status === 'passed' ? [] : [`${status}: ${fullName}`]))
   })
 }
 
 /** The full names of tests that were to run and passed, by file. */
-export function passed({ testResults }: Report, { files, pattern = '' }: Batch): Passed {
-  const isMeant = new RegExp(pattern)
+export function passed(report: Report, batch: Batch): Passed {
   return Object.fromEntries(
-    files.map((file) => {
-      const tests = testResults.find(({ name }) => name.endsWith(`/${file}`))?.assertionResults ?? []
-      const ran = tests.filter(({ fullName, status }) => status === 'passed' && isMeant.test(fullName))
+    batch.files.map((file) => {
+      const ran = testsOf(report, file, batch).filter(({ status }) => status === 'passed')
       return [file, ran.map(({ fullName }) => fullName)]
     }),
   )
 }
 
-/** Runs of these tests, each with the next seed, until the time is over or one does not hold. What ran is told as `fired` and `tests`. */
+/** What its tests have counted, summed up over all files. */
+export function counted(report: Report, batch: Batch): Counts {
+  return sumOf(batch.files.map((file) => countsOf(report, file, batch)))
+}
+
+/** What proves nothing: a file whose tests have counted nothing, and each of its counts that is none. */
+export function uncounted(report: Report, batch: Batch): readonly string[] {
+  return batch.files.flatMap((file) => {
+    const counts = Object.entries(countsOf(report, file, batch))
+    if (counts.length === 0) return [`nothing was counted in ${file}`]
+    return counts.flatMap(([name, count]) => (count > 0 ? [] : [`its tests came upon no ${name} in ${file}`]))
+  })
+}
+
+function testsOf({ testResults }: Report, file: string, { pattern = '' }: Batch): readonly ReportedTest[] {
+  const isMeant = new RegExp(pattern)
+  const tests = testResults.find(({ name }) => name.endsWith(`/${file}`))?.assertionResults ?? []
+  return tests.filter(({ fullName }) => isMeant.test(fullName))
+}
+
+function countsOf(report: Report, file: string, batch: Batch): Counts {
+  return sumOf(testsOf(report, file, batch).map(({ meta }) => meta?.tally ?? {}))
+}
+
+function sumOf(all: readonly Counts[]): Counts {
+  const sums: Record<string, number> = {}
+  for (const [name, count] of all.flatMap((counts) => Object.entries(counts))) sums[name] = (sums[name] ?? 0) + count
+  return sums
+}
+
+/**
+ * Runs of these tests, each with the next seed, until the time is over or one does not hold. What they counted is told as `jobs` and
+ * `fired`, which of them passed as `tests`.
+ */
 export function repeatElsewhere(tests: Elsewhere, order: Order, kind: StoreKind): Result {
   const begun = now()
   const end = begun + order.minutes * MINUTE_MS
-  const fired: Record<string, number> = {}
-  const names = new Set<string>()
+  let sums: Counts = {}
+  let ran: Passed = {}
   for (let runs = 1; ; runs++) {
     const seed = order.seed + runs - 1
     const outcomes = batchesOf(tests, kind).map((batch) => run(batch, order, seed))
-    for (const [file, ran] of outcomes.flatMap(({ ran }) => Object.entries(ran))) {
-      fired[file] = (fired[file] ?? 0) + ran.length
-      for (const name of ran) names.add(name)
-    }
+    sums = sumOf([sums, ...outcomes.map(({ counts }) => counts)])
+    // The same tests run each time.
+    ran = Object.assign({}, ran, ...outcomes.map(({ ran }) => ran))
     const violations = outcomes.flatMap((outcome) => outcome.violations)
     const isOver = violations.length > 0 || now() >= end
     // The seed of a run that does not hold is the one to run again.
     const result = emptyResult(tests.name, kind, violations.length > 0 ? seed : order.seed)
-    if (isOver) return { ...result, runs, wallS: seconds(begun), fired, tests: [...names], violations }
+    const { jobs = 0, ...fired } = sums
+    if (isOver) return { ...result, runs, jobs, wallS: seconds(begun), fired, tests: ran, violations }
   }
 }
 
-function run(
-  batch: Batch,
-  order: Order,
-  seed: number,
-): { readonly ran: Passed; readonly violations: readonly string[] } {
+interface Outcome {
+  readonly ran: Passed
+  readonly counts: Counts
+  readonly violations: readonly string[]
+}
+
+function run(batch: Batch, order: Order, seed: number): Outcome {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-report-'))
   try {
     const report = join(folder, 'report.json')
@@ -106,10 +143,14 @@ function run(
     }
     const { status } = spawnSync(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit' })
     const ended = status === 0 ? [] : [`its tests ended with ${status}`]
-    if (!existsSync(report)) return { ran: {}, violations: [...ended, 'its tests left no report'] }
+    if (!existsSync(report)) return { ran: {}, counts: {}, violations: [...ended, 'its tests left no report'] }
     // Vitest wrote it.
     const said = JSON.parse(readFileSync(report, 'utf8')) as Report
-    return { ran: passed(said, batch), violations: [...ended, ...unrun(said, batch)] }
+    return {
+      ran: passed(said, batch),
+      counts: counted(said, batch),
+      violations: [...ended, ...unrun(said, batch), ...uncounted(said, batch)],
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -28,10 +28,10 @@ export interface Result {
   readonly maxRecoveryMs: number
   readonly wallS: number
   readonly commit: string
-  /** How often each fault came about; of tests that are run as they are, how many passed in each file. */
+  /** How often each fault came about; of tests that are run as they are, what they counted beside jobs. */
   readonly fired: Readonly<Record<string, number>>
-  /** Of tests that are run as they are, which passed. They count neither their jobs nor their faults: see `fired`. */
-  readonly tests?: readonly string[]
+  /** Of tests that are run as they are, which passed, by file. They count jobs, and what is in `fired`; nothing else here is theirs. */
+  readonly tests?: Readonly<Record<string, readonly string[]>>
   readonly figures: Readonly<Record<string, number>>
   /** What must not be, as sentences; empty: the run holds. */
   readonly violations: readonly string[]
