@@ -16,8 +16,8 @@ export interface BatchResult {
 /** So many failures tell enough. */
 const MOST_FAILURES = 3
 
-/** What workers ask of their store. */
-const WORKER_CALLS: readonly string[] = [
+/** What each process asks of the store. */
+const CALLS: readonly string[] = [
   'jobs.exchange that claims',
   'jobs.exchange that settles',
   'jobs.exchange that settles and claims',
@@ -34,7 +34,16 @@ const WORKER_CALLS: readonly string[] = [
   'cluster.take',
   'cluster.remove',
   'time',
+  ...['keep', 'jobs.recover', 'cluster.remove', 'cluster.take'].map((call) => `a supervisor's ${call}`),
+  ...['jobs.insert', 'jobs.insert of many'].map((call) => `a producer's ${call}`),
+  ...[
+    ...['jobs.cancel', 'jobs.retry', 'jobs.remove', 'jobs.update', 'queues.pause', 'queues.resume', 'time'],
+    ...['cancel', 'remove', 'retry'].map((change) => `jobs.changeWhere to ${change}`),
+  ].map((call) => `an operator's ${call}`),
 ]
+
+/** How a process is hit at a call: each has to have happened at each of them. */
+export const HITS = ['crash-before', 'crash-after', 'pause-before', 'pause-after'] as const
 
 /**
  * What has to have happened somewhere in a few thousand runs. One that did not happen would make a green batch worth nothing:
@@ -65,16 +74,14 @@ export const SOMETIMES: readonly string[] = [
   "the store's clock went forward",
   "the store's clock went back",
   // Processes, at each of their calls and at any time.
-  ...['crash-before', 'crash-after', 'pause-before', 'pause-after'].flatMap((fate) =>
-    WORKER_CALLS.map((call) => `${fate}: ${call}`),
-  ),
-  ...['pause-before', 'pause-after'].flatMap((fate) => [
-    ...['keep', 'jobs.recover'].map((call) => `${fate}: ${call}`),
-    `${fate} for longer than a lease`,
-  ]),
+  ...HITS.flatMap((hit) => CALLS.map((call) => `${hit}: ${call}`)),
+  ...['pause-before', 'pause-after'].map((fate) => `${fate} for longer than a lease`),
   'crashed with jobs running',
   'paused past the lease with jobs running',
-  'a call of a dead worker arrived',
+  ...['worker', 'supervisor', 'producer', 'operator'].map((role) => `a call of a dead ${role} arrived`),
+  'a supervisor died alone',
+  'a supervisor died with its machine',
+  'orphaned with jobs running',
   'a worker gave up its store',
   'a worker stalled',
   'a stalled worker was heard again',
@@ -114,9 +121,13 @@ export const SOMETIMES: readonly string[] = [
   'a cancel raced a completion',
   'a cancel turned another attempt into an end',
   'a queue was paused',
+  'a change of many stopped half-way',
+  'a change of many went on',
+  "an operator's successor did it again",
   // Enqueues.
   ...['created', 'existing', 'replaced', 'rejected', 'refused'].map((status) => `enqueue ${status}`),
   'repeated enqueue found its job',
+  "a producer's successor enqueued again",
   'several enqueues in one insert',
   'promote',
   'expire',

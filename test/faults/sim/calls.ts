@@ -1,5 +1,5 @@
 /** What calls to the store are called, and which fate falls on one. */
-import type { ExchangeRequest } from '../../../src/store/contract/index.ts'
+import type { ChangeRequest, ExchangeRequest, NewJob } from '../../../src/store/contract/index.ts'
 import { numberOf } from './ledgers.ts'
 import { FATES, type Fate, type Plan } from './plan.ts'
 import type { Actor } from './world.ts'
@@ -9,13 +9,27 @@ export function nameOf(actor: Actor, operation: string, [workerId]: readonly unk
   return operation === 'jobs.extend' && workerId !== actor.name ? 'keep' : operation
 }
 
-/** The same, and of an exchange what it does. */
+/** The same, with who calls where that is no worker, and of what does several things which of them. */
 export function kindOf(actor: Actor, operation: string, args: readonly unknown[]): string {
-  if (operation !== 'jobs.exchange') return nameOf(actor, operation, args)
-  // As it is in the contract.
-  const { settle, claim } = args[0] as ExchangeRequest
-  if (settle.length === 0) return `${operation} that claims`
-  return claim === undefined ? `${operation} that settles` : `${operation} that settles and claims`
+  const whose = actor.role === 'worker' ? '' : `${actor.role === 'operator' ? 'an' : 'a'} ${actor.role}'s `
+  return whose + nameOf(actor, operation, args) + whichOf(operation, args)
+}
+
+/** The arguments are those of the operation that is named. */
+function whichOf(operation: string, [first]: readonly unknown[]): string {
+  switch (operation) {
+    case 'jobs.exchange': {
+      const { settle, claim } = first as ExchangeRequest
+      if (settle.length === 0) return ' that claims'
+      return claim === undefined ? ' that settles' : ' that settles and claims'
+    }
+    case 'jobs.insert':
+      return (first as readonly NewJob[])[0]?.fresh === true ? ' of many' : ''
+    case 'jobs.changeWhere':
+      return ` to ${(first as ChangeRequest).change.kind}`
+    default:
+      return ''
+  }
 }
 
 /** Which job a call is about first, so that what befalls it does not hang on how many calls there were about other jobs. */

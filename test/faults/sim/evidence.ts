@@ -31,8 +31,8 @@ export interface Evidence {
   readonly hadWork: boolean
   /** When nothing was left to do; null: it never was. */
   readonly drainedAt: number | null
-  /** The supervisor of each slot, where there are any. */
-  readonly supervisors: readonly Actor[]
+  /** The supervisor of each worker that had one. */
+  readonly supervisorOf: ReadonlyMap<Actor, Actor>
   /** The workers that did not stop when they were told to. */
   readonly unstopped: readonly Actor[]
   /** Timers that stopped processes left behind. */

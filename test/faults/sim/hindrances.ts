@@ -15,6 +15,12 @@ export function pausesOf({ ledgers }: Evidence, actor: Actor): readonly Span[] {
   return ledgers.faults.filter((fault) => fault.kind === 'pause' && fault.actor === actor)
 }
 
+/** When a process did nothing: it stood still, or was dead. */
+export function absencesOf(evidence: Evidence, actor: Actor): readonly Span[] {
+  const death = { from: actor.diedAt, to: Number.POSITIVE_INFINITY }
+  return actor.isDead ? [...pausesOf(evidence, actor), death] : pausesOf(evidence, actor)
+}
+
 /** When those in a slot were cut off from the store. */
 export function cutsOf({ ledgers }: Evidence, slot: number): readonly Span[] {
   return ledgers.faults.filter((fault) => fault.kind === 'cut' && (fault.slot === slot || fault.slot === EVERY_SLOT))

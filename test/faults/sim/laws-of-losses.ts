@@ -5,11 +5,11 @@
  * left it a chance.
  */
 import { type Evidence, effectsByJob, type Law, seconds } from './evidence.ts'
-import { cutsOf, failuresOf, pausesOf, stepsOf } from './hindrances.ts'
-import { DEAF_KILL, type Effect, GAVE_UP, idOf, STALL_KILL, STOP } from './ledgers.ts'
+import { absencesOf, cutsOf, failuresOf, pausesOf, stepsOf } from './hindrances.ts'
+import { DEAF_KILL, type Effect, GAVE_UP, idOf, ORPHANED, STALL_KILL, STOP } from './ledgers.ts'
 import type { Attempt } from './lives.ts'
 import { longestClear, overlap, type Span } from './spans.ts'
-import { HOP_MS, pulseMsOf } from './supervisor.ts'
+import { HOP_MS, KEEP_EVERY_MS, LOOK_MS, MISSED, pulseMsOf, watchedFrom } from './supervisor.ts'
 
 /** A time in which something could have been done that would have saved a lease. */
 interface Opportunity extends Span {
@@ -25,8 +25,6 @@ const SLACK_MS = 8
 const SLOW = 1.02
 /** A worker trusts a lease for this share of it, and gives back what has not begun when half of it is left: see leases.ts, worker.ts. */
 const [TRUSTED, YOUNG] = [0.9, 0.4]
-/** A worker is silent after so many pulses that did not come, and its leases are extended this often: see stall.ts, watch.ts. */
-const [MISSED, KEEP_EVERY_MS, LOOK_MS, AWAY_MS] = [2.5, 1_000, 500, 100]
 const LEASE_LOST = 'the lease of the job was lost'
 const BROKEN: ReadonlySet<string> = new Set(['crash', STALL_KILL, DEAF_KILL, GAVE_UP])
 
@@ -148,16 +146,17 @@ function keptInVain(
 
 /** When the supervisor of a worker that stood still could have kept a lease that has begun. */
 function keepsOf(evidence: Evidence, attempt: Attempt, begin: number, end: number): readonly Opportunity[] {
-  const { leaseMs, latencyMs, isSupervised, stallLimitMs } = evidence.plan
-  const supervisor = evidence.supervisors[attempt.worker.slot]
-  if (!isSupervised || supervisor === undefined) return []
+  const { leaseMs, latencyMs, stallLimitMs } = evidence.plan
+  const supervisor = evidence.supervisorOf.get(attempt.worker)
+  if (supervisor === undefined) return []
   const pulseMs = pulseMsOf(leaseMs)
-  const own = pausesOf(evidence, supervisor)
+  const own = absencesOf(evidence, supervisor)
+  const watchedAt = watchedFrom(evidence.ledgers.begins.get(attempt.worker) ?? 0, leaseMs)
   const hindrances = [...cutsOf(evidence, supervisor.slot), ...failuresOf(evidence, supervisor, ['jobs.extend'])]
   return pausesOf(evidence, attempt.worker).flatMap((pause): readonly Opportunity[] => {
     const silentAt = pause.from + HOP_MS + pulseMs * MISSED
     const span = {
-      from: Math.max(silentAt, begin, attempt.keptAt + Math.min(leaseMs / 3, KEEP_EVERY_MS)),
+      from: Math.max(silentAt, watchedAt, begin, attempt.keptAt + Math.min(leaseMs / 3, KEEP_EVERY_MS)),
       to: Math.min(pause.to, pause.from - pulseMs + stallLimitMs, end),
     }
     // One that stood still itself has heard nobody, and waits anew.
@@ -181,27 +180,6 @@ export const explainedGivingUp: Law = ({ plan, ledgers }) =>
     return [`I4: ${actor?.name} gave up its store at ${seconds(from)}, and no call of its had failed`]
   })
 
-/**
- * I4: a supervisor kills only a worker that has stood still for the stall limit, or for the grace of a cancelled job. What it stood
- * still itself meanwhile does not count, but for the rest that it was in, and what is too short to be told from being late.
- */
-export const explainedKills: Law = (evidence) => {
-  const { stallLimitMs, graceMs, leaseMs } = evidence.plan
-  return evidence.ledgers.faults.flatMap(({ kind, actor, slot, from: at }) => {
-    const supervisor = evidence.supervisors[slot]
-    if (actor === null || supervisor === undefined || (kind !== STALL_KILL && kind !== DEAF_KILL)) return []
-    const leastMs = kind === STALL_KILL ? stallLimitMs - pulseMsOf(leaseMs) - SLACK_MS : graceMs
-    // What it says in its last moment before the look is on its way.
-    const wasThen = (pause: Span) => pause.from < at && pause.to >= at - HOP_MS - SLACK_MS
-    const stillSince = pausesOf(evidence, actor).find(wasThen)?.from ?? at
-    const own = pausesOf(evidence, supervisor).filter((each) => overlap(each, { from: stillSince, to: at }))
-    const deafMs = own.reduce((sum, { from, to }) => sum + Math.min(to, at) - Math.max(from, stillSince), 0)
-    const restMs = Math.min(LOOK_MS, pulseMsOf(leaseMs))
-    if (at - stillSince - deafMs + own.length * (restMs + AWAY_MS) >= leastMs) return []
-    return [`I4: ${actor.name} was ${kind} at ${seconds(at)}, and had not stood still for so long`]
-  })
-}
-
 /** I4: an attempt that has begun goes back uncounted only when its worker was told to stop, or could not go on. */
 export const explainedReturns: Law = (evidence) => {
   const effects = effectsByJob(evidence)
@@ -210,7 +188,7 @@ export const explainedReturns: Law = (evidence) => {
       if (end !== 'pending') return []
       const hasBegun = effects.get(n)?.some((e) => e.fence === epoch && e.worker === worker && e.at >= claimedAt)
       const isTold = evidence.ledgers.faults.some(({ kind, actor, from }) => {
-        return actor === worker && from <= closedAt && (kind === STOP || kind === GAVE_UP)
+        return actor === worker && from <= closedAt && (kind === STOP || kind === ORPHANED || kind === GAVE_UP)
       })
       if (hasBegun !== true || isTold) return []
       return [`I4: ${worker.name} gave job ${n} back, which it had begun, and nobody had told it to stop`]

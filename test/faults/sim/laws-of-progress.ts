@@ -1,6 +1,7 @@
 /** I13: when the faults are over, everything goes on, comes to its end, and stops when it is told to. */
 import { type Law, seconds } from './evidence.ts'
-import { cutsOf, failuresOf, pausesOf } from './hindrances.ts'
+import { absencesOf, cutsOf, failuresOf, pausesOf } from './hindrances.ts'
+import { ORPHANED } from './ledgers.ts'
 import { longestClear } from './spans.ts'
 import { HOP_MS } from './supervisor.ts'
 
@@ -8,6 +9,8 @@ import { HOP_MS } from './supervisor.ts'
 export const DRAIN_MS = 300_000
 /** A worker that was being stopped when the faults ended takes this long at most. */
 const STOP_MS = 15_000
+/** An orphan takes this long at most: its handlers 0.1 s, and then some calls. */
+const ORPHAN_MS = 1_500
 /** What timers are late by. */
 const TIMER_MS = 5
 
@@ -40,15 +43,15 @@ export const stops: Law = ({ unstopped, leftTimers }) => [
 
 /** I13: what a dead worker held is recovered at once by its supervisor, unless that was hindered itself. */
 export const recoversAtOnce: Law = (evidence) => {
-  const { plan, wire, supervisors } = evidence
+  const { plan, wire, supervisorOf } = evidence
   const withinMs = HOP_MS + plan.latencyMs[1] + TIMER_MS
   return [...wire.lives.values()].flatMap(({ n, attempts }) =>
     attempts.flatMap(({ worker, claimedAt, closedAt }) => {
-      const supervisor = supervisors[worker.slot]
+      const supervisor = supervisorOf.get(worker)
       // What a call of the dead claims later is looked for again later.
       if (supervisor === undefined || claimedAt > worker.diedAt || closedAt < worker.diedAt) return []
       const hindrances = [
-        ...pausesOf(evidence, supervisor),
+        ...absencesOf(evidence, supervisor),
         ...cutsOf(evidence, supervisor.slot),
         ...failuresOf(evidence, supervisor, ['jobs.recover']),
       ]
@@ -59,3 +62,18 @@ export const recoversAtOnce: Law = (evidence) => {
     }),
   )
 }
+
+/** I13: a worker whose supervisor is gone ends soon, unless it stands still or its store is away. */
+export const orphansEnd: Law = (evidence) =>
+  evidence.ledgers.faults.flatMap(({ kind, actor, from }) => {
+    if (kind !== ORPHANED || actor === null) return []
+    const to = evidence.ledgers.ends.get(actor) ?? Number.POSITIVE_INFINITY
+    const failures = evidence.ledgers.failures.filter((failure) => failure.actor === actor)
+    const hindrances = [
+      ...pausesOf(evidence, actor),
+      ...cutsOf(evidence, actor.slot),
+      ...failures.map(({ sentAt, failedAt }) => ({ from: sentAt, to: failedAt + ORPHAN_MS })),
+    ]
+    if (longestClear({ from, to }, hindrances) <= ORPHAN_MS) return []
+    return [`I13: ${actor.name} was an orphan from ${seconds(from)} on, and ended at ${seconds(to)}`]
+  })

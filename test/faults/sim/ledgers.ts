@@ -41,6 +41,9 @@ export const GAVE_UP = 'gave up'
 /** The kind of what is no fault: a worker was told to stop, and gives back what it runs. */
 export const STOP = 'stop'
 
+/** The same at once, since its supervisor is gone. */
+export const ORPHANED = 'orphaned'
+
 /** Kinds of others: a supervisor has killed a worker that it had not heard from for the stall limit, or that is deaf to a cancel. */
 export const STALL_KILL = 'killed at the stall limit'
 /** See there. */
@@ -76,8 +79,11 @@ export interface Failure {
 /** What an operator asked for, and was told. */
 export interface Act {
   readonly kind: string
-  /** The jobs it was about; null: it named a filter or a queue. */
+  /** The job it was about; null: it named a filter or a queue. */
   readonly n: number | null
+  /** The queue that it named. */
+  readonly queue: string | null
+  /** When it was begun; what stopped half-way and went on, when it was from its beginning. */
   readonly sentAt: number
   readonly answeredAt: number
   /** The store's word; null: the call failed. */
@@ -92,21 +98,43 @@ export interface Told {
   readonly event: Events['job.settled']
 }
 
+/** A supervisor heard whether a job that blocks a worker of its was asked to stop. */
+export interface Kept {
+  readonly workerId: string
+  readonly sentAt: number
+  readonly heardAt: number
+  readonly isCancelling: boolean
+}
+
 /** The books of one run. */
 export interface Ledgers {
   readonly enqueued: Enqueued[]
   readonly effects: Effect[]
   readonly faults: Fault[]
   readonly failures: Failure[]
-  /** When each worker process had ended, one way or the other. */
+  /** When each worker process began. */
+  readonly begins: Map<Actor, number>
+  /** When it had ended, one way or the other. */
   readonly ends: Map<Actor, number>
+  /** In the order in which they were heard. */
+  readonly kept: Kept[]
   readonly acts: Act[]
   readonly told: Told[]
 }
 
 /** Empty books. */
 export function newLedgers(): Ledgers {
-  return { enqueued: [], effects: [], faults: [], failures: [], ends: new Map(), acts: [], told: [] }
+  return {
+    enqueued: [],
+    effects: [],
+    faults: [],
+    failures: [],
+    begins: new Map(),
+    ends: new Map(),
+    kept: [],
+    acts: [],
+    told: [],
+  }
 }
 
 /** The id of job number `n`. Ids are ordered as the numbers are. */

@@ -22,6 +22,8 @@ export interface Attempt {
   keptAt: number
   /** When that was asked for of which its worker has heard, and when it did: from the first on it trusts the lease, by its own clock. */
   readonly trusted: { readonly sentAt: number; readonly heardAt: number }[]
+  /** When it was asked to stop, in the store. */
+  cancelledAt: number
   /** It was lost with its process, and not because its lease had ended. */
   isRecovered: boolean
 }
@@ -47,6 +49,7 @@ export function newAttempt(lease: Lease, worker: Actor, sentAt: number, { now, l
     extendedAt: now,
     keptAt: Number.NEGATIVE_INFINITY,
     trusted: [{ sentAt, heardAt: now }],
+    cancelledAt: Number.POSITIVE_INFINITY,
     isRecovered: false,
   }
 }
@@ -63,6 +66,8 @@ export interface Life {
   /** When it was put back or brought forward by hand. */
   readonly retriedAt: number[]
   readonly removedAt: number[]
+  /** When it was inserted last. */
+  createdAt: number
   /** The epoch of the attempt whose checkpoint was kept last; null: none was. */
   checkpoint: number | null
   /** It was removed and enqueued once more under its id: its epochs begin anew. */
@@ -81,6 +86,7 @@ export function newLife(n: number): Life {
     endedAt: [],
     retriedAt: [],
     removedAt: [],
+    createdAt: Number.POSITIVE_INFINITY,
     checkpoint: null,
     isReborn: false,
     isDisplaced: false,

@@ -4,10 +4,12 @@
  */
 import { StoreError } from '../../../src/core/errors.ts'
 import type { ExchangeResult, Lease, Store } from '../../../src/store/contract/index.ts'
-import { drawn, kindOf, nameOf, subjectOf } from './calls.ts'
+import { nameOf, subjectOf } from './calls.ts'
 import { Chance } from './chance.ts'
+import { type FatedCall, Fates } from './fates.ts'
+import { noteHeard } from './heard.ts'
 import type { Failure, Ledgers } from './ledgers.ts'
-import { FATES, type Fate, type Plan } from './plan.ts'
+import type { Fate, Plan } from './plan.ts'
 import type { Wire } from './wire.ts'
 import { Actor, EVERY_SLOT, keyOf, type World } from './world.ts'
 
@@ -16,24 +18,8 @@ export interface Cut {
   readonly isSilent: boolean
 }
 
-/** Calls that are seldom made meet their fates so many times as often. */
-const RARE: Readonly<Record<string, number>> = {
-  ...{ 'jobs.start': 5, 'cluster.remove': 5, keep: 3 },
-  'jobs.exchange that settles': 10,
-}
-
-/** What may befall the process that calls. Each says whether it came about: it may be gone already, or stand still. */
-export interface Callers {
-  crash(caller: Actor): boolean
-  pause(caller: Actor, ms: number): boolean
-}
-
-interface Call {
-  readonly actor: Actor
-  readonly operation: string
-  readonly args: readonly unknown[]
+interface Call extends FatedCall {
   readonly sentAt: number
-  readonly chance: Chance
   readonly fail: (error: unknown) => void
   /** What an exchange has claimed, once it was done. */
   readonly brought: Lease[]
@@ -41,16 +27,11 @@ interface Call {
 
 /** The ways to the store. */
 export class Network {
-  /** While faults are allowed. */
-  isFaulty = true
-  /** How callers die or stand still; null: there is none yet. */
-  callers: Callers | null = null
+  readonly fates: Fates
   /** Messages that are on their way to the store far too long. */
   late = 0
   /** The slots that are cut off. */
   readonly cuts = new Map<number, Cut>()
-  /** The fates that calls met, by caller, operation, subject and number: what `Plan.calls` takes. */
-  readonly met: Record<string, Fate> = {}
   readonly #world: World
   readonly #plan: Plan
   readonly #wire: Wire
@@ -71,6 +52,7 @@ export class Network {
     this.#wire = wire
     this.#ledgers = ledgers
     this.#storeFor = storeFor
+    this.fates = new Fates(world, plan, wire)
     this.#server = new Actor('store')
     this.#hints = new Chance(plan.seed, 8)
     inner.wake.subscribe(() => {
@@ -126,12 +108,11 @@ export class Network {
     const chance = new Chance(this.#plan.seed, 7, keyOf(caller), number)
     const there = this.#latency(chance)
     const back = this.#latency(chance)
-    const fate = this.#fateOf(`${caller} #${number}`, chance.next() / (RARE[kindOf(actor, operation, args)] ?? 1))
+    const fate = this.fates.of(`${caller} #${number}`, { actor, operation, args, chance })
     const { deadlineMs, leaseMs } = this.#plan
     if (this.#unrepeated.length > 0) this.#repeated(actor, operation, args[0])
     return new Promise<T>((resolve, reject) => {
       const call: Call = { actor, operation, args, sentAt: world.now, chance, fail: reject, brought: [] }
-      if (fate !== undefined) this.#tellFate(fate)
       const cut = this.#cutOf(actor)
       if (cut !== undefined || fate === 'refused' || fate === 'vanished') {
         this.#fail(call, cut?.isSilent ?? fate === 'vanished')
@@ -146,9 +127,9 @@ export class Network {
         if (late > 0) this.late--
         const end = this.#cutOf(actor)
         if (end !== undefined) this.#fail(call, end.isSilent)
-        else if (fate === 'crash-before' && this.#befall(call, fate)) return
+        else if (fate === 'crash-before' && this.fates.befall(call, fate)) return
         // It leaves its caller when that goes on.
-        else if (fate === 'pause-before' && !isHeldUp && this.#befall(call, fate)) {
+        else if (fate === 'pause-before' && !isHeldUp && this.fates.befall(call, fate)) {
           isHeldUp = true
           world.after(actor, 0, land)
         }
@@ -171,7 +152,10 @@ export class Network {
     world.tell(
       () => `${actor.name} ${operation}${fate === undefined ? '' : ` (${fate})`}${actor.isDead ? ' (dead)' : ''}`,
     )
-    if (actor.isDead) this.#wire.count('a call of a dead worker arrived')
+    if (actor.isDead)
+      this.#wire.count(
+        actor.role === 'worker' ? 'a call of a dead worker arrived' : `a call of a dead ${actor.role} arrived`,
+      )
     run().then((answer) => {
       this.#wire.done(actor, call.sentAt, operation, args, answer)
       // The answer is that of the operation.
@@ -179,7 +163,7 @@ export class Network {
       // The store in memory hints at a sweep that found nothing too, which would be a poll that no server has.
       if (this.#isHinted && answer !== 0 && !(Array.isArray(answer) && answer.length === 0)) this.#hint()
       this.#isHinted = false
-      if (fate === 'crash-after' || fate === 'pause-after') this.#befall(call, fate)
+      if (fate === 'crash-after' || fate === 'pause-after') this.fates.befall(call, fate)
       if (fate === 'unheard' || fate === 'swallowed') {
         this.#wire.count(`answer lost: ${nameOf(actor, operation, args)}`)
         this.#fail(call, fate === 'swallowed')
@@ -188,23 +172,11 @@ export class Network {
       world.after(actor, back, () => {
         const cut = this.#cutOf(actor)
         if (cut === undefined) {
-          this.#wire.heard(actor, call.sentAt, operation, args, answer)
+          noteHeard(call, answer, { world, wire: this.#wire, ledgers: this.#ledgers })
           resolve(answer)
         } else this.#fail(call, cut.isSilent)
       })
     }, call.fail)
-  }
-
-  /** Its caller dies or stands still at this call. False: it did not, and the call goes on as any other. */
-  #befall({ actor, operation, args, chance }: Call, fate: `${'crash' | 'pause'}-${string}`): boolean {
-    // A call may be under way when the faults end.
-    if (!this.isFaulty || this.callers === null) return false
-    const ms = this.#plan.leaseMs * chance.between(0.1, 2.5)
-    const hasCome = fate.startsWith('crash') ? this.callers.crash(actor) : this.callers.pause(actor, ms)
-    if (hasCome) this.#wire.count(`${fate}: ${kindOf(actor, operation, args)}`)
-    if (hasCome && fate.startsWith('pause') && ms > this.#plan.leaseMs)
-      this.#wire.count(`${fate} for longer than a lease`)
-    return hasCome
   }
 
   /** The call fails: soon, or (silently) when its caller has waited for as long as it does. */
@@ -250,19 +222,6 @@ export class Network {
     })
   }
 
-  #tellFate(fate: Fate): void {
-    this.#world.note(FATES.indexOf(fate))
-    this.#wire.count(`fate: ${fate}`)
-  }
-
-  #fateOf(key: string, draw: number): Fate | undefined {
-    if (!this.isFaulty) return undefined
-    const { rates, calls } = this.#plan
-    const fate = calls === null ? drawn(rates, draw) : calls[key]
-    if (fate !== undefined) this.met[key] = fate
-    return fate
-  }
-
   #cutOf(actor: Actor): Cut | undefined {
     return this.cuts.get(EVERY_SLOT) ?? this.cuts.get(actor.slot)
   }
@@ -279,11 +238,11 @@ export class Network {
         this.#hears.delete(hear)
         continue
       }
-      if (this.#cutOf(actor) !== undefined || (this.isFaulty && this.#hints.flip(lost))) {
+      if (this.#cutOf(actor) !== undefined || (this.fates.isFaulty && this.#hints.flip(lost))) {
         this.#wire.count('hint lost')
         continue
       }
-      const again = this.isFaulty && this.#hints.flip(doubled)
+      const again = this.fates.isFaulty && this.#hints.flip(doubled)
       if (again) this.#wire.count('hint doubled')
       for (let times = again ? 2 : 1; times > 0; times--) {
         this.#world.after(actor, this.#latency(this.#hints), () => {

@@ -1,5 +1,6 @@
 /** The judge of a run: holds what was seen from outside against the invariants, numbered as in the reliability plan. */
 import type { Evidence, Law } from './evidence.ts'
+import { wholeCancels } from './laws-of-acts.ts'
 import {
   attemptHonesty,
   checkpointsOfOwners,
@@ -9,8 +10,9 @@ import {
   truthfulEvents,
 } from './laws-of-attempts.ts'
 import { conservation, dependencies, durability, noInvention, noUnaskedCancel, uniqueness } from './laws-of-jobs.ts'
-import { explainedGivingUp, explainedKills, explainedLosses, explainedReturns } from './laws-of-losses.ts'
-import { drains, recoversAtOnce, resumes, stops } from './laws-of-progress.ts'
+import { explainedKills, killsTheDeaf } from './laws-of-kills.ts'
+import { explainedGivingUp, explainedLosses, explainedReturns } from './laws-of-losses.ts'
+import { drains, orphansEnd, recoversAtOnce, resumes, stops } from './laws-of-progress.ts'
 
 const LAWS: readonly Law[] = [
   durability,
@@ -19,6 +21,7 @@ const LAWS: readonly Law[] = [
   explainedGivingUp,
   explainedLosses,
   explainedKills,
+  killsTheDeaf,
   explainedReturns,
   resultsOfOwners,
   checkpointsOfOwners,
@@ -27,10 +30,12 @@ const LAWS: readonly Law[] = [
   dependencies,
   uniqueness,
   noUnaskedCancel,
+  wholeCancels,
   conservation,
   drains,
   resumes,
   recoversAtOnce,
+  orphansEnd,
   stops,
   attemptHonesty,
 ]

@@ -31,6 +31,8 @@ export interface JobPlan {
   readonly producer: number
   /** How often an enqueue whose outcome is not known is tried again. */
   readonly tries: number
+  /** The first of those with which it is enqueued by one call; null: it is enqueued alone. */
+  readonly bulk: number | null
   readonly queue: string
   readonly priority: number
   readonly delayMs: number
@@ -82,11 +84,26 @@ export function planJobs(
     const at = own.flip(0.7) ? own.pick([first, ...bursts]) + own.next() : own.between(0, chaosMs * 0.9)
     jobs.push({ n, at, ...planJob(own, n, taste, leaseMs) })
   }
-  return jobs
+  return chance.flip(0.3) ? withBulks(chance, jobs) : jobs
+}
+
+/** Some of the jobs that follow each other are enqueued together, with the options of their first: no key, no parents. */
+function withBulks(chance: Chance, jobs: readonly JobPlan[]): readonly JobPlan[] {
+  const bulked = [...jobs]
+  for (let at = 0; at < jobs.length; ) {
+    const size = chance.whole(1, 8)
+    const [first, ...others] = jobs.slice(at, at + size)
+    at += size
+    if (first === undefined || others.length === 0 || chance.flip(0.5)) continue
+    const shared = { ...first, unique: null, parents: [], bulk: first.n }
+    for (const { n, script } of [first, ...others]) bulked[n - 1] = { ...shared, n, script }
+  }
+  return bulked
 }
 
 function planJob(chance: Chance, n: number, taste: Taste, leaseMs: number): Omit<JobPlan, 'n' | 'at'> {
   return {
+    bulk: null,
     producer: chance.whole(0, PRODUCERS - 1),
     tries: chance.pick([0, 2, 5]),
     queue: chance.flip(0.3) ? 'media' : 'default',

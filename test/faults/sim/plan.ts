@@ -15,8 +15,8 @@ import { type JobPlan, planJobs } from './plan-jobs.ts'
  * - `vanished`: it never arrives; the caller waits until its deadline.
  * - `swallowed`: it is done and never answered; the caller waits until its deadline.
  * - `delayed`: it arrives only when a lease's time is over.
- * - `crash-before`, `crash-after`: its caller, a worker, dies at the instant before or after it is done.
- * - `pause-before`, `pause-after`: its caller, a worker or a supervisor, stands still then, now and then for longer than a lease.
+ * - `crash-before`, `crash-after`: its caller dies at the instant before or after it is done; a supervisor now and then with its machine.
+ * - `pause-before`, `pause-after`: its caller stands still then, now and then for longer than a lease.
  */
 export const FATES = [
   ...(['refused', 'unheard', 'vanished', 'swallowed', 'delayed'] as const),
@@ -26,24 +26,29 @@ export const FATES = [
 /** What may become of a call to the store, beside going well. */
 export type Fate = (typeof FATES)[number]
 
-/** Who stands still: a worker (its event loop is blocked), its supervisor, or both with their machine. */
-export type Paused = 'worker' | 'supervisor' | 'machine'
+/** Who stands still or dies: a worker (its event loop is blocked), its supervisor, or both with their machine. */
+export type Hit = 'worker' | 'supervisor' | 'machine'
 
 /** What befalls a worker, or everybody. */
 export type FaultPlan = { readonly at: number } & (
-  | { readonly kind: 'crash' | 'stop'; readonly slot: number }
-  | { readonly kind: 'pause'; readonly slot: number; readonly ms: number; readonly whom: Paused }
+  | { readonly kind: 'stop'; readonly slot: number }
+  | { readonly kind: 'crash'; readonly slot: number; readonly whom: Hit }
+  | { readonly kind: 'pause'; readonly slot: number; readonly ms: number; readonly whom: Hit }
   /** Nothing gets through to the store: calls fail at once, or are never answered. Slot -1: nobody's calls do. */
   | { readonly kind: 'cut'; readonly slot: number; readonly ms: number; readonly isSilent: boolean }
   /** The store's wall clock is set forward or back. */
   | { readonly kind: 'step'; readonly ms: number }
 )
 
-/** What an operator does: to a job by its number, to a queue, or to all jobs of a kind. */
-export type ActPlan = { readonly at: number } & (
+/**
+ * What an operator does: to a job by its number, to a queue, or to all jobs of a kind. `tries`: how often it is done again when nobody
+ * knows whether it was.
+ */
+export type ActPlan = { readonly at: number; readonly tries: number } & (
   | { readonly kind: 'cancel' | 'retry' | 'remove' | 'hasten' | 'raise'; readonly n: number }
   | { readonly kind: 'move'; readonly n: number; readonly queue: string }
-  | { readonly kind: 'pauseQueue' | 'resumeQueue' | 'cancelWhere' | 'removeWhere'; readonly queue: string }
+  | { readonly kind: 'pauseQueue' | 'resumeQueue'; readonly queue: string }
+  | { readonly kind: 'cancelWhere' | 'removeWhere'; readonly queue: string }
   | { readonly kind: 'retryWhere' }
 )
 
@@ -75,7 +80,7 @@ export interface Plan {
   readonly isRemote: boolean
   /** How long there are faults. */
   readonly chaosMs: number
-  /** How long a worker that ended is missed. */
+  /** How long a process that ended is missed. */
   readonly restartMs: number
   /** Each worker has a supervisor, which keeps its leases while it stands still, and takes back at once what it held when it is dead. */
   readonly isSupervised: boolean
@@ -158,7 +163,7 @@ function planFaults(
     for (let left = chance.whole(1, most); left > 0; left--)
       faults.push(make(chance.between(0, chaosMs), chance.whole(0, slots - 1)))
   }
-  some(0.4, 4, (at, slot) => ({ at, kind: 'crash', slot }))
+  some(0.4, 4, (at, slot) => ({ at, kind: 'crash', slot, whom: 'worker' }))
   some(0.4, 4, (at, slot) => ({ at, kind: 'pause', slot, ms: leaseMs * chance.between(0.2, 3.5), whom: 'worker' }))
   some(0.4, 3, (at, slot) => ({ at, kind: 'stop', slot }))
   some(0.3, 2, (at, slot) => {
@@ -177,6 +182,7 @@ function planFaults(
       whom: chance.pick(['supervisor', 'machine']),
     }
   })
+  some(0.1, 2, (at, slot) => ({ at, kind: 'crash', slot, whom: chance.pick(['supervisor', 'machine']) }))
   return faults.sort((a, b) => a.at - b.at)
 }
 
@@ -184,6 +190,7 @@ function planActs(chance: Chance, chaosMs: number, jobs: readonly JobPlan[]): re
   const acts: ActPlan[] = []
   for (let left = chance.whole(1, 14); left > 0; left--) {
     const at = chance.between(0, chaosMs)
+    const tries = chance.pick([0, 1, 2])
     const n = chance.whole(1, jobs.length)
     const queue = chance.pick(QUEUES)
     const kind = chance.weighted({
@@ -195,15 +202,15 @@ function planActs(chance: Chance, chaosMs: number, jobs: readonly JobPlan[]): re
       move: 1,
       pauseQueue: 1,
       cancelWhere: 0.5,
-      removeWhere: 0.3,
+      removeWhere: 0.4,
       retryWhere: 0.5,
     })
     if (kind === 'pauseQueue') {
-      acts.push({ at, kind, queue }, { at: at + chance.between(100, 2_000), kind: 'resumeQueue', queue })
-    } else if (kind === 'cancelWhere' || kind === 'removeWhere') acts.push({ at, kind, queue })
-    else if (kind === 'retryWhere') acts.push({ at, kind })
-    else if (kind === 'move') acts.push({ at, kind, n, queue })
-    else acts.push({ at, kind, n })
+      acts.push({ at, tries, kind, queue }, { at: at + chance.between(100, 2_000), tries, kind: 'resumeQueue', queue })
+    } else if (kind === 'cancelWhere' || kind === 'removeWhere') acts.push({ at, tries, kind, queue })
+    else if (kind === 'retryWhere') acts.push({ at, tries, kind })
+    else if (kind === 'move') acts.push({ at, tries, kind, n, queue })
+    else acts.push({ at, tries, kind, n })
   }
   return acts.sort((a, b) => a.at - b.at)
 }

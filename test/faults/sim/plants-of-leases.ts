@@ -81,6 +81,6 @@ function asSupervisor(store: Store, actor: Actor, jobs: (store: Store) => Partia
   return isSupervisor(actor) ? wrappedStore(store, () => jobs(store)) : store
 }
 
-function isSupervisor({ name }: Actor): boolean {
-  return name.startsWith('s')
+function isSupervisor({ role }: Actor): boolean {
+  return role === 'supervisor'
 }

@@ -1,82 +1,141 @@
-/** A process that enqueues jobs, by the real client, and keeps the book of what it was told. */
-import { Telemetry } from '../../../src/base/telemetry.ts'
-import { Client } from '../../../src/client/client.ts'
+/**
+ * Somebody who enqueues jobs, by the real client, and the book of what was told. Its process may die: nobody knows then what became
+ * of what was under way, and its successor enqueues that again under the same id, or leaves it.
+ */
+
 import type { EnqueueOptions } from '../../../src/client/enqueue.ts'
-import type { Codec } from '../../../src/codec/codec.ts'
+import type { JobHandle } from '../../../src/client/job-handle.ts'
 import { MillraceError, StoreError } from '../../../src/index.ts'
-import { work } from './handlers.ts'
+import type { JobsFacet, Store } from '../../../src/store/contract/index.ts'
+import { wrappedStore } from '../../support/wrapped-store.ts'
+import { type ClientParts, ClientProcess } from './client-process.ts'
+import { type WorkInput, work } from './handlers.ts'
 import { type Enqueued, idOf, type Ledgers, numberOf } from './ledgers.ts'
-import type { Network } from './network.ts'
+import { withTimeOf } from './machine-time.ts'
 import type { JobPlan } from './plan-jobs.ts'
-import { Actor, type World } from './world.ts'
+import type { Wire } from './wire.ts'
 
 /** What a producer works in. */
-export interface ProducerParts {
-  readonly world: World
-  readonly network: Network
+export interface ProducerParts extends ClientParts {
   readonly ledgers: Ledgers
-  readonly codec: Codec
-  /** The id of a job that is enqueued for the `tries`-th time: the same each time, where nothing is planted. */
-  readonly idFor: (n: number, tries: number) => string
+  readonly wire: Wire
+  /**
+   * The id of a job that is enqueued for the `tries`-th time, by a producer before whom so many have died: the same each time, where
+   * nothing is planted.
+   */
+  readonly idFor: (n: number, tries: number, life: number) => string
 }
 
-/** A client of a process of its own. */
-export function clientOf(
-  actor: Actor,
-  { world, network, codec }: Pick<ProducerParts, 'world' | 'network' | 'codec'>,
-): Client {
-  return new Client({
-    store: network.storeOf(actor),
-    codec,
-    telemetry: new Telemetry(),
-    clock: world.clockOf(actor, { skewMs: 0, pace: 1 }),
-    wake: () => {},
-  })
+/** One call of `enqueue`, or of `enqueueMany`. */
+interface Order {
+  readonly jobs: readonly [JobPlan, ...JobPlan[]]
+  tries: number
+  /** `sent` and not answered yet; `resting` until it is tried again. */
+  state: 'given' | 'sent' | 'resting'
+  sentAt: number
 }
 
 /** Enqueues jobs at their time. */
 export class Producer {
-  /** Enqueues that are not answered, or will be tried again. */
-  open = 0
-  readonly #actor: Actor
-  readonly #client: Client
+  readonly process: ClientProcess
+  readonly #open = new Set<Order>()
   readonly #parts: ProducerParts
 
   constructor(name: string, parts: ProducerParts) {
     this.#parts = parts
-    this.#actor = new Actor(name)
-    this.#client = clientOf(this.#actor, parts)
+    const { codec, storeOf } = parts
+    const named = { ...parts, storeOf: (actor: Parameters<typeof storeOf>[0]) => namedRows(storeOf(actor), codec) }
+    this.process = new ClientProcess(name, 'producer', named, () => this.#died())
+  }
+
+  /** How many calls are not answered, or will be made again. */
+  get open(): number {
+    return this.#open.size
   }
 
   plan(jobs: readonly JobPlan[]): void {
-    for (const job of jobs) {
-      this.open++
-      this.#parts.world.after(this.#actor, job.at, () => void this.#enqueue(job, 0))
+    for (const [first, ...others] of Map.groupBy(jobs, ({ n, bulk }) => bulk ?? n).values()) {
+      if (first !== undefined) this.#give({ jobs: [first, ...others], tries: 0, state: 'given', sentAt: 0 }, first.at)
     }
   }
 
-  async #enqueue(job: JobPlan, tries: number): Promise<void> {
-    const { world, ledgers, idFor } = this.#parts
-    const sentAt = world.now
-    const told = (status: Enqueued['status'], id: string | null) => {
-      world.tell(() => `${this.#actor.name} is told of job ${job.n}: ${status}${id === null ? '' : ` ${numberOf(id)}`}`)
-      ledgers.enqueued.push({ n: job.n, sentAt, answeredAt: world.now, status, id })
-    }
-    try {
-      const made = await this.#client.enqueue(work, { n: job.n }, { ...optionsOf(job), id: idFor(job.n, tries) })
-      told(made.status, made.id)
-    } catch (error) {
-      if (error instanceof StoreError && error.kind === 'transient') {
-        told('unknown', null)
-        if (tries < job.tries) {
-          world.after(this.#actor, 20 * 2 ** tries, () => void this.#enqueue(job, tries + 1))
-          return
-        }
-      } else if (error instanceof MillraceError && error.code === 'PARENT_NOT_FOUND') told('refused', null)
-      else throw error
-    }
-    this.open--
+  #give(order: Order, ms: number): void {
+    order.state = 'given'
+    this.#open.add(order)
+    this.process.give(ms, () => void this.#enqueue(order))
   }
+
+  async #enqueue(order: Order): Promise<void> {
+    order.state = 'sent'
+    order.sentAt = this.#parts.world.now
+    try {
+      const made = await this.#made(order)
+      for (const [i, { n }] of order.jobs.entries()) this.#told(order, n, made[i]?.status ?? 'unknown', made[i]?.id)
+      this.#open.delete(order)
+    } catch (error) {
+      const isRefused = error instanceof MillraceError && error.code === 'PARENT_NOT_FOUND'
+      if (!isRefused && !(error instanceof StoreError && error.kind === 'transient')) throw error
+      for (const { n } of order.jobs) this.#told(order, n, isRefused ? 'refused' : 'unknown')
+      if (isRefused) this.#open.delete(order)
+      if (isRefused || !this.#mayTryAgain(order)) return
+      order.state = 'resting'
+      this.process.later(20 * 2 ** (order.tries - 1), () => void this.#enqueue(order))
+    }
+  }
+
+  /** One call of the client. It takes no ids for many. */
+  async #made({ jobs, tries }: Order): Promise<readonly JobHandle[]> {
+    const { world, idFor } = this.#parts
+    const { client, life } = this.process
+    const [first] = jobs
+    if (first.bulk === null)
+      return [await client.enqueue(work, { n: first.n }, { ...optionsOf(first), id: idFor(first.n, tries, life) })]
+    const inputs = jobs.map(({ n }): WorkInput => ({ n }))
+    return withTimeOf(world, () => client.enqueueMany(work, inputs, optionsOf(first)))
+  }
+
+  /** What was under way is not known to have been done, and what was to be tried again is the next one's. */
+  #died(): void {
+    for (const order of [...this.#open]) {
+      if (order.state === 'given') continue
+      if (order.state === 'sent') for (const { n } of order.jobs) this.#told(order, n, 'unknown')
+      if (this.#mayTryAgain(order)) {
+        this.#parts.wire.count("a producer's successor enqueued again")
+        this.#give(order, 0)
+      }
+    }
+  }
+
+  /** Whether it is; from then on it was. Without ids of one's own it would be there twice. */
+  #mayTryAgain(order: Order): boolean {
+    const [{ bulk, tries }] = order.jobs
+    const mayTry = bulk === null && order.tries++ < tries
+    if (!mayTry) this.#open.delete(order)
+    return mayTry
+  }
+
+  #told({ sentAt }: Order, n: number, status: Enqueued['status'], id: string | null = null): void {
+    const { world, ledgers } = this.#parts
+    world.tell(() => `${this.process.name} is told of job ${n}: ${status}${id === null ? '' : ` ${numberOf(id)}`}`)
+    ledgers.enqueued.push({ n, sentAt, answeredAt: world.now, status, id })
+  }
+}
+
+/** What is enqueued together has ids that are made of time and chance: here it has those of its jobs' numbers, so that runs can be replayed. */
+function namedRows(store: Store, codec: ClientParts['codec']): Store {
+  const insert = (jobs: JobsFacet): JobsFacet['insert'] => {
+    return async (rows) => {
+      const named = rows.map(async (row) => {
+        if (row.fresh !== true) return row
+        const field = { jobId: row.id, jobName: row.name, field: 'payload' } as const
+        // What handlers of `work` take.
+        const { n } = (await codec.decode(field, row.payload)) as WorkInput
+        return { ...row, id: idOf(n) }
+      })
+      return jobs.insert(await Promise.all(named))
+    }
+  }
+  return wrappedStore(store, (jobs) => ({ insert: insert(jobs) }))
 }
 
 function optionsOf(job: JobPlan): EnqueueOptions {
@@ -85,7 +144,7 @@ function optionsOf(job: JobPlan): EnqueueOptions {
     priority: job.priority,
     retry: job.retry,
     timeout: job.timeoutMs,
-    tags: [`n${job.n}`],
+    ...(job.bulk === null && { tags: [`n${job.n}`] }),
     ...(job.delayMs > 0 && { delay: job.delayMs }),
     ...(job.expiresInMs !== null && { expiresIn: job.expiresInMs }),
     ...(job.unique !== null && { unique: job.unique }),

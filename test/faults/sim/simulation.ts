@@ -24,6 +24,7 @@ import { breachesOf } from './oracle.ts'
 import { type Fate, type FaultPlan, type Plan, QUEUES } from './plan.ts'
 import { PRODUCERS } from './plan-jobs.ts'
 import { Producer } from './producer.ts'
+import { Standstills } from './standstills.ts'
 import { Wire } from './wire.ts'
 import { Actor, EVERY_SLOT, World } from './world.ts'
 
@@ -35,8 +36,12 @@ export interface Plant {
   readonly client?: (store: Store, actor: Actor, world: World, plan: Plan) => Store
   /** Settings of the workers that are not the plan's. */
   readonly settings?: WorkerOptions
-  /** The id of a job that is enqueued for the `tries`-th time. */
-  readonly idFor?: (n: number, tries: number) => string
+  /** The id of a job that is enqueued for the `tries`-th time, by a producer before whom so many have died. */
+  readonly idFor?: (n: number, tries: number, life: number) => string
+  /** An operator's successor takes what its predecessor had begun for done. */
+  readonly isTakenForDone?: true
+  /** A worker goes on when its supervisor is gone. */
+  readonly isOrphanDeaf?: true
   /** What is tried, changed. */
   readonly plan?: (plan: Plan) => Plan
 }
@@ -81,19 +86,32 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
   const codec = createCodec({})
   const storeFor = plant.store?.(store, world, plan) ?? (() => store)
   const network = new Network(world, plan, wire, ledgers, store, storeFor)
-  const { settings, client } = plant
+  const { settings, client, isTakenForDone = false, isOrphanDeaf = false } = plant
+  const standstills = new Standstills(world, ledgers)
   const storeOf = (actor: Actor) => {
     const way = network.storeOf(actor)
     return client?.(way, actor, world, plan) ?? way
   }
-  const fleet = new Fleet({ world, plan, storeOf, ledgers, wire, codec, ...(settings !== undefined && { settings }) })
-  network.callers = {
-    crash: (caller) => fleet.crash(caller.slot, caller),
-    pause: (caller, ms) => fleet.pauseActor(caller, ms),
+  const fleet = new Fleet({
+    ...{ world, plan, storeOf, ledgers, standstills, wire, codec, isOrphanDeaf },
+    ...(settings !== undefined && { settings }),
+  })
+  const { restartMs } = plan
+  const outside = { world, wire, ledgers, codec, restartMs, storeOf: (actor: Actor) => network.storeOf(actor) }
+  const idFor = plant.idFor ?? idOf
+  const producers = Array.from({ length: PRODUCERS }, (_, i) => new Producer(`producer${i}`, { ...outside, idFor }))
+  const operator = new Operator({ ...outside, isTakenForDone })
+  const people = [operator, ...producers].map(({ process }) => process)
+  network.fates.callers = {
+    crash(caller, isWhole) {
+      const one = people.find((process) => process.is(caller))
+      if (one === undefined) return fleet.crashActor(caller, isWhole)
+      return one.crash()
+    },
+    pause: (caller, ms) => {
+      return people.some((process) => process.is(caller)) ? standstills.begin(caller, ms) : fleet.pauseActor(caller, ms)
+    },
   }
-  const parts = { world, network, ledgers, codec, idFor: plant.idFor ?? idOf }
-  const producers = Array.from({ length: PRODUCERS }, (_, i) => new Producer(`producer${i}`, parts))
-  const operator = new Operator(parts)
   const chaos = new Actor('chaos')
 
   fleet.start()
@@ -103,10 +121,10 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
   await world.run(() => world.now >= plan.chaosMs)
 
   world.tell(() => 'the faults are over')
-  network.isFaulty = false
+  network.fates.isFaulty = false
   network.cuts.clear()
   for (const fault of ledgers.faults) if (fault.kind === 'cut') fault.to = Math.min(fault.to, world.now)
-  fleet.resumeAll()
+  standstills.endAll()
   const patience = world.now + DRAIN_MS
   await world.run(() => network.late + operator.open === 0 || world.now > patience)
   // Told to everybody, that is a hint to look again: where no queue was paused, there is none.
@@ -156,7 +174,7 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
     healedAt,
     hadWork,
     drainedAt,
-    supervisors: fleet.supervisors,
+    supervisorOf: fleet.supervisorOf,
     unstopped: fleet.alive,
     leftTimers: last.filter((actor) => !fleet.alive.includes(actor)).reduce((sum, { timers }) => sum + timers, 0),
   })
@@ -166,14 +184,14 @@ async function carryOut(world: World, plan: Plan, plant: Plant): Promise<Outcome
     hash: world.hash,
     turns: world.turns,
     seen: wire.seen,
-    met: network.met,
+    met: network.fates.met,
     trace: world.trace ?? [],
   }
 
   function befall(fault: FaultPlan): void {
     switch (fault.kind) {
       case 'crash':
-        fleet.crash(fault.slot)
+        fleet.crash(fault.slot, fault.whom)
         return
       case 'stop':
         fleet.stop(fault.slot)

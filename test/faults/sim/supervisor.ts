@@ -1,6 +1,8 @@
 /**
  * The supervisor of one slot, a process of its own: the real watch over the real view of each worker process, the real list of
- * what that has begun, and the real rescue. Simulated are the channel between the two and the signal that ends a process.
+ * what that has begun, the real rescue and the real mailbox. Simulated are the channel between the two and the signal that ends a
+ * process. When it dies, what it knew is gone, and somebody starts another node in its place, which knows nothing of the workers
+ * that were there before: see fleet.ts.
  *
  * A worker that stands still sends no pulse. So the watch keeps its leases, by the store's `extend` in the worker's name, over the
  * same network as everybody's calls, until the stall limit; then it kills it, and what it held is recovered.
@@ -11,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { Telemetry } from '../../../src/base/telemetry.ts'
 import type { Supervision } from '../../../src/runtime/worker-handle.ts'
 import type { Store } from '../../../src/store/contract/index.ts'
+import { Mailbox } from '../../../src/worker/mailbox.ts'
 import type { FromWorker } from '../../../src/worker/process/messages.ts'
 import { Rescue } from '../../../src/worker/process/rescue.ts'
 import { RunningList, RunningListFile } from '../../../src/worker/process/running-list.ts'
@@ -26,6 +29,8 @@ export interface SupervisorParts {
   readonly plan: Plan
   readonly wire: Wire
   readonly slot: number
+  /** How many there have been in this slot before. */
+  readonly life: number
   readonly storeOf: (actor: Actor) => Store
 }
 
@@ -40,6 +45,10 @@ export interface Supervised {
 
 /** How long something takes from one process of a machine to another. */
 export const HOP_MS = 0.5
+/** A worker is silent after so many pulses that did not come: see stall.ts. */
+export const MISSED = 2.5
+/** See watch.ts: how often a silent worker's leases are extended, and the longest rest between two looks. */
+export const [KEEP_EVERY_MS, LOOK_MS] = [1_000, 500] as const
 /** See worker-program.ts: the shorter of these. */
 const [PULSE_MS, PULSES_PER_LEASE] = [1_000, 6]
 const NEVER = {
@@ -60,6 +69,11 @@ export function pulseMsOf(leaseMs: number): number {
   return Math.min(PULSE_MS, leaseMs / PULSES_PER_LEASE)
 }
 
+/** From when on a worker that began then is looked at as often as its pulse says: before it was ready, its supervisor rested longer. */
+export function watchedFrom(beganAt: number, leaseMs: number): number {
+  return beganAt + HOP_MS + LOOK_MS - Math.min(LOOK_MS, pulseMsOf(leaseMs))
+}
+
 let lists = 0
 
 /** Watches over the processes of a slot, one after the other. */
@@ -70,12 +84,13 @@ export class Supervisor {
   readonly #clock
   readonly #rescue: Rescue
   readonly #watch: Watch
+  readonly #mailbox: Mailbox
   #isClosing = false
 
   constructor(parts: SupervisorParts) {
-    const { world, plan, wire, slot, storeOf } = parts
+    const { world, plan, wire, slot, life, storeOf } = parts
     this.#parts = parts
-    this.actor = new Actor(`s${slot}`, slot)
+    this.actor = new Actor(`s${slot}.${life}`, 'supervisor', slot)
     this.#clock = world.clockOf(this.actor, { skewMs: 0, pace: 1 })
     const telemetry = new Telemetry()
     telemetry.on('process.stalled', () => wire.count('a worker stalled'))
@@ -89,7 +104,14 @@ export class Supervisor {
       limitsOf: () => NEVER,
       onWornOut: () => undefined,
     })
-    this.#watch.start()
+    this.#mailbox = new Mailbox({
+      ...{ store: () => store, clock: this.#clock, to: this.actor.name },
+      ...{ onMessage: () => undefined, onError: () => undefined },
+    })
+    world.after(this.actor, 0, () => {
+      this.#watch.start()
+      this.#mailbox.start()
+    })
   }
 
   /** A process begins. `onKill`: its supervisor ends it where it stands. */
@@ -135,7 +157,9 @@ export class Supervisor {
   /** Ends when the last process has. */
   close(): void {
     this.#isClosing = true
-    if (this.#processes.size === 0) this.#watch.stop()
+    if (this.#processes.size > 0) return
+    this.#watch.stop()
+    void this.#mailbox.stop()
   }
 
   /** Lets go of what is outside this world. */

@@ -99,16 +99,6 @@ export class Wire {
     }
   }
 
-  /** Its caller heard of it: whose heartbeat, sent then, was answered may trust its leases from then on. */
-  heard(actor: Actor, sentAt: number, operation: string, [, leases]: readonly unknown[], result: unknown): void {
-    if (operation !== 'jobs.extend' && operation !== 'jobs.extendWaiting') return
-    for (const [i, { id, epoch }] of (leases as readonly Lease[]).entries()) {
-      const attempt = this.life(id).attempts.find((each) => each.epoch === epoch && each.worker === actor)
-      if (attempt !== undefined && (result as readonly string[])[i] !== 'lost')
-        attempt.trusted.push({ sentAt, heardAt: this.#world.now })
-    }
-  }
-
   count(what: string): void {
     this.seen[what] = (this.seen[what] ?? 0) + 1
   }
@@ -131,13 +121,20 @@ export class Wire {
       }
       life.state = isFinal(result.state) ? 'ended' : 'waiting'
       life.isCancelling = false
+      life.createdAt = this.#world.now
     }
   }
 
   #displaced(life: Life): void {
     life.isDisplaced = true
-    if (life.state === 'running') life.isCancelling = true
+    if (life.state === 'running') this.#askedToStop(life)
     else if (life.state === 'waiting') this.#ended(life)
+  }
+
+  #askedToStop(life: Life): void {
+    life.isCancelling = true
+    const attempt = life.attempts.at(-1)
+    if (attempt !== undefined) attempt.cancelledAt = Math.min(attempt.cancelledAt, this.#world.now)
   }
 
   #exchanged(actor: Actor, sentAt: number, request: ExchangeRequest, result: ExchangeResult): void {
@@ -269,7 +266,7 @@ export class Wire {
     this.#world.tell(() => `  job ${life.n} by an operator: ${outcome}`)
     this.count(`operator: ${outcome}`)
     if (outcome === 'cancelled') this.#ended(life)
-    if (outcome === 'cancelling') life.isCancelling = true
+    if (outcome === 'cancelling') this.#askedToStop(life)
     if (outcome === 'removed') {
       life.state = 'removed'
       life.removedAt.push(this.#world.now)

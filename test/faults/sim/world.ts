@@ -21,10 +21,14 @@ const MOST_TURNS = 400_000
 export const EVERY_SLOT = -1
 const NO_SLOT = -2
 
+/** What a process is there for; `world`: it is none of those that call the store. */
+export type Role = 'worker' | 'supervisor' | 'producer' | 'operator' | 'world'
+
 /** Who something happens to: a process, which may stand still or be gone. */
 export class Actor {
   readonly name: string
-  /** Which worker process it is, from 0; below: none. */
+  readonly role: Role
+  /** Which worker process or whose supervisor it is, from 0; below: none. */
   readonly slot: number
   /** A number made of its name. */
   readonly key: number
@@ -35,8 +39,9 @@ export class Actor {
   /** Timers of its own that are still to come; those of user code are not counted. */
   timers = 0
 
-  constructor(name: string, slot = NO_SLOT) {
+  constructor(name: string, role: Role = 'world', slot = NO_SLOT) {
     this.name = name
+    this.role = role
     this.slot = slot
     this.key = keyOf(name)
   }
