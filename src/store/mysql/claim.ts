@@ -130,11 +130,13 @@ export async function claim(tx: Transaction, request: ClaimRequest, terms: Claim
 }
 
 /** Where a job stands in its queue's line. */
-type Place = readonly [place: number, runAt: Columns[number], id: string]
+type Place = readonly [place: number, runAt: Exclude<Columns[number], bigint>, id: string]
 
 /** A job's place follows from its columns (see ready.ts), as they stand: a damaged one has a place too. */
 function placeOf(row: Columns, alike: Alike): Place {
-  return [LAST_PLACE - int(row[4] ?? alike.priority), row[6] ?? row[5] ?? null, text(row[0])]
+  const runAt = row[6] ?? row[5] ?? null
+  // JSON has no number as large as a damaged one may be.
+  return [LAST_PLACE - int(row[4] ?? alike.priority), typeof runAt === 'bigint' ? String(runAt) : runAt, text(row[0])]
 }
 
 const SIZES = 'SELECT job_id, OCTET_LENGTH(data) FROM millrace_bytes WHERE job_id IN LIST($1 text) AND field = 1'

@@ -2,7 +2,7 @@ import type { FieldPacket } from 'mysql2'
 import { expect, test } from 'vitest'
 import { resultOf } from './values.ts'
 
-// The driver's description of a column, of which only the name is read.
+// The driver's description of a column, of which only the name and the type are read.
 const FIELDS = ['id', 'payload'].map((name) => ({ name })) as unknown as FieldPacket[]
 
 test('text becomes a string, and bytes a copy that the driver cannot change', () => {
@@ -28,4 +28,19 @@ test('a large value has memory of its own', () => {
   const { rows } = resultOf([[Buffer.from('id'), Buffer.alloc(1_025)]], FIELDS)
   const [[, payload] = []] = rows
   expect((payload as Uint8Array).buffer.byteLength).toBe(1_025)
+})
+
+test('a whole number that no number can hold is a bigint, and text of digits stays text', () => {
+  const fields = [{ name: 'run_at', columnType: 8 }, { name: 'tags' }] as unknown as FieldPacket[]
+  const { rows } = resultOf(
+    [
+      ['9223372036854775807', '9223372036854775807'],
+      [5, null],
+    ],
+    fields,
+  )
+  expect(rows).toEqual([
+    [9_223_372_036_854_775_807n, '9223372036854775807'],
+    [5, null],
+  ])
 })

@@ -13,6 +13,9 @@ let used = 0
 /** Columns that hold bytes; all others that are binary to the server hold text in UTF-8, compared byte by byte. */
 const BYTES: ReadonlySet<string> = new Set(['payload', 'result', 'error', 'progress_note', 'data', 'message', 'NULL'])
 
+/** The protocol's number of the type BIGINT. */
+const BIGINT = 8
+
 /** Whether bytes in a column of this name are text. */
 export function isTextColumn(name: string): boolean {
   return !BYTES.has(name)
@@ -22,19 +25,21 @@ export function isTextColumn(name: string): boolean {
 export function resultOf(rows: unknown, fields: readonly FieldPacket[] | undefined): SqlResult {
   if (!Array.isArray(rows)) return { rows: [], changes: changesOf(rows) }
   if (rows.length > 0 && fields !== undefined) {
-    for (let i = 0; i < fields.length; i++) mendColumn(rows, i, fields[i]?.name ?? '')
+    for (let i = 0; i < fields.length; i++) mendColumn(rows, i, fields[i]?.name ?? '', fields[i]?.columnType === BIGINT)
   }
   // Rows are arrays, as was asked, of what `mendColumn` leaves: columns.
   return { rows: rows as readonly unknown[] as readonly Columns[], changes: rows.length }
 }
 
 /** Turns what the driver gives for one column into text, numbers and bytes of our own. */
-function mendColumn(rows: unknown[], column: number, name: string): void {
+function mendColumn(rows: unknown[], column: number, name: string, isBig: boolean): void {
   const isText = isTextColumn(name)
   // The driver's rows are arrays, one value for each field.
   for (const row of rows as unknown[][]) {
     const value = row[column]
     if (Buffer.isBuffer(value)) row[column] = isText ? value.toString() : copyOf(value)
+    // The driver gives a whole number as text when no number can hold it.
+    else if (isBig && typeof value === 'string') row[column] = BigInt(value)
   }
 }
 
