@@ -5,42 +5,8 @@ import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { openMill } from '../support/mill.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { readTables } from '../support/tables.ts'
+import { DAMAGES } from './rows-damages.ts'
 
-const LARGE = '9223372036854775807'
-/** What somebody sets in a row of a job that waits. What a database refuses is nothing to find there. */
-const DAMAGES = [
-  'epoch = -1',
-  'attempts = -5',
-  'crashes = 100',
-  'run_at = 253402300799999',
-  'run_at = -62135596800000',
-  `run_at = ${LARGE}`,
-  `created_at = ${LARGE}`,
-  `version = ${LARGE}`,
-  'version = -1',
-  'timeout_ms = -1',
-  `timeout_ms = ${LARGE}`,
-  `expires_at = ${LARGE}`,
-  "retry = '{'",
-  "retry = 'null'",
-  "tags = '{'",
-  'payload = NULL',
-  "payload = ''",
-  'waiting_on = 5',
-  'dependents = 7',
-  'state = 7',
-  'state = 3',
-  'state = 0',
-  'priority = 101',
-  "worker_id = 'nobody'",
-  'lease_until = 1',
-  `claimed_at = ${LARGE}`,
-  `started_at = ${LARGE}`,
-  'cancelling = 7',
-  'progress = -1',
-  "reason = 'nonsense'",
-  "blocked_on = 'k9'",
-] as const
 const HEALTHY = 20
 /** So many more rows have two of these, which ones MILLRACE_SEED says. */
 const PAIRS = process.env.MILLRACE_LONG ? 60 : 12

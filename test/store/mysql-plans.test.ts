@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
 import { CLAIM_STATEMENTS } from '../../src/store/mysql/claim.ts'
+import { DIAGNOSE_STATEMENTS } from '../../src/store/mysql/diagnose.ts'
 import { filled, MysqlDialect } from '../../src/store/mysql/dialect.ts'
 import { EXCHANGE_STATEMENTS } from '../../src/store/mysql/exchange.ts'
 import { EXTEND_STATEMENTS } from '../../src/store/mysql/extend.ts'
@@ -15,6 +16,7 @@ import { STEPWISE } from '../../src/store/mysql/stepwise.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
 import { WAITING_STATEMENTS } from '../../src/store/mysql/waiting.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sql/control.ts'
+import { DAMAGE_STATEMENTS } from '../../src/store/sql/damaged.ts'
 import { DUE_STATEMENTS } from '../../src/store/sql/due.ts'
 import { LEASE_STATEMENTS } from '../../src/store/sql/lease.ts'
 import { MAILBOX_STATEMENTS } from '../../src/store/sql/mailbox.ts'
@@ -63,6 +65,8 @@ await describeOn('mysql', (server) => {
       ...DUE_STATEMENTS,
       ...CONTROL_STATEMENTS,
       ...MAILBOX_STATEMENTS,
+      ...DAMAGE_STATEMENTS,
+      ...DIAGNOSE_STATEMENTS,
       ...LEASE_STATEMENTS,
       ...EXTEND_STATEMENTS,
       WAIT: numbered(WAITING_STATEMENTS.WAIT),
@@ -103,8 +107,12 @@ function paramsOf(sql: string): (string | number | string[])[] {
   return Array.from({ length: count }, (_, i) => {
     const n = i + 1
     if (new RegExp(`(LIST\\(\\$${n} |blocked_on IN LIST\\(\\$${n} )`).test(sql)) return ['q0', 'b']
+    // Up to the last: a window as large as can be.
+    if (new RegExp(`id <= \\$${n}`).test(sql)) return 'zzz'
     if (new RegExp(`JSON_TABLE\\(\\$${n},`).test(sql)) return IDS
-    return new RegExp(`(queue|name|worker_id|recipient) = \\$${n}|QUEUE\\(\\$${n}\\)`).test(sql) ? 'q0' : 5
+    return new RegExp(`(queue|name|worker_id|recipient) = \\$${n}|_?id >=? \\$${n}|QUEUE\\(\\$${n}\\)`).test(sql)
+      ? 'q0'
+      : 5
   })
 }
 

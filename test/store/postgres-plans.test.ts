@@ -8,6 +8,7 @@ import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
 import { CLAIM_STATEMENTS } from '../../src/store/postgres/claim.ts'
 import { sessionOptions } from '../../src/store/postgres/connection.ts'
+import { DIAGNOSE_STATEMENTS } from '../../src/store/postgres/diagnose.ts'
 import { PostgresDialect } from '../../src/store/postgres/dialect.ts'
 import { exchangeSql } from '../../src/store/postgres/exchange-sql.ts'
 import { EXTEND_STATEMENTS } from '../../src/store/postgres/extend.ts'
@@ -17,6 +18,7 @@ import { RECLAIM_STATEMENTS } from '../../src/store/postgres/leases.ts'
 import { numbered } from '../../src/store/postgres/named.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sql/control.ts'
+import { DAMAGE_STATEMENTS } from '../../src/store/sql/damaged.ts'
 import { DUE_STATEMENTS } from '../../src/store/sql/due.ts'
 import { MAILBOX_STATEMENTS } from '../../src/store/sql/mailbox.ts'
 import { QUEUE_STATEMENTS } from '../../src/store/sql/queues.ts'
@@ -35,6 +37,8 @@ const EXCHANGE = Object.fromEntries(
   ),
 )
 
+/** Read all leases: one row a claim. */
+const BY_LEASES: ReadonlySet<string> = new Set(['RUNNING', 'UNNOTED'])
 const FRONT = Object.fromEntries(Object.entries(FRONT_SQL).map(([name, sql]) => [name, numbered(sql).text]))
 
 await describeOn('postgres', (server) => {
@@ -70,6 +74,8 @@ await describeOn('postgres', (server) => {
       ...DUE_STATEMENTS,
       ...CONTROL_STATEMENTS,
       ...MAILBOX_STATEMENTS,
+      ...DAMAGE_STATEMENTS,
+      ...DIAGNOSE_STATEMENTS,
       ...RECLAIM_STATEMENTS,
       ...EXTEND_STATEMENTS,
     }
@@ -83,7 +89,7 @@ await describeOn('postgres', (server) => {
       await client.query('DEALLOCATE plan')
       const lines = rows.map((row) => String(row['QUERY PLAN']).trim())
       // Which jobs run is told by all leases: one row a claim, gone with its last job.
-      const wanted = name === 'RUNNING' ? lines.filter((line) => !/ on lease\b/.test(line)) : lines
+      const wanted = BY_LEASES.has(name) ? lines.filter((line) => !/ on lease\b/.test(line)) : lines
       faults.push(...wanted.filter((line) => isFault(line)).map((line) => `${name}: ${line}`))
     }
 

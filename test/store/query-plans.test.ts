@@ -5,8 +5,10 @@
 import { expect, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
+import { DAMAGE_STATEMENTS } from '../../src/store/sql/damaged.ts'
 import { CLAIM_STATEMENTS } from '../../src/store/sqlite/claim.ts'
 import { CONTROL_STATEMENTS } from '../../src/store/sqlite/control.ts'
+import { said } from '../../src/store/sqlite/diagnose.ts'
 import { DUE_STATEMENTS } from '../../src/store/sqlite/due.ts'
 import { SETTLE_STATEMENTS } from '../../src/store/sqlite/exchange.ts'
 import { LEASE_STATEMENTS } from '../../src/store/sqlite/lease.ts'
@@ -43,6 +45,7 @@ test(`no statement scans or sorts a growing table of ${ROWS} rows`, async () => 
     ...CONTROL_STATEMENTS,
     ...LEASE_STATEMENTS,
     ...MAILBOX_STATEMENTS,
+    ...Object.fromEntries(Object.entries(DAMAGE_STATEMENTS).map(([name, sql]) => [name, said(sql)])),
   }
   const faults = Object.entries(statements).flatMap(([name, sql]) =>
     connection.db

@@ -55,6 +55,8 @@ async function compare(f: Fixture, commands: Iterable<AsyncCommand<Pool, Both>>)
     expect(await first(f.store, false)).toEqual(await first(reference, true))
     for (const command of commands) await command.run(pool, both)
     expect(plain(await everything(f.store, pool))).toEqual(plain(await everything(reference, pool)))
+    // What operations alone have made is never damaged.
+    expect((await f.store.diagnose()).filter(({ code }) => code === 'ROW_DAMAGED')).toEqual([])
   } finally {
     await reference.close()
   }

@@ -14,6 +14,7 @@ import { clusterCases } from './cluster.ts'
 import { controlCases } from './control.ts'
 import { copyCases } from './copy.ts'
 import { crashedCases } from './crashed.ts'
+import { damagedCases } from './damaged.ts'
 import { dependencyCases } from './dependencies.ts'
 import { errorCases } from './errors.ts'
 import { expireCases } from './expire.ts'
@@ -79,6 +80,7 @@ export function describeStore(name: string, open: OpenStore, options: SuiteOptio
     mailboxCases(test)
     copyCases(test)
     hostileCases(test)
+    damagedCases(test)
     errorCases(test)
     withinCases(test)
     raceCases(test)

@@ -17,6 +17,7 @@ export type DiagnosisCode =
   | 'CLOCK_OFFSET'
   | 'CANNOT_SEE'
   | 'HINTS_UNHEARD'
+  | 'ROW_DAMAGED'
 
 /** One thing that was found. */
 export interface Diagnosis {
@@ -41,4 +42,6 @@ export interface DiagnosisLimits {
   readonly connections: number
   /** How far the store's clock may be from this machine's. Default 1 second. */
   readonly clockMs: number
+  /** How many live jobs are looked at for damaged rows, those of the lowest ids, which are the oldest; and as many edges. Default 100,000. */
+  readonly rows: number
 }

@@ -158,7 +158,10 @@ export interface JobsFacet {
   /** Moves jobs that are `blocked` for a key among `keyIds` back to `pending`. Returns how many. */
   unblock(keyIds: readonly string[], limit: number): Promise<number>
 
-  /** Cancels waiting jobs at once and asks running ones to stop (`cancelling`). */
+  /**
+   * Cancels waiting jobs at once and asks running ones to stop (`cancelling`). One whose lease does not end, which only a damaged
+   * row says, is cancelled at once too: nobody would ever take it back.
+   */
   cancel(ids: readonly string[]): Promise<readonly CancelResult[]>
 
   /** Puts finished jobs back as `pending`, keeping id, payload and history; the retry budget begins anew. Waiting `retrying`/`scheduled` jobs become pending at once, also `retried`. */

@@ -178,7 +178,14 @@ export interface Store {
   schemaVersion(): Promise<SchemaVersion>
   /**
    * Looks for what makes this store slow or less safe than it seems: old transactions, dead rows, missing indexes, settings, the
-   * clock. Empty when all is well. Only reads, statistics and catalogues; what the role may not see is left out, or said.
+   * clock. Empty when all is well. Only reads; what the role may not see is left out, or said.
+   *
+   * Also for live jobs whose rows no Millrace wrote (`ROW_DAMAGED`): an unknown state, numbers that cannot be, a lease that never
+   * ends, edges that do not fit their counts, rings. Ten of them are named each by a finding of its own, with what is wrong in plain
+   * words (`core/job/damage.ts`) and what ends or mends it; one more finding says how many there are besides. No healthy job is
+   * named, whatever its state. Looked at are statistics, catalogues and, in windows of 10,000, the rows of as many live jobs as
+   * `limits.rows` says and as many edges: never payloads, nor what has ended, which stops nobody. A store that keeps its jobs as
+   * objects of its own process has no such rows.
    */
   diagnose(limits?: Partial<DiagnosisLimits>): Promise<readonly Diagnosis[]>
   readonly jobs: JobsFacet

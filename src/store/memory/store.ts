@@ -94,7 +94,7 @@ class MemoryStore implements Store {
     return from === undefined ? this.#run(() => []) : []
   }
 
-  /** Nothing can be wrong here but the clock, which is the process's own. */
+  /** Nothing can be wrong here: the clock is the process's own, and its jobs are objects that nobody else writes. */
   diagnose(): Promise<readonly Diagnosis[]> {
     return this.#run(() => [])
   }

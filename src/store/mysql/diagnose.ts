@@ -1,5 +1,6 @@
 /** What can be wrong with a store on MySQL or MariaDB. Reads the server's own tables only, some of which need the right PROCESS. */
 import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
+import { damagedRows, type OwnLook, quoted } from '../sql/damaged.ts'
 import {
   clockOffset,
   connectionsFew,
@@ -17,6 +18,7 @@ import type { Connection } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isForbidden } from './errors.ts'
 import { isLocal, type MysqlSettings } from './options.ts'
+import { ENTER_READY, PLACE } from './ready.ts'
 
 const TRANSACTIONS =
   'SELECT t.trx_mysql_thread_id, p.user, p.host, timestampdiff(SECOND, t.trx_started, now()) ' +
@@ -28,6 +30,15 @@ const INDEXES =
 const SETTINGS =
   'SELECT @@GLOBAL.sql_mode, @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.max_connections, @@GLOBAL.innodb_doublewrite, ' +
   '@@GLOBAL.log_bin, @@GLOBAL.sync_binlog'
+// No EXISTS: the server would make a join of it, and read the whole line for each window.
+const PLACELESS =
+  'SELECT j.id FROM millrace_job j FORCE INDEX (PRIMARY) WHERE j.id > $1 AND j.id <= $2 AND j.state <> 3 ' +
+  // allow sql: a constant of ready.ts
+  `AND (SELECT 1 FROM millrace_ready r FORCE INDEX (PRIMARY) WHERE ${PLACE} LIMIT 1) IS NULL`
+
+/** The statements of this file that read rows of jobs, for the test of their plans. */
+export const DIAGNOSE_STATEMENTS = { PLACELESS } as const
+
 /** Values under which torn pages are not mended: `innodb_doublewrite` is a number on some versions, a word on others. */
 const NO_DOUBLEWRITE: readonly string[] = ['0', 'OFF', 'DETECT_ONLY']
 /** Beside its pool a program has one connection on which the server waits for hints, and one for looks beside transactions of its own. */
@@ -47,9 +58,21 @@ export async function diagnose(
       ...(await transactions(connection, limits)),
       ...(await indexes(connection, steps)),
       ...(await settings(db, connection, now, limits)),
+      ...(await damagedRows(db.sessionOn(connection), now, limits, lookForPlaces)),
     ]
   })
   return [...found, ...unverified(db.settings), ...(await clockOffset(() => db.time(), limits))]
+}
+
+/** A place that does not fit was left by somebody who changed a job by hand, and not its place: see ready.ts. */
+const lookForPlaces: OwnLook = async (session, above, upTo) => {
+  const { rows } = await session.query(PLACELESS, [above, upTo])
+  return rows.map((row) => {
+    const id = text(row[0])
+    // allow sql: an id, quoted, in statements that are shown and not run
+    const fix = `DELETE FROM millrace_ready WHERE id = ${quoted(id)}; ${ENTER_READY} WHERE j.id = ${quoted(id)} AND j.state <> 3;`
+    return { id, what: 'has no place in the line, or another than its row says', fix }
+  })
 }
 
 /** A server elsewhere that the URL does not let prove who it is. */

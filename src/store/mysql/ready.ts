@@ -5,13 +5,16 @@
  */
 import type { Session, SqlResult, SqlValue, Statement } from '../sql/session.ts'
 
-const PLACE =
+/** Whether `r` is where a job `j` belongs. */
+export const PLACE =
   'r.state = j.state AND r.queue_key = j.queue_key AND r.place = 100 - j.priority AND r.run_at = j.run_at AND r.id = j.id'
 const OF_ROWS = 'ROWS($1: id text) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = v.id'
 const JOIN_READY = `STRAIGHT_JOIN millrace_ready r FORCE INDEX (PRIMARY) ON ${PLACE}`
 const INSERT =
   'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) ' +
   'SELECT j.state, j.queue_key, 100 - j.priority, j.run_at, j.id, j.name, j.expires_at'
+/** Gives jobs `j` their places; what follows says which. */
+export const ENTER_READY = `${INSERT} FROM millrace_job j`
 // A job that runs has no place. To look for it would lock the gap in which it is not, where the next job may belong.
 const LEAVE_BY_ROWS = `DELETE r FROM ${OF_ROWS} ${JOIN_READY} WHERE j.state <> 3`
 const ENTER_BY_ROWS = `${INSERT} FROM ${OF_ROWS} WHERE j.state <> 3`

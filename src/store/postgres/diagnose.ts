@@ -1,5 +1,6 @@
 /** What can be wrong with a store on PostgreSQL. Reads statistics and catalogues only. */
 import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
+import { damagedRows, type OwnLook, quoted } from '../sql/damaged.ts'
 import {
   clockOffset,
   connectionsFew,
@@ -43,6 +44,14 @@ const SETTINGS =
   // Kept for superusers, and from version 16 on for whoever is given them.
   "current_setting('superuser_reserved_connections')::bigint + coalesce(current_setting('reserved_connections', true), '0')::bigint"
 
+/** Running jobs that no row of leases names (leases.ts): their leases never end. */
+const UNNOTED =
+  'SELECT id FROM millrace_job WHERE state = 3 AND id > $1 AND id <= $2 ' +
+  'AND id NOT IN (SELECT unnest(job_ids) FROM millrace_lease)'
+
+/** The statements of this file that read rows of jobs, for the test of their plans. */
+export const DIAGNOSE_STATEMENTS = { UNNOTED } as const
+
 /** Tables on the way of every claim. The others are vacuumed when a share of their rows is dead, so a large one has many. */
 const ON_THE_WAY: ReadonlySet<string> = new Set(['job', 'lease', 'front'])
 /** Autovacuum comes when a fifth of a table is dead, unless it is told otherwise. */
@@ -63,8 +72,25 @@ export async function diagnose(
     ...(await deadRows(db, session, steps, limits)),
     ...(await indexes(db, session, steps)),
     ...(await settings(db, session, steps, now, limits)),
+    ...(await damagedRows(session, now, limits, lookForLeases(db))),
   ])
   return [...found, ...unverified(db.settings), ...(await clockOffset(() => db.time(), limits))]
+}
+
+function lookForLeases(db: PostgresDatabase): OwnLook {
+  return async (session, above, upTo) => {
+    const { rows } = await session.query(UNNOTED, [above, upTo])
+    return rows.map((row) => {
+      const id = text(row[0])
+      // allow sql: an id, quoted, in a statement that is shown and not run
+      const fix = `INSERT INTO millrace_lease (id, until_at, job_ids) VALUES (gen_random_uuid(), 0, ARRAY[${quoted(id)}])`
+      return {
+        id,
+        what: 'runs, and nothing says when its lease ends, so nobody takes it back',
+        fix: `${db.dialect.compile(fix)};`,
+      }
+    })
+  }
 }
 
 /** A server elsewhere that the URL does not let prove who it is. */

@@ -1,4 +1,5 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. Each inside a transaction. */
+import { canEnd } from '../../core/job/damage.ts'
 import { ID_MEMORY_MS, IDS_TO_A_JOB } from '../../core/job/limits.ts'
 import type { JobState } from '../../core/job/state.ts'
 import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/index.ts'
@@ -62,7 +63,7 @@ export async function cancel(
     const job = ledger.live(id)
     if (state === null) return 'missing'
     if (isFinalState(state) || job === undefined) return 'final'
-    if (state === 'processing') {
+    if (state === 'processing' && canEnd(job.leaseUntil, ledger.now)) {
       job.cancelling = true
       job.isDirty = true
       return 'cancelling'

@@ -11,6 +11,7 @@ const DEFAULTS: DiagnosisLimits = {
   history: 500_000,
   connections: 0.8,
   clockMs: 1_000,
+  rows: 100_000,
 }
 
 /** The limits with their defaults. */

@@ -1,4 +1,5 @@
 /** What people do to jobs: cancel, retry, update, remove; and pruning. All inside the caller's write transaction. */
+import { canEnd } from '../../core/job/damage.ts'
 import { ID_MEMORY_MS, IDS_TO_A_JOB } from '../../core/job/limits.ts'
 import type { CancelResult, RemoveResult, Retention, RetryResult, UpdateResult } from '../contract/index.ts'
 import { STATE, text } from '../sql/rows.ts'
@@ -16,6 +17,7 @@ const REVIVE =
   'FROM millrace_archive WHERE id = ?1'
 const FORGET_IDS =
   'DELETE FROM millrace_done WHERE id IN (SELECT id FROM millrace_done WHERE done_at <= ? ORDER BY done_at LIMIT ? + 0)'
+const LEASE_OF = 'SELECT lease_until FROM millrace_job WHERE id = ?'
 const DELETE_ARCHIVED = 'DELETE FROM millrace_archive WHERE id = ?'
 const DROP_OUTCOME = 'DELETE FROM millrace_bytes WHERE job_id = ? AND field IN (2, 3)'
 const HURRY = 'UPDATE millrace_job SET state = 2, run_at = min(run_at, ?2) WHERE id = ?1 AND state IN (1, 4)'
@@ -47,12 +49,13 @@ export const CONTROL_STATEMENTS = { TOO_OLD, PRUNE_KEYS, ARCHIVED_QUEUES } as co
 export function cancel(c: Connection, id: string): CancelResult {
   const state = stateById(c, id)
   if (state === null) return 'missing'
-  if (state === 'processing') {
+  if (isFinalState(state)) return 'final'
+  const now = c.now()
+  if (state === 'processing' && canEnd(c.first(LEASE_OF, id), now)) {
     requestCancel(c, id)
     return 'cancelling'
   }
-  if (isFinalState(state)) return 'final'
-  finishLive(c, id, 'cancelled', 'requested', c.now())
+  finishLive(c, id, 'cancelled', 'requested', now)
   return 'cancelled'
 }
 

@@ -23,7 +23,7 @@ import { Connection } from './connection.ts'
 import { cancel, prune, remove, retry, update } from './control.ts'
 import { changeWhere } from './control-where.ts'
 import { copyFacet } from './copy.ts'
-import { diagnose } from './diagnose.ts'
+import { damagedIn, diagnose } from './diagnose.ts'
 import { expire, hasDue, hasExpired, hasKey, hasLost, nextDue, promote, unblock } from './due.ts'
 import { completeInside, exchange, idleExchange } from './exchange.ts'
 import { insertJobs } from './insert.ts'
@@ -138,10 +138,12 @@ class SqliteStore implements Store {
     return migrate(this.connection, this.#steps)
   }
 
-  async diagnose(limits: Partial<DiagnosisLimits> = {}): Promise<readonly Diagnosis[]> {
+  async diagnose(given: Partial<DiagnosisLimits> = {}): Promise<readonly Diagnosis[]> {
+    const limits = limitsOf(given)
     return [
       ...this.connection.read(() => diagnose(this.connection, this.#steps)),
-      ...(await clockOffset(() => this.time(), limitsOf(limits))),
+      ...(await damagedIn(this.connection, limits)),
+      ...(await clockOffset(() => this.time(), limits)),
     ]
   }
 

@@ -100,7 +100,7 @@ export const ELSEWHERE: readonly Elsewhere[] = [
     fault: 'F-34',
     summary: 'rows that no Millrace wrote',
     stores: ['sqlite', ...SERVERS],
-    files: ['test/faults/rows.test.ts'],
+    files: ['test/faults/rows.test.ts', 'test/faults/rows-doctor.test.ts'],
     filesOf: { sqlite: ['src/store/sqlite/hostile-rows.test.ts'], mysql: ['test/store/mysql-damaged.test.ts'] },
   },
 ]

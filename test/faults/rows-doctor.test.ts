@@ -1,0 +1,137 @@
+/**
+ * F-34: of rows that no Millrace wrote the doctor names each, unless what was done to it harms nothing; what it prints to mend one
+ * does so. No job beside them is named.
+ */
+import { expect, test } from 'vitest'
+import { defineJob, type Millrace } from '../../src/index.ts'
+import type { Diagnosis } from '../../src/store/contract/index.ts'
+import { describeOnEvery, type TestStores } from '../support/every-store.ts'
+import { openMill } from '../support/mill.ts'
+import { readTables, type StoreKind, type Tables } from '../support/tables.ts'
+import { DAMAGES, HARMLESS } from './rows-damages.ts'
+
+const WAIT = { timeout: '30s' } as const
+const HEALTHY = 20
+const job = defineJob({ name: 'job', run: (input: number) => input })
+
+await describeOnEvery((stores) => {
+  test('every damage that harms is named, and mended by what is printed', () => damageAndMend(stores), 90_000)
+
+  test('a lost parent, a count that is too low and a ring are named, and mended by what is printed', async () => {
+    const url = await stores.freshUrl()
+    const mill = await openMill({ store: url })
+    const [a = '', b = '', c = '', lost = '', parent = ''] = (await mill.enqueueMany(job, [1, 2, 3, 4, 5])).map(idOf)
+    const child = await mill.enqueue(job, 6, { dependsOn: [parent] })
+    await readTables(url, async ({ rows, kind }) => {
+      const edge = (from: string, to: string) =>
+        `INSERT INTO millrace_edge (parent_id, child_id, policy) VALUES ('${from}', '${to}', 'cancel')`
+      for (const id of [a, b, c, lost]) {
+        const dependents = id === lost ? 0 : 1
+        await rows(
+          `UPDATE millrace_job SET state = 0, reason = 'parents', waiting_on = 1, dependents = ${dependents} WHERE id = '${id}'`,
+        )
+        // So it stands where its row says.
+        if (kind === 'mysql') await rows(`UPDATE millrace_ready SET state = 0 WHERE id = '${id}'`)
+      }
+      for (const [from, to] of [
+        [a, b],
+        [b, c],
+        [c, a],
+        ['nobody', lost],
+      ] as const)
+        await rows(edge(from, to))
+      await rows(`UPDATE millrace_job SET dependents = 0 WHERE id = '${parent}'`)
+    })
+
+    const found = await damaged(mill)
+
+    expect(found.map(({ message }) => message)).toEqual([
+      `job ${lost}: waits for a parent that is not there: nobody`,
+      `job ${parent}: dependents is 0, and 1 job waits for it`,
+      `jobs wait for each other in a ring, so that none of them runs: ${[a, c, b, a].join(' → ')}`,
+    ])
+    await mendAll(url, mill, found)
+    // Whom the parent did not know is named when it is gone.
+    const left = await damaged(mill)
+    expect(left.map(({ message }) => message)).toEqual([
+      `job ${child.id}: waits for a parent that is not there: ${parent}`,
+    ])
+    await mendAll(url, mill, left)
+    expect(await damaged(mill)).toEqual([])
+    expect(await mill.count({ state: ['blocked', 'pending'] })).toMatchObject({ count: 0 })
+  })
+})
+
+async function damageAndMend(stores: TestStores): Promise<void> {
+  const url = await stores.freshUrl()
+  const mill = await openMill({ store: url })
+  const jobs = await mill.enqueueMany(job, Array(DAMAGES.length).fill(0))
+  const inputs = Array.from({ length: HEALTHY }, (_, i) => i)
+  const healthy = await mill.enqueueMany(job, inputs)
+  const damageOf = new Map<string, string>()
+  await readTables(url, async ({ rows }) => {
+    for (const [i, damage] of DAMAGES.entries()) {
+      const id = jobs[i]?.id ?? ''
+      // A constraint of the table may keep it out.
+      const isDone = rows(`UPDATE millrace_job SET ${damage} WHERE id = '${id}'`).then(
+        () => true,
+        () => false,
+      )
+      if (await isDone) damageOf.set(id, damage)
+    }
+  })
+
+  const named = new Map<string, string>()
+  for (let found = await damaged(mill); found.length > 0; found = await damaged(mill)) {
+    for (const { message } of found) {
+      const [, id = '', what = ''] = /^job (\S+): (.*)$/.exec(message) ?? []
+      // What is mended stays mended.
+      expect(named).not.toContain(id)
+      if (id !== '') named.set(damageOf.get(id) ?? id, what)
+    }
+    await mendAll(url, mill, found)
+  }
+
+  const expected = [...damageOf.values()].filter((damage) => !HARMLESS.has(damage) || isMoved(stores.kind, damage))
+  expect([...named.keys()].sort()).toEqual(expected.sort())
+  expect(named.get('epoch = -1')).toBe('epoch is -1')
+  expect(damageOf.size).toBeGreaterThan(DAMAGES.length - 5)
+  const worker = mill.work([job], { poll: '20ms' })
+  expect(await Promise.all(healthy.map((one) => one.result(WAIT)))).toEqual(inputs)
+  await worker.stop()
+  expect(await mill.list({ state: ['pending', 'processing', 'blocked'] })).toMatchObject({ jobs: [] })
+  expect(await damaged(mill)).toEqual([])
+}
+
+/** On MySQL and MariaDB a job has a place in the line, which whoever changes its row by hand leaves as it was. */
+function isMoved(kind: StoreKind, damage: string): boolean {
+  return kind === 'mysql' && /^(state|run_at|priority|queue) =/.test(damage)
+}
+
+async function damaged(mill: Millrace): Promise<readonly Diagnosis[]> {
+  return (await mill.store.diagnose()).filter(({ code }) => code === 'ROW_DAMAGED')
+}
+
+/** Does what each finding says. */
+async function mendAll(url: string, mill: Millrace, found: readonly Diagnosis[]): Promise<void> {
+  await readTables(url, async (tables) => {
+    for (const { fix } of found) await mend(tables, mill, fix)
+  })
+}
+
+async function mend({ rows }: Tables, mill: Millrace, fix: string): Promise<void> {
+  const id = /: millrace job cancel (\S+)$/.exec(fix)?.[1]
+  if (id !== undefined) {
+    const [outcome] = await mill.cancel(id)
+    // It may have ended with one that was mended before.
+    expect(['cancelled', 'final']).toContain(outcome?.outcome)
+    return
+  }
+  for (const statement of fix.split(';').map((one) => one.trim())) {
+    if (/^(DELETE|INSERT) /.test(statement)) await rows(statement)
+  }
+}
+
+function idOf({ id }: { readonly id: string }): string {
+  return id
+}
