@@ -30,16 +30,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     path: 'doctor',
     aliases: ['queue:doctor'],
     summary: 'check the whole set-up',
-    run: doctor,
+    options: [['--rows', 'look at the rows of all live jobs, not of the oldest 100,000 only: takes seconds a million']],
+    run: (context, _args, options) => doctor(context, options.rows === true ? Number.POSITIVE_INFINITY : OLDEST_ROWS),
   },
 ]
 
+/** As many as `diagnose` looks at when it is told nothing. */
+const OLDEST_ROWS = 100_000
 const LOW_DISK_BYTES = 256 * 1024 * 1024
 
-async function doctor(context: Context): Promise<ExitCode> {
+async function doctor(context: Context, rows: number): Promise<ExitCode> {
   const findings: Finding[] = [runtime()]
   const names = await checkConfig(context, findings)
-  const mill = await checkStore(context, findings)
+  const mill = await checkStore(context, rows, findings)
   if (mill !== undefined) {
     try {
       await told('Workers', findings, checkWorkers(mill, names, findings))
@@ -88,7 +91,7 @@ async function checkConfig(context: Context, findings: Finding[]): Promise<reado
 }
 
 /** The opened store, or undefined when it cannot be used. */
-async function checkStore(context: Context, findings: Finding[]): Promise<Millrace | undefined> {
+async function checkStore(context: Context, rows: number, findings: Finding[]): Promise<Millrace | undefined> {
   const add = (level: Finding['level'], text: string, fix?: string) =>
     findings.push({ group: 'Store', level, text, ...(fix !== undefined && { fix }) })
   let mill: Millrace | undefined
@@ -108,9 +111,13 @@ async function checkStore(context: Context, findings: Finding[]): Promise<Millra
     const start = performance.now()
     await mill.store.ping()
     add('ok', `${store.description}, version ${current}, answers in ${(performance.now() - start).toFixed(1)} ms`)
-    for (const found of await mill.store.diagnose()) {
-      const { code, severity, message, fix } = found
+    const diagnoses = await mill.store.diagnose({ rows })
+    for (const { code, severity, message, fix } of diagnoses) {
       findings.push({ group: 'Store', level: severity, code, text: clean(message), fix: clean(fix) })
+    }
+    if (!diagnoses.some(({ code }) => code === 'ROW_DAMAGED')) {
+      const which = rows === OLDEST_ROWS ? 'the oldest 100,000 of live jobs; --rows looks at all' : 'all of live jobs'
+      add('ok', `no row is damaged (${which})`)
     }
     if (store.file !== null) await checkFile(store.file, add)
     return mill
