@@ -7,6 +7,7 @@ import { defineJob, type Millrace } from '../../src/index.ts'
 import type { Diagnosis } from '../../src/store/contract/index.ts'
 import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { openMill } from '../support/mill.ts'
+import { describeOn, freshStoreUrl, SERVER_KINDS } from '../support/servers.ts'
 import { readTables, type StoreKind, type Tables } from '../support/tables.ts'
 import { DAMAGES, HARMLESS } from './rows-damages.ts'
 
@@ -61,6 +62,23 @@ await describeOnEvery((stores) => {
     expect(await mill.count({ state: ['blocked', 'pending'] })).toMatchObject({ count: 0 })
   })
 })
+
+for (const kind of SERVER_KINDS) {
+  await describeOn(kind, (server) => {
+    test('a user who is kept from payloads is told of damaged rows as well', async () => {
+      const url = await freshStoreUrl(server)
+      const { migrator, worker, viewer } = await server.rolesOf(url)
+      await openMill({ store: migrator })
+      const { id } = await (await openMill({ store: worker })).enqueue(job, 1)
+      await server.withhold(migrator)
+      await readTables(url, ({ rows }) => rows(`UPDATE millrace_job SET epoch = -1 WHERE id = '${id}'`))
+
+      const found = await damaged(await openMill({ store: viewer, migrate: false }))
+
+      expect(found.map(({ message }) => message)).toEqual([`job ${id}: epoch is -1`])
+    })
+  })
+}
 
 async function damageAndMend(stores: TestStores): Promise<void> {
   const url = await stores.freshUrl()

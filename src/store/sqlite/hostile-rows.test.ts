@@ -297,4 +297,5 @@ async function everyCall(store: Store): Promise<void> {
   await jobs.reclaim(100)
   await jobs.unblock(['k'], 100)
   await jobs.reseal(null, 100, () => [])
+  await store.diagnose()
 }
