@@ -108,3 +108,35 @@ export const sweepOfOldList: NonNullable<Plant['store']> = (inner, world) => {
       },
     }))
 }
+
+/** A sweep that settles the attempts which `isMeant` names as if they had failed. */
+export function burning(
+  jobs: JobsFacet,
+  isMeant: (lease: { readonly id: string; readonly epoch: number }) => boolean,
+): JobsFacet['reclaim'] {
+  return async (limit) => {
+    const reclaimed = await jobs.reclaim(limit)
+    return Promise.all(
+      reclaimed.map(async (job) => {
+        const row = await jobs.get(job.id)
+        if (job.to !== 'pending' || row === null || !isMeant(row)) return job
+        // Given to nobody for a moment, and failed: that counts an attempt.
+        const names = [row.name]
+        const claim = {
+          workerId: 'sweep',
+          queues: [{ queue: row.queue, max: 1_000 }],
+          names,
+          limit: 1_000,
+          leaseMs: 1_000,
+        }
+        const { claimed } = await jobs.exchange({ workerId: 'sweep', settle: [], claim })
+        const settle = claimed.map(({ id, epoch }): Settlement => {
+          if (id !== job.id) return { id, epoch, runMs: 0, to: 'pending' }
+          return { id, epoch, runMs: 0, to: 'retrying', delayMs: 0, error: null }
+        })
+        await jobs.exchange({ workerId: 'sweep', settle })
+        return job
+      }),
+    )
+  }
+}

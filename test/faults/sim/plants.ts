@@ -6,7 +6,14 @@
 import type { JobsFacet, Settlement, Store } from '../../../src/store/contract/index.ts'
 import { wrappedStore } from '../../support/wrapped-store.ts'
 import { idOf } from './ledgers.ts'
-import { claimTwice, forced, held, sweepOfOldList, withoutBump } from './plants-of-fences.ts'
+import {
+  cancelsInPauses,
+  keepCancelled,
+  killStalled,
+  newIdAfterDeath,
+  recoverPredecessors,
+} from './plants-of-deaths.ts'
+import { burning, claimTwice, forced, held, sweepOfOldList, withoutBump } from './plants-of-fences.ts'
 import { forgetOne, keepDead, keepFirst, keepWithoutFence, recoverStalled } from './plants-of-leases.ts'
 import {
   cancelNotWritten,
@@ -190,6 +197,21 @@ export const PLANTED: readonly PlantedBug[] = [
   { name: 'takes a stalled worker for a dead one', breaks: /^I4.*lives/, client: recoverStalled },
   { name: 'goes on keeping leases after the kill', breaks: /^I13.*died/, client: keepDead },
   { name: 'forgets a lease when another call has failed', breaks: /^I4.*extended it/, client: forgetOne },
+  {
+    name: 'kills any stalled worker as one that is deaf to a cancel',
+    breaks: /^I4.*heard of none/,
+    client: killStalled,
+  },
+  {
+    name: 'never hears of a cancel by a keep',
+    breaks: /^I13.*deaf/,
+    client: keepCancelled,
+    plan: cancelsInPauses,
+  },
+  { name: 'takes back what the workers of a dead node still hold', breaks: /^I4.*lives/, client: recoverPredecessors },
+  { name: 'works on when its supervisor is gone', breaks: /^I13.*orphan/, isOrphanDeaf: true },
+  { name: 'takes a change of many for done at which its operator died', breaks: /^bulk/, isTakenForDone: true },
+  { name: 'enqueues what a dead producer had begun under a new id', breaks: /^I2/, idFor: newIdAfterDeath },
   { name: 'enqueues again under a new id', breaks: /^I2/, idFor: (n, tries) => idOf(n + tries * 100_000) },
   { name: 'looks whether a key is free, then inserts (oban#1087)', breaks: /^unique/, store: uniqueByLooking },
   { name: 'requeues by delete and insert (laravel/ideas#1364)', breaks: /^I1:.*nowhere/, store: requeueByDelete },
@@ -231,38 +253,6 @@ function afterSettling(
       }),
     )
     return { ...(await jobs.exchange({ ...request, settle: [] })), settled: mended }
-  }
-}
-
-/** A sweep that settles the attempts which `isMeant` names as if they had failed. */
-function burning(
-  jobs: JobsFacet,
-  isMeant: (lease: { readonly id: string; readonly epoch: number }) => boolean,
-): JobsFacet['reclaim'] {
-  return async (limit) => {
-    const reclaimed = await jobs.reclaim(limit)
-    return Promise.all(
-      reclaimed.map(async (job) => {
-        const row = await jobs.get(job.id)
-        if (job.to !== 'pending' || row === null || !isMeant(row)) return job
-        // Given to nobody for a moment, and failed: that counts an attempt.
-        const names = [row.name]
-        const claim = {
-          workerId: 'sweep',
-          queues: [{ queue: row.queue, max: 1_000 }],
-          names,
-          limit: 1_000,
-          leaseMs: 1_000,
-        }
-        const { claimed } = await jobs.exchange({ workerId: 'sweep', settle: [], claim })
-        const settle = claimed.map(({ id, epoch }): Settlement => {
-          if (id !== job.id) return { id, epoch, runMs: 0, to: 'pending' }
-          return { id, epoch, runMs: 0, to: 'retrying', delayMs: 0, error: null }
-        })
-        await jobs.exchange({ workerId: 'sweep', settle })
-        return job
-      }),
-    )
   }
 }
 
