@@ -12,6 +12,7 @@ export const LONG: readonly string[] = [
   'src/store/mysql/mysql.test.ts',
   'src/store/postgres/postgres.test.ts',
   'src/store/postgres/pgbouncer.test.ts',
+  'test/net/blackhole.test.ts',
   'test/outage/outage.test.ts',
   'test/net/silence.test.ts',
   'test/faults/sim/simulation.test.ts',

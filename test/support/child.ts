@@ -44,6 +44,8 @@ export interface ChildOptions {
   readonly keeps?: (line: string) => boolean
   /** Whose process it is, default whoever starts it. */
   readonly user?: { readonly uid?: number; readonly gid?: number }
+  /** Words before it, of a command that becomes it. */
+  readonly through?: readonly string[]
 }
 
 /** Starts a file with arguments. Call it inside a test, or say with `whenOver` what else ends it by calling what it is given. */
@@ -51,9 +53,10 @@ export function startChild(
   file: string,
   args: readonly string[] = [],
   whenOver: (end: () => Promise<void>) => void = onTestFinished,
-  { env = {}, keeps = () => true, user = {} }: ChildOptions = {},
+  { env = {}, keeps = () => true, user = {}, through = [] }: ChildOptions = {},
 ): Child {
-  const child = spawn(process.execPath, [file, ...args], {
+  const [command = '', ...words] = [...through, process.execPath, file, ...args]
+  const child = spawn(command, words, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     ...user,

@@ -51,9 +51,9 @@ export const ELSEWHERE: readonly Elsewhere[] = [
   {
     name: 'silence',
     fault: 'F-15',
-    summary: 'the network swallows everything for 1, 3 and 30 leases',
+    summary: 'the network swallows everything for 1, 3 and 30 leases: by a proxy, and as the kernel does it',
     stores: SERVERS,
-    files: ['test/net/silence.test.ts'],
+    files: ['test/net/silence.test.ts', 'test/net/blackhole.test.ts'],
   },
   {
     name: 'full',
