@@ -10,10 +10,13 @@ const FULL = 13
 const CANTOPEN = 14
 const CONSTRAINT = 19
 const NOTADB = 26
+/** The index of the log beside the file could not be given its room. */
+const IOERR_SHMSIZE = IOERR | (19 << 8)
 
-/** The primary SQLite result code of an error, or 0 when it is not SQLite's. */
+/** The primary SQLite result code of an error, or 0 when it is not SQLite's. A full disk has one, wherever it was met. */
 function resultCode(error: unknown): number {
   if (typeof error !== 'object' || error === null || !('errcode' in error)) return 0
+  if (error.errcode === IOERR_SHMSIZE) return FULL
   return typeof error.errcode === 'number' ? error.errcode & 0xff : 0
 }
 

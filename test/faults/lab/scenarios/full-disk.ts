@@ -2,8 +2,9 @@
  * F-26: the disk of a file is full, again and again, while producers and the workers of a node go on; then there is room again. The
  * store is to stand on a disk of its own, which is small.
  */
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fillDisk } from '../../../support/mounted-disk.ts'
 import { pathOf } from '../../../support/tables.ts'
 import { feed } from '../feed.ts'
 import { now, readLedger } from '../ledgers.ts'
@@ -21,8 +22,6 @@ const LOAD = { jobs: 0, ahead: 40, batch: 20, longestMs: 20, perS: 40 } as const
 const RESUME_MS: Readonly<Record<Size, number>> = { short: 20_000, long: 10_000 }
 /** Until heartbeats that failed are answered again. */
 const NOTICE_MS = 1_000
-const CHUNK = Buffer.alloc(65_536, 1)
-const PAGE = 4_096
 
 /** The scenario. */
 export const fullDisk: Scenario = {
@@ -47,7 +46,7 @@ export const fullDisk: Scenario = {
       for (; done < fills; done++) {
         const before = unknowns()
         const from = now()
-        fill(balloon)
+        fillDisk(balloon)
         await lab.until('an enqueue is refused', () => unknowns() > before)
         await lab.rest(...restMs)
         refused += unknowns() - before
@@ -68,17 +67,4 @@ export const fullDisk: Scenario = {
       return readLedger(lab.folder, 'producer').filter(({ status }) => status === 'unknown').length
     }
   },
-}
-
-/** Writes until nothing more fits. */
-function fill(path: string): void {
-  const file = openSync(path, 'w')
-  for (const bytes of [CHUNK, CHUNK.subarray(0, PAGE)]) {
-    try {
-      for (;;) writeSync(file, bytes)
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-    }
-  }
-  closeSync(file)
 }
