@@ -8,6 +8,7 @@ import type { ConnectionOptions, Connection as Raw } from 'mysql2'
 import { ConfigError } from '../../core/errors.ts'
 import type { SqlResult } from '../sql/session.ts'
 import type { MysqlSettings, MysqlTarget } from './options.ts'
+import { packetFault } from './packet.ts'
 import { resultOf } from './values.ts'
 
 /** A value as the driver takes it. */
@@ -50,6 +51,7 @@ export class Connection implements Runner {
   /** What waits for an answer: the driver forgets its callbacks when a connection is destroyed. */
   readonly #waiting = new Set<(error: Error) => void>()
   #isBroken = false
+  #maxPacketBytes = Number.POSITIVE_INFINITY
   /** See `Pooled`. */
   idleSince = 0
 
@@ -82,7 +84,7 @@ export class Connection implements Runner {
           raw.connect((error) => (error === null ? resolve() : reject(error)))
         }),
       )
-      await prepareSession(connection, settings.deadlineMs, purpose)
+      connection.#maxPacketBytes = await prepareSession(connection, settings.deadlineMs, purpose)
       return connection
     } catch (error) {
       connection.destroy()
@@ -109,7 +111,8 @@ export class Connection implements Runner {
   }
 
   execute(text: string, values: readonly Bound[]): Promise<SqlResult> {
-    return this.#answered(executeOn(this.#raw, text, values))
+    const fault = packetFault(values, this.#maxPacketBytes)
+    return fault === null ? this.#answered(executeOn(this.#raw, text, values)) : Promise.reject(fault)
   }
 
   /** Resolves when the server answers. */
@@ -219,9 +222,10 @@ function configOf(target: MysqlTarget, timeoutMs: number): ConnectionOptions {
 /**
  * Sets what our statements rely on, whatever the server's defaults are: strict mode, so that nothing is cut off silently;
  * READ COMMITTED, so that a claim locks no gaps; UTC, since a summer time says some instants twice; English sentences.
+ * Returns how many bytes the server takes at once.
  */
-async function prepareSession(connection: Connection, deadlineMs: number, purpose: Purpose): Promise<void> {
-  const { rows } = await connection.execute('SELECT version() AS version', [])
+async function prepareSession(connection: Connection, deadlineMs: number, purpose: Purpose): Promise<number> {
+  const { rows } = await connection.execute('SELECT version() AS version, @@max_allowed_packet AS bytes', [])
   const version = String(rows[0]?.[0])
   const flavor = flavorOf(version)
   refuseOld(version, flavor)
@@ -242,6 +246,7 @@ async function prepareSession(connection: Connection, deadlineMs: number, purpos
       hint: 'Let the session set STRICT_TRANS_TABLES; a proxy in between may forbid it.',
     })
   }
+  return Number(rows[0]?.[1])
 }
 
 /** Which of the two a server is, by its version. */

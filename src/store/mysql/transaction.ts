@@ -17,11 +17,12 @@ import { lockingFound } from './beside.ts'
 import { executeOn, type Runner, runOn } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isConflict, isDuplicate, numberOf, translateError } from './errors.ts'
+import { packetFault } from './packet.ts'
 import { isTextColumn } from './values.ts'
 
 const HAS_TABLE =
-  'SELECT count(*), @@SESSION.sql_mode FROM information_schema.tables WHERE table_schema = ? AND table_schema = database() ' +
-  'AND table_name = ?'
+  'SELECT count(*), @@SESSION.sql_mode, @@max_allowed_packet FROM information_schema.tables WHERE table_schema = ? ' +
+  'AND table_schema = database() AND table_name = ?'
 
 /** Runs `fn` on the caller's connection, inside its transaction. */
 export async function withinTransaction<T>(
@@ -60,7 +61,7 @@ export async function withinTransaction<T>(
       )
     }
     const now = await db.nowOn(runner)
-    const own = db.sessionOn(runner)
+    const own = db.sessionOn(withPacketLimit(runner, Number(rows[0]?.[2])))
     const session = lockingFound(failingOnTaken(own), db.looks)
     return await fn({ ...session, select: own.select, now, known: new Set(), restarts: Number.MAX_SAFE_INTEGER })
   } catch (error) {
@@ -91,6 +92,17 @@ export function stoppingAtConflict(runner: Runner): Runner {
   return {
     execute: (text, values) => inTurn(() => runner.execute(text, values)),
     run: (text) => inTurn(() => runner.run(text)),
+  }
+}
+
+/** The same runner, but for packets that are larger than the server takes: it would end the caller's transaction. */
+function withPacketLimit(runner: Runner, maxBytes: number): Runner {
+  return {
+    execute(text, values) {
+      const fault = packetFault(values, maxBytes)
+      return fault === null ? runner.execute(text, values) : Promise.reject(fault)
+    },
+    run: (text) => runner.run(text),
   }
 }
 
