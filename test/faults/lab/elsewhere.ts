@@ -58,9 +58,14 @@ export const ELSEWHERE: readonly Elsewhere[] = [
   {
     name: 'full',
     fault: 'F-26',
-    summary: 'a full disk, by a limit of SQLite and in truth',
+    summary: 'a full disk, by a limit of SQLite and in truth, also during a migration and a checkpoint',
     stores: ['sqlite'],
-    files: ['test/faults/full.test.ts', 'test/faults/full-disk.test.ts'],
+    files: [
+      'test/faults/full.test.ts',
+      'test/faults/full-disk.test.ts',
+      'test/faults/full-migration.test.ts',
+      'test/faults/full-checkpoint.test.ts',
+    ],
   },
   {
     name: 'file',
@@ -91,9 +96,13 @@ export const ELSEWHERE: readonly Elsewhere[] = [
   {
     name: 'payloads',
     fault: 'F-33',
-    summary: 'payloads that are large, deep, odd or not JSON',
-    stores: ['sqlite'],
-    files: ['src/codec/json.test.ts', 'test/codec/requirements.test.ts'],
+    summary: 'payloads that are large, many, deep, odd or not JSON',
+    stores: ['sqlite', ...SERVERS],
+    files: ['test/faults/payloads.test.ts', 'test/faults/payloads-edge.test.ts', 'test/faults/payloads-many.test.ts'],
+    filesOf: {
+      sqlite: ['src/codec/json.test.ts', 'test/codec/requirements.test.ts'],
+      mysql: ['test/faults/payloads-packet.test.ts'],
+    },
   },
   {
     name: 'rows',
