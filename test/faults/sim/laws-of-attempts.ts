@@ -24,7 +24,7 @@ export const oneStartToALease: Law = (evidence) =>
 /**
  * I6: two runs of a job overlap only when the process of the one that lost its lease stood still while it ran, or the store's
  * clock jumped. To be cut off is no excuse: by its own clock a worker aborts its handlers before their leases end. Nor may it
- * begin one whose lease is over. A handler that heeds nothing is let go by then.
+ * begin one whose lease is over, but where the store's clock has ended it too soon. A handler that heeds nothing is let go by then.
  */
 export const singleOwner: Law = (evidence) =>
   [...effectsByJob(evidence)].flatMap(([n, effects]) => {
@@ -35,11 +35,19 @@ export const singleOwner: Law = (evidence) =>
         const excuses = faultsBetween(evidence, stale.worker, stale.at, owner.at, ({ kind }) => {
           return kind === 'pause' || kind === 'step'
         })
-        if (stale.at < owner.at && excuses.length > 0) return []
+        if (stale.at < owner.at ? excuses.length > 0 : isEndedTooSoon(evidence, stale)) return []
         return [`I6: ${stale.worker.name} ran job ${n} from ${seconds(stale.at)} beside its owner ${owner.worker.name}`]
       }),
     )
   })
+
+/** The store's clock was set since the attempt was given out, and by its worker's own clock it began while it had its lease. */
+function isEndedTooSoon({ wire, ledgers, plan }: Evidence, { n, fence, worker, at }: Effect): boolean {
+  const attempt = wire.life(idOf(n)).attempts.find((each) => each.epoch === fence && each.worker === worker)
+  const sentAt = attempt?.trusted.findLast(({ heardAt }) => heardAt <= at)?.sentAt
+  if (attempt === undefined || sentAt === undefined || at > sentAt + plan.leaseMs) return false
+  return ledgers.faults.some(({ kind, from }) => kind === 'step' && from >= attempt.claimedAt && from <= at)
+}
 
 /** I5: what completed holds the result of the attempt that held its last lease, whose handler had returned. */
 export const resultsOfOwners: Law = (evidence) => {
