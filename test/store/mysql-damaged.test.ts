@@ -39,3 +39,32 @@ await describeOn('mysql', (server) => {
     }
   })
 })
+
+/** What somebody sets by hand and leaves the place in the line as it was, and what then puts the job where it stands already. */
+const MOVED = [
+  ['state = 1', 'promote'],
+  ['state = 4', 'promote'],
+  ["state = 3, worker_id = 'w', lease_until = 1", 'reclaim'],
+  ["state = 0, reason = 'key', blocked_on = 'k'", 'unblock'],
+] as const
+
+await describeOn('mysql', (server) => {
+  it('a job that has its place already holds up none of those that are given theirs with it', async () => {
+    const url = await borrowedStoreUrl(server)
+    const { jobs } = await migratedStore(url)
+    const client = await mysqlClient(url)
+    for (const [damage, duty] of MOVED) {
+      const bad = newJob()
+      await jobs.insert([bad])
+      // allow sql: the damages of this file
+      await client.query(`UPDATE millrace_job SET ${damage} WHERE id = ?`, [bad.id])
+
+      if (duty === 'promote') expect([damage, await jobs.promote(10)]).toEqual([damage, 1])
+      else if (duty === 'unblock') expect([damage, await jobs.unblock(['k'], 10)]).toEqual([damage, 1])
+      else expect(await jobs.reclaim(10)).toMatchObject([{ id: bad.id, to: 'pending' }])
+
+      const { claimed } = await jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest() })
+      expect([damage, claimed.map(({ id }) => id)]).toEqual([damage, [bad.id]])
+    }
+  })
+})

@@ -17,10 +17,12 @@ const INSERT =
 export const ENTER_READY = `${INSERT} FROM millrace_job j`
 // A job that runs has no place. To look for it would lock the gap in which it is not, where the next job may belong.
 const LEAVE_BY_ROWS = `DELETE r FROM ${OF_ROWS} ${JOIN_READY} WHERE j.state <> 3`
-const ENTER_BY_ROWS = `${INSERT} FROM ${OF_ROWS} WHERE j.state <> 3`
+// Whoever changed a row by hand left its place: a job that is to stand where it stands must not hold up the others.
+const UNLESS_THERE = 'ON DUPLICATE KEY UPDATE id = millrace_ready.id'
+const ENTER_BY_ROWS = `${INSERT} FROM ${OF_ROWS} WHERE j.state <> 3 ${UNLESS_THERE}`
 const LEAVE_BY_LIST = `DELETE r FROM millrace_job j FORCE INDEX (PRIMARY) ${JOIN_READY} WHERE j.id IN LIST($1 text) AND j.state <> 3`
 /** Gives their places to jobs that were written by no statement which is followed here. */
-export const ENTER_BY_LIST = `${INSERT} FROM millrace_job j FORCE INDEX (PRIMARY) WHERE j.id IN LIST($1 text) AND j.state <> 3`
+export const ENTER_BY_LIST = `${INSERT} FROM millrace_job j FORCE INDEX (PRIMARY) WHERE j.id IN LIST($1 text) AND j.state <> 3 ${UNLESS_THERE}`
 
 type Run = (statement: Statement, params: readonly SqlValue[]) => Promise<SqlResult>
 
