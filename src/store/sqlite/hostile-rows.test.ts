@@ -290,12 +290,11 @@ async function everyCall(store: Store): Promise<void> {
   await jobs.count({ tag: 't' }, 1_000)
   await queues.list()
   await queues.stats('q')
-  await jobs.nextDue()
+  await Promise.all([jobs.nextDue(), store.diagnose()])
   await jobs.promote(100)
   await jobs.expire(100)
   await jobs.recover('nobody', [], 100)
   await jobs.reclaim(100)
   await jobs.unblock(['k'], 100)
   await jobs.reseal(null, 100, () => [])
-  await store.diagnose()
 }
