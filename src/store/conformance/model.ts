@@ -22,6 +22,10 @@ const LENGTH = 80
 /** Of the default run, so that it is the same everywhere; `MILLRACE_SEED` replays another one. */
 const SEED = 20_261_128
 
+/** After so many sequences the store is looked at for damaged rows. */
+const LOOK_EVERY = 10
+let compared = 0
+
 /** Waits for the first job of its batch. */
 const CHILD = { ...BARE, parents: [{ ref: 0, policy: 'cancel' as const }] }
 
@@ -55,7 +59,8 @@ async function compare(f: Fixture, commands: Iterable<AsyncCommand<Pool, Both>>)
     expect(await first(f.store, false)).toEqual(await first(reference, true))
     for (const command of commands) await command.run(pool, both)
     expect(plain(await everything(f.store, pool))).toEqual(plain(await everything(reference, pool)))
-    // What operations alone have made is never damaged.
+    // What operations alone have made is never damaged. A server's catalogues take long to read: not after each sequence.
+    if (compared++ % LOOK_EVERY !== 0) return
     expect((await f.store.diagnose()).filter(({ code }) => code === 'ROW_DAMAGED')).toEqual([])
   } finally {
     await reference.close()
