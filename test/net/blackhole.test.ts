@@ -3,31 +3,31 @@
  * one. The kernel goes on sending for as long as it knows of a connection, so what a worker has given up may still arrive when the
  * cable is mended: a claim that nobody awaits, an enqueue that its caller was told had failed.
  */
-import { readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, it, onTestFinished } from 'vitest'
-import { defineJob } from '../../src/index.ts'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { defineJob, type Millrace } from '../../src/index.ts'
 import { now } from '../faults/lab/ledgers.ts'
 import { type Break, type Cable, layCable } from '../support/cable.ts'
 import { type Child, startChild } from '../support/child.ts'
 import { LIVE } from '../support/live.ts'
 import { openMill } from '../support/mill.ts'
 import { lacks } from '../support/needs.ts'
+import { childrenOf } from '../support/node-run.ts'
 import { describeOn, freshStoreUrl, SERVER_KINDS, type TestServer, withDeadline } from '../support/servers.ts'
 import { tally } from '../support/tally.ts'
 import type { Calls, Moment, Repeats } from './cut-off-worker.ts'
 
-const LEASE_MS = 1_000
-const DEADLINE_MS = 600
+const LEASE_MS = 1_500
+const DEADLINE_MS = 800
 /** What a busy machine may add to a timer: far less than a call without this deadline takes, or a handler that nobody aborts. */
 const SLACK_MS = 2_000
-const WAIT = { timeout: 20_000, interval: 5 }
+const WAIT = { timeout: 90_000 }
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const BREAKS: readonly Break[] = ['all is lost', 'answers are lost', 'the far end is down', 'the near end is down']
-/** What is the matter, for how many leases. */
+/** What is the matter, for how many leases. Whoever is near cannot tell a far end that is down from frames that are lost. */
 const CASES: readonly (readonly [Break, number])[] = LONG
   ? BREAKS.flatMap((how) => [1, 3, 30].map((leases) => [how, leases] as const))
-  : [['all is lost', 1], ...BREAKS.map((how) => [how, 3] as const)]
+  : [['all is lost', 1], ...BREAKS.filter((how) => how !== 'the far end is down').map((how) => [how, 3] as const)]
 const WORKER = join(import.meta.dirname, 'cut-off-worker.ts')
 const held = defineJob<undefined, string>({ name: 'held' })
 
@@ -38,28 +38,32 @@ if (lacks('network namespaces (unshare --net, ip)', typeof cable !== 'string') |
 } else {
   afterAll(() => cable.remove())
   for (const kind of SERVER_KINDS) {
-    await describeOn(kind, async (server) => {
-      const through = await cable.lead(server.url)
+    await describeOn(kind, (server) => {
+      let through = (url: string) => url
+      beforeAll(async () => {
+        through = await cable.lead(server.url)
+      })
       for (const [how, leases] of CASES) {
         it(
           `${how} for ${leases} leases: every call ends by its deadline, handlers are aborted within theirs, and all is done after it`,
           () => cutOff(server, cable, through, how, leases),
-          60_000 + 3 * leases * LEASE_MS,
+          150_000 + 3 * leases * LEASE_MS,
         )
       }
     })
   }
 
-  it('a cable that is removed leaves no machine behind', async () => {
-    const before = machines()
+  it('a cable that is removed leaves no process behind, and so no machine', async () => {
+    const before = childrenOf(process.pid)
     const another = await layCable()
     if (typeof another === 'string') throw new Error(another)
     await another.lead('postgres://127.0.0.1:9/nowhere')
-    expect(machines().size).toBe(before.size + 2)
+    // Whoever is on each machine, and two that pass on.
+    expect(childrenOf(process.pid)).toHaveLength(before.length + 4)
 
     await another.remove()
 
-    expect(machines()).toEqual(before)
+    expect(childrenOf(process.pid)).toEqual(before)
   })
 }
 
@@ -81,42 +85,32 @@ async function cutOff(
   const [enduring, ending] = [start('restart'), start('')]
   for (const worker of [enduring, ending]) await worker.line('begun ')
 
+  enduring.tell(`call ${leases * LEASE_MS}`)
+  await enduring.line('calling')
   cable.break(how)
   const from = now()
-  enduring.tell(`call ${leases * LEASE_MS}`)
   const isOver = ending.ended.then((end) => ({ ...end, ms: now() - from }))
-  if (leases > 1) {
-    // Whoever is not cut off takes both jobs over, each after the handler that had it was aborted.
-    const runs = new Map<string, number>()
-    const takes = defineJob({
-      name: 'held',
-      run: (_: undefined, { id }) => {
-        runs.set(id, now())
-        return 'outside'
-      },
-    })
-    const outsider = outside.work([takes], { lease: LEASE_MS, poll: 20 })
-    for (const worker of [enduring, ending]) await worker.line('aborted ')
+  // Whoever is not cut off takes both jobs over, each after the handler that had it was aborted.
+  const other = leases > 1 ? takingOver(outside) : undefined
+  for (const worker of [enduring, ending]) await worker.line('aborted ')
+  if (other !== undefined) {
     for (const job of jobs) expect(await job.result({ timeout: '20s' })).toBe('outside')
-    for (const { id, at } of momentsOf('aborted', enduring, ending)) expect(at).toBeLessThan(runs.get(id) ?? 0)
-    await outsider.stop()
+    for (const { id, at } of momentsOf('aborted', enduring, ending)) expect(at).toBeLessThan(other.runs.get(id) ?? 0)
+    await other.worker.stop()
     // Three leases without an answer: a worker that does not go on by itself ends its process, and says why.
     const { code, stderr, ms } = await isOver
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('STORE_UNREACHABLE') })
     expect(ms).toBeLessThan(3 * LEASE_MS + SLACK_MS)
   }
-  const { begun, ended, longestMs, wrong } = await answer<Calls>(enduring, 'called')
+  const { begun, accepted, refused, longestMs, wrong } = await answer<Calls>(enduring, 'called')
+  expect(ending.isOver).toBe(leases > 1)
   cable.mend()
   const mended = now()
-  const arrives = how === 'all is lost' && leases === 1 && server.kind === 'postgres'
-  // Where an enqueue is one message, the kernel still brings those that their caller was told had failed.
-  const late = async () => (await outside.count({ name: 'quick' })).count
-  if (arrives) await expect.poll(late, WAIT).toBeGreaterThan(0)
   enduring.tell('repeat')
 
   expect(wrong).toEqual([])
-  expect(begun).toBeGreaterThan(0)
-  expect(ended).toBe(begun)
+  expect(refused).toBeGreaterThan(0)
+  expect(accepted + refused).toBe(begun)
   // One waits in the batch behind the one that was in flight.
   expect(longestMs).toBeLessThan(2 * DEADLINE_MS + SLACK_MS)
   const aborts = momentsOf('aborted', enduring, ending)
@@ -124,20 +118,32 @@ async function cutOff(
   for (const { at } of aborts) expect(at - from).toBeLessThan(LEASE_MS + SLACK_MS)
 
   const { created, existing, firstMs } = await answer<Repeats>(enduring, 'repeated')
-  expect(created + existing).toBe(begun)
-  if (arrives) expect(existing).toBeGreaterThan(0)
+  expect(created + existing).toBe(refused)
   expect(firstMs).toBeLessThan(2 * DEADLINE_MS + SLACK_MS)
   // Jobs among them that a late claim took for nobody come back after a lease.
   await expect.poll(async () => (await outside.count({ state: LIVE })).count, WAIT).toBe(0)
-  if (LONG) console.log(JSON.stringify({ how, leases, begun, longestMs, existing, firstMs, allMs: now() - mended }))
+  if (LONG)
+    console.log(JSON.stringify({ how, leases, begun, refused, longestMs, existing, firstMs, allMs: now() - mended }))
   expect(await outside.count({ state: 'completed' }, begun + 3)).toMatchObject({ count: begun + jobs.length })
   for (const { id } of jobs) {
     const outcomes = (await outside.get(id))?.history.map(({ outcome }) => outcome) ?? []
     expect(outcomes.slice(-2)).toEqual(['lost', 'completed'])
     expect(outcomes.slice(0, -1).filter((outcome) => outcome !== 'lost')).toEqual([])
   }
-  expect(ending.isOver).toBe(leases > 1)
-  tally({ jobs: begun + jobs.length, breaks: 1, 'refused calls': begun, 'handlers aborted': aborts.length })
+  tally({ jobs: begun + jobs.length, breaks: 1, 'refused calls': refused, 'handlers aborted': aborts.length })
+}
+
+/** Another worker, and when it began which job. */
+function takingOver(mill: Millrace) {
+  const runs = new Map<string, number>()
+  const takes = defineJob({
+    name: 'held',
+    run: (_: undefined, { id }) => {
+      runs.set(id, now())
+      return 'outside'
+    },
+  })
+  return { runs, worker: mill.work([takes], { lease: LEASE_MS, poll: 20 }) }
 }
 
 async function answer<T>(child: Child, word: string): Promise<T> {
@@ -147,16 +153,4 @@ async function answer<T>(child: Child, word: string): Promise<T> {
 function momentsOf(word: string, ...children: readonly Child[]): readonly Moment[] {
   const lines = children.flatMap((child) => child.lines.filter((line) => line.startsWith(`${word} `)))
   return lines.map((line): Moment => JSON.parse(line.slice(word.length)))
-}
-
-/** The network namespaces that processes of this machine are in. */
-function machines(): ReadonlySet<string> {
-  const links = readdirSync('/proc').flatMap((pid) => {
-    try {
-      return /^\d+$/.test(pid) ? [readlinkSync(`/proc/${pid}/ns/net`)] : []
-    } catch {
-      return [] // It has gone, or is not ours to look at.
-    }
-  })
-  return new Set(links)
 }
