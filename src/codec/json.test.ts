@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { tally } from '../../test/support/tally.ts'
 import { MillraceError } from '../core/errors.ts'
 import { fromJson, type JsonLimits, toJson } from './json.ts'
 
@@ -167,6 +168,7 @@ describe('D2: keys that could change every object', () => {
 
   it.each(texts)('refuses %s', (_, text) => {
     expect(codeOf(() => json(own(text)))).toBe('PAYLOAD_INVALID')
+    tally({ 'texts refused': 1 })
   })
 
   it.each(texts)('does not read %s, however it is spelt', (_, text) => {

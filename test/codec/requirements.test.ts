@@ -6,6 +6,7 @@ import { blank, readSources } from '../../scripts/source.ts'
 import { defineJob } from '../../src/index.ts'
 import { appFolder, runIn } from '../support/app-folder.ts'
 import { openMill } from '../support/mill.ts'
+import { tally } from '../support/tally.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const SOURCES = readSources(ROOT, ['src']).filter(({ path }) => !path.endsWith('.test.ts'))
@@ -88,6 +89,7 @@ describe('D2: keys that could change every object', () => {
     }
     expect(await mill.count()).toMatchObject({ count: 0 })
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
+    tally({ 'inputs refused': 1 })
   })
 
   test('are refused at the command line and in a configuration', async () => {

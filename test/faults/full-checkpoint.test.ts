@@ -11,6 +11,7 @@ import { defineJob, Millrace, StoreError } from '../../src/index.ts'
 import { type MountedDisk, mountDisk, PAGE_BYTES } from '../support/mounted-disk.ts'
 import { lacks } from '../support/needs.ts'
 import { generator, seedOf } from '../support/random.ts'
+import { tally } from '../support/tally.ts'
 import { readCopy, removeFile } from './copied-file.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
@@ -104,6 +105,7 @@ describe.each(WAYS)('a checkpoint that finds the disk full, when $what,', (way) 
       // Cut off in the middle of its writing, and with enough room.
       expect(outcomes.cut).toBeGreaterThan(0)
       expect(outcomes.whole).toBeGreaterThan(0)
+      tally({ 'disks filled': FILLS, 'checkpoints cut off': outcomes.cut })
     },
     LONG ? 600_000 : 60_000,
   )
@@ -138,6 +140,7 @@ async function fillOnce(disk: MountedDisk, way: Way, share: number): Promise<'un
   expect(existsSync(`${path}-wal`)).toBe(false)
   expect(readCopy(path, countArchived)).toBe(acknowledged.size)
   removeFile(path)
+  tally({ jobs: acknowledged.size })
   return after === before ? 'untried' : after < whole ? 'cut' : 'whole'
 }
 

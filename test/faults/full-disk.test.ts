@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { mountDisk } from '../support/mounted-disk.ts'
 import { lacks } from '../support/needs.ts'
 import { seedOf } from '../support/random.ts'
+import { tally } from '../support/tally.ts'
 import { build } from './lab/built.ts'
 import { runOnce } from './lab/run.ts'
 import { fullDisk } from './lab/scenarios/full-disk.ts'
@@ -26,6 +27,7 @@ test(
 
     if (LONG) console.log(JSON.stringify(result))
     expect(result.violations).toEqual([])
+    tally({ jobs: result.jobs, ...result.fired })
   },
   LONG ? 3_600_000 : 240_000,
 )

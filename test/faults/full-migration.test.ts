@@ -11,6 +11,7 @@ import { laterStore } from '../store/later.ts'
 import { mountDisk } from '../support/mounted-disk.ts'
 import { lacks } from '../support/needs.ts'
 import { generator, seedOf } from '../support/random.ts'
+import { tally } from '../support/tally.ts'
 import { tempStorePath } from '../support/temp-store.ts'
 import { readCopy, removeFile } from './copied-file.ts'
 
@@ -79,6 +80,7 @@ test(
     // Each step was refused, the last one included.
     expect([...stoppedAt].sort()).toEqual(contents.slice(0, -1).map((_, i) => i + 1))
     expect(fills).toBeGreaterThan(LONG ? 100 : 25)
+    tally({ jobs: fills * JOBS, 'disks filled': fills })
   },
   LONG ? 1_800_000 : 120_000,
 )

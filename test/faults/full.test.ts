@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { type BulkEnqueueFields, defineJob, MillraceError, StoreError } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import { onSmallDisk } from '../support/small-disk.ts'
+import { tally } from '../support/tally.ts'
 import { tempStorePath } from '../support/temp-store.ts'
 
 const plain = defineJob({ name: 'plain', run: (input: { n: number; filling: string }) => ({ n: input.n }) })
@@ -39,6 +40,7 @@ describe('a full disk', () => {
     await mill.work([plain], { drain: true }).done
     expect(await mill.count({ state: 'completed' })).toMatchObject({ count: acknowledged.length })
     expect(integrity(path)).toBe('ok')
+    tally({ jobs: acknowledged.length, 'disks filled': 1 })
   })
 
   test('in the middle of 10,000: BULK_PARTIAL names what is committed and what is not, and it is true', async () => {
@@ -73,6 +75,7 @@ describe('a full disk', () => {
     }
     expect(numbers.size).toBe(10_000)
     expect(await mill.count({}, 20_000)).toMatchObject({ count: 10_000 })
+    tally({ jobs: 10_000, 'disks filled': 1 })
   }, 60_000)
 
   test('under a worker: the handler’s outcome waits, and no job is lost or run again when there is room', async () => {
@@ -103,6 +106,7 @@ describe('a full disk', () => {
     await worker.stop()
 
     expect([...runs.values()].every((count) => count === 1)).toBe(true)
+    tally({ jobs: 60, 'disks filled': 1 })
   }, 60_000)
 })
 

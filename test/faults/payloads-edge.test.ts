@@ -4,6 +4,7 @@ import { type CodecOptions, defineJob } from '../../src/index.ts'
 import { describeOnEvery } from '../support/every-store.ts'
 import { openMill } from '../support/mill.ts'
 import { describeOnPrivate, freshStoreUrl } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 import { hashOf, noise } from './filling.ts'
 
 type FreshUrl = () => Promise<string>
@@ -96,6 +97,7 @@ function edges({ limit, bytes, codec, texts }: Edge, freshUrl: FreshUrl): void {
       }
       const refused = await mill.get(many[0]?.id ?? '')
       expect([refused?.state, refused?.error?.code]).toEqual(['failed', 'PAYLOAD_TOO_LARGE'])
+      tally({ jobs: 3, 'too large refused': 3 })
     },
     TIMEOUT_MS,
   )

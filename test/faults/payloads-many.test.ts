@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { describeOnEvery } from '../support/every-store.ts'
+import { tally } from '../support/tally.ts'
 import type { PayloadsRun } from './payloads-run.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
@@ -34,6 +35,7 @@ function cases(freshUrl: () => Promise<string>, ahead: number): void {
       if (LONG) console.log(line)
       expect(said).toMatchObject({ done: COUNT, wrong: 0 })
       expect(said.grownMib).toBeLessThan(MOST_MIB)
+      tally({ jobs: said.done })
     },
     LONG ? 7_200_000 : 120_000,
   )

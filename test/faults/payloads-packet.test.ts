@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { type BulkEnqueueFields, defineJob, type Millrace, type MillraceError } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import { describeOnPrivate, freshStoreUrl, type TestServer } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 import { hashOf, noise } from './filling.ts'
 
 const MIB = 2 ** 20
@@ -35,6 +36,7 @@ function cases(server: TestServer): void {
 
       expect(error).toMatchObject({ code: 'STORE_CONSTRAINT' })
       expect(error.message).toContain('max_allowed_packet')
+      tally({ 'packets refused': 1 })
       expect((await mill.enqueue(echoes, 'small')).status).toBe('created')
       expect(await mill.count()).toMatchObject({ count: 1 })
     })
@@ -100,6 +102,7 @@ function cases(server: TestServer): void {
       ['completed', null],
     ])
     expect(hashOf(found[2]?.result)).toBe(hashOf(noise(3, FITS)))
+    tally({ jobs: jobs.length, 'packets refused': 1 })
     await mill.close()
   })
 }

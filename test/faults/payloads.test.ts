@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type CodecOptions, createKeyRing, defineJob, MillraceError } from '../../src/index.ts'
 import { describeOnEvery } from '../support/every-store.ts'
 import { openMill } from '../support/mill.ts'
+import { tally } from '../support/tally.ts'
 import { hashOf } from './filling.ts'
 import { ODD_VALUES, type OddValue, type Outcome, RAISED, RAISED_VALUES } from './odd-values.ts'
 
@@ -78,6 +79,7 @@ async function enqueued(store: string, codec: CodecOptions, values: readonly Odd
   await mill.work([takes], { drain: true }).done
 
   expect(seen.size).toBe(3 * ids.size)
+  tally({ jobs: seen.size, 'values refused': values.length - ids.size })
   for (const [what, [id = '', ...others]] of ids) {
     const value = inShort(seen.get(id))
     for (const each of [id, ...others]) {
@@ -99,6 +101,7 @@ async function returned(store: string, codec: CodecOptions, values: readonly Odd
 
   await mill.work([gives], { drain: true }).done
 
+  tally({ jobs: jobs.length })
   const outcomes: Record<string, Outcome> = {}
   for (const [n, { what }] of values.entries()) {
     const job = await mill.get(jobs[n]?.id ?? '')

@@ -10,6 +10,7 @@ import { openMill } from '../support/mill.ts'
 import { databaseOf } from '../support/schema-of.ts'
 import { describeOn, freshStoreUrl, SERVER_KINDS } from '../support/servers.ts'
 import { readTables, type StoreKind } from '../support/tables.ts'
+import { tally } from '../support/tally.ts'
 import { DAMAGES, HARMLESS } from './rows-damages.ts'
 
 const WAIT = { timeout: '30s' } as const
@@ -144,6 +145,7 @@ async function damageAndMend(stores: TestStores): Promise<void> {
   expect([...named.keys()].sort()).toEqual(expected.sort())
   expect(named.get('epoch = -1')).toBe('epoch is -1')
   expect(damageOf.size).toBeGreaterThan(DAMAGES.length - 5)
+  tally({ jobs: DAMAGES.length + HEALTHY, 'rows damaged': damageOf.size, 'rows named': named.size })
   const worker = mill.work([job], { poll: '20ms', lease: '2s', heartbeat: '200ms' })
   expect(await Promise.all(healthy.map((one) => one.result(WAIT)))).toEqual(inputs)
   const left = async () => (await mill.list({ state: ['pending', 'processing', 'blocked'] })).jobs

@@ -5,6 +5,7 @@ import { describeOnEvery, type TestStores } from '../support/every-store.ts'
 import { openMill } from '../support/mill.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { readTables } from '../support/tables.ts'
+import { tally } from '../support/tally.ts'
 import { DAMAGES } from './rows-damages.ts'
 
 const HEALTHY = 20
@@ -70,4 +71,5 @@ async function damageAndWork(stores: TestStores): Promise<void> {
   expect(await mill.cancel([first?.id ?? '', third?.id ?? ''])).toEqual([expect.anything(), expect.anything()])
   await worker.stop()
   expect(failures).toEqual([])
+  tally({ jobs: damages.length + HEALTHY + 4, 'rows damaged': done })
 }

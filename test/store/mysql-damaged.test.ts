@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { claimRequest, newJob } from '../../src/store/conformance/fixture.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
 import { borrowedStoreUrl, describeOn, migratedStore } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 
 const BEYOND = '9223372036854775807'
 /** What a hostile hand sets, on a job that waits. */
@@ -36,6 +37,7 @@ await describeOn('mysql', (server) => {
       expect([damage, claimed.map(({ id }) => id)]).toEqual([damage, [good.id]])
       expect([damage, places]).toEqual([damage, []])
       expect(await jobs.get(bad.id)).toMatchObject({ state: 'failed', reason: 'unreadable' })
+      tally({ jobs: 2, 'rows damaged': 1 })
     }
   })
 })

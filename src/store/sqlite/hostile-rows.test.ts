@@ -4,6 +4,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { tally } from '../../../test/support/tally.ts'
 import { tempStorePath } from '../../../test/support/temp-store.ts'
 import { ManualClock } from '../../base/clock.ts'
 import { claimRequest, newJob, settlement } from '../conformance/fixture.ts'
@@ -76,6 +77,7 @@ describe('a pending row', () => {
     if (!set.startsWith('id =')) expect(row?.id).toBe(bad)
     await everyCall(store)
     expect(await claimAll(store)).toEqual([])
+    tally({ jobs: ids.length + 1, 'rows damaged': 1 })
   })
 
   test.each(ODD)('with %s stops nobody', async (set) => {
@@ -84,6 +86,7 @@ describe('a pending row', () => {
     expect(await claimAll(store)).toEqual(expect.arrayContaining([...ids]))
 
     await everyCall(store)
+    tally({ jobs: ids.length + 1, 'rows damaged': 1 })
   })
 
   test('of many unreadable ones does not hide the readable behind them', async () => {
