@@ -7,7 +7,8 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { defineJob, Millrace, StoreError } from '../../src/index.ts'
+import { defineJob, type Millrace, StoreError } from '../../src/index.ts'
+import { openMill } from '../support/mill.ts'
 import { type MountedDisk, mountDisk, PAGE_BYTES } from '../support/mounted-disk.ts'
 import { lacks } from '../support/needs.ts'
 import { generator, seedOf } from '../support/random.ts'
@@ -130,7 +131,7 @@ async function fillOnce(disk: MountedDisk, way: Way, share: number): Promise<'un
   disk.free()
   if (scene.other.isOpen) scene.other.close()
   await scene.mill.close()
-  const mill = await Millrace.open({ store: `sqlite:${path}` })
+  const mill = await openMill({ store: `sqlite:${path}` })
   const input = inputOf(-1)
   acknowledged.set((await mill.enqueue(hashes, input)).id, sha(input.filling))
   await mill.work([hashes], { drain: true }).done
@@ -147,7 +148,7 @@ async function fillOnce(disk: MountedDisk, way: Way, share: number): Promise<'un
 /** A store on the disk with so many pages in its log, and next to nothing in its file. */
 async function sceneOn(disk: MountedDisk, logPages: number): Promise<Scene> {
   const path = join(disk.folder, 'millrace.db')
-  const mill = await Millrace.open({ store: `sqlite:${path}` })
+  const mill = await openMill({ store: `sqlite:${path}` })
   const acknowledged = new Map<string, string>()
   const pages = () => statSync(`${path}-wal`).size / PAGE_BYTES
   for (let n = 0; pages() < logPages; n += 20) {
@@ -156,6 +157,9 @@ async function sceneOn(disk: MountedDisk, logPages: number): Promise<Scene> {
     for (const [i, { id }] of jobs.entries()) acknowledged.set(id, sha(inputs[i]?.filling ?? ''))
   }
   const other = new DatabaseSync(path)
+  onTestFinished(() => {
+    if (other.isOpen) other.close()
+  })
   // It maps the log's index now, which takes room.
   pagesOf(other)
   return { path, mill, acknowledged, other }

@@ -49,7 +49,8 @@ const BROKEN: Readonly<Record<Break, { readonly near?: string; readonly far?: st
 }
 /** Where a system keeps `ip` from ordinary users' paths. */
 const PATH = [process.env.PATH, '/usr/sbin', '/sbin'].join(delimiter)
-const IS_ROOT = process.getuid?.() === 0
+/** Root in a container may be allowed none but in a user namespace. */
+const IS_FREE = spawnSync('unshare', ['--net', 'true']).status === 0
 const RELAY = join(import.meta.dirname, 'relay.ts')
 
 /** Lays a cable; or says why there can be none. */
@@ -69,7 +70,7 @@ export async function layCable(): Promise<Cable | string> {
       ),
     )
   try {
-    const nearPid = await machine(['unshare', ...(IS_ROOT ? [] : ['--user', '--map-root-user']), '--net'], ends)
+    const nearPid = await machine(['unshare', ...(IS_FREE ? [] : ['--user', '--map-root-user']), '--net'], ends)
     // Of the same user, or neither may reach into the other.
     const farPid = await machine([...into(nearPid), 'unshare', '--net'], ends)
     const [near, far] = [into(nearPid, '--net'), into(farPid, '--net')]
@@ -115,7 +116,7 @@ export async function layCable(): Promise<Cable | string> {
 
 /** Words that bring a command to the machine of a process. */
 function into(pid: number, ...more: readonly string[]): readonly string[] {
-  const own = [...(IS_ROOT ? [] : ['--user', '--preserve-credentials']), ...more]
+  const own = [...(IS_FREE ? [] : ['--user', '--preserve-credentials']), ...more]
   return own.length === 0 ? [] : ['nsenter', '--target', `${pid}`, ...own]
 }
 

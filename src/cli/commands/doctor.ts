@@ -7,7 +7,7 @@ import { formatSize } from '../../core/size.ts'
 import { bind } from '../../job/handle.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
 import { maskUrl } from '../../runtime/store-url.ts'
-import type { DiagnosisCode } from '../../store/contract/index.ts'
+import { DIAGNOSED_ROWS, type DiagnosisCode } from '../../store/contract/index.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import { clean, paint, printJson } from '../output.ts'
@@ -24,19 +24,20 @@ interface Finding {
   readonly fix?: string
 }
 
+const OLDEST = `the oldest ${DIAGNOSED_ROWS.toLocaleString('en')}`
+
 /** The commands of this file. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'doctor',
     aliases: ['queue:doctor'],
     summary: 'check the whole set-up',
-    options: [['--rows', 'look at the rows of all live jobs, not of the oldest 100,000 only: takes seconds a million']],
-    run: (context, _args, options) => doctor(context, options.rows === true ? Number.POSITIVE_INFINITY : OLDEST_ROWS),
+    options: [['--rows', `look at the rows of all live jobs, not of ${OLDEST} only: takes seconds a million`]],
+    run: (context, _args, options) =>
+      doctor(context, options.rows === true ? Number.POSITIVE_INFINITY : DIAGNOSED_ROWS),
   },
 ]
 
-/** As many as `diagnose` looks at when it is told nothing. */
-const OLDEST_ROWS = 100_000
 const LOW_DISK_BYTES = 256 * 1024 * 1024
 
 async function doctor(context: Context, rows: number): Promise<ExitCode> {
@@ -116,7 +117,7 @@ async function checkStore(context: Context, rows: number, findings: Finding[]): 
       findings.push({ group: 'Store', level: severity, code, text: clean(message), fix: clean(fix) })
     }
     if (!diagnoses.some(({ code }) => code === 'ROW_DAMAGED')) {
-      const which = rows === OLDEST_ROWS ? 'the oldest 100,000 of live jobs; --rows looks at all' : 'all of live jobs'
+      const which = rows === DIAGNOSED_ROWS ? `${OLDEST} of live jobs; --rows looks at all` : 'all of live jobs'
       add('ok', `no row is damaged (${which})`)
     }
     if (store.file !== null) await checkFile(store.file, add)

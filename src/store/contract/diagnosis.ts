@@ -30,6 +30,9 @@ export interface Diagnosis {
   readonly fix: string
 }
 
+/** How many live jobs are looked at for damaged rows when nobody says otherwise. */
+export const DIAGNOSED_ROWS = 100_000
+
 /** From where on something is worth telling. */
 export interface DiagnosisLimits {
   /** How long a transaction may be open. Default 5 minutes. */
@@ -42,6 +45,6 @@ export interface DiagnosisLimits {
   readonly connections: number
   /** How far the store's clock may be from this machine's. Default 1 second. */
   readonly clockMs: number
-  /** How many live jobs are looked at for damaged rows, those of the lowest ids, which are the oldest; and as many edges. Default 100,000. */
+  /** How many live jobs are looked at for damaged rows, those of the lowest ids, which are the oldest; and as many edges. Default `DIAGNOSED_ROWS`. */
   readonly rows: number
 }

@@ -35,7 +35,7 @@ export type {
   CopyPart,
   CopyParts,
 } from './copy.ts'
-export type { Diagnosis, DiagnosisCode, DiagnosisLimits } from './diagnosis.ts'
+export { DIAGNOSED_ROWS, type Diagnosis, type DiagnosisCode, type DiagnosisLimits } from './diagnosis.ts'
 export type {
   AttemptRecord,
   ChangeRequest,

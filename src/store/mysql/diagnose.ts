@@ -14,6 +14,7 @@ import {
 } from '../sql/diagnose.ts'
 import type { Migration } from '../sql/migrations.ts'
 import { int, text } from '../sql/rows.ts'
+import type { Session } from '../sql/session.ts'
 import type { Connection } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isForbidden } from './errors.ts'
@@ -36,6 +37,9 @@ const PLACELESS =
   // allow sql: a constant of ready.ts
   `AND (SELECT 1 FROM millrace_ready r FORCE INDEX (PRIMARY) WHERE ${PLACE} LIMIT 1) IS NULL`
 
+/** The line has no index by ids alone: without this the whole of it would be locked. */
+const ROWS_ONLY = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;'
+
 /** The statements of this file that read rows of jobs, for the test of their plans. */
 export const DIAGNOSE_STATEMENTS = { PLACELESS } as const
 
@@ -52,16 +56,21 @@ export async function diagnose(
   given: Partial<DiagnosisLimits>,
 ): Promise<readonly Diagnosis[]> {
   const limits = limitsOf(given)
+  const now = await db.time()
   const found = await db.pool.use(async (connection) => {
-    const now = await db.nowOn(connection)
     return [
       ...(await transactions(connection, limits)),
       ...(await indexes(connection, steps)),
       ...(await settings(db, connection, now, limits)),
-      ...(await damagedRows(db.sessionOn(connection), now, limits, lookForPlaces)),
     ]
   })
-  return [...found, ...unverified(db.settings), ...(await clockOffset(() => db.time(), limits))]
+  const damaged = await damagedRows(eachByItself(db), now, limits, lookForPlaces)
+  return [...found, ...damaged, ...unverified(db.settings), ...(await clockOffset(() => db.time(), limits))]
+}
+
+/** Each statement has a call's time to itself. */
+function eachByItself(db: MysqlDatabase): Session {
+  return { query: (statement, params) => db.read((session) => session.query(statement, params)) }
 }
 
 /** A place that does not fit was left by somebody who changed a job by hand, and not its place: see ready.ts. */
@@ -69,9 +78,11 @@ const lookForPlaces: OwnLook = async (session, above, upTo) => {
   const { rows } = await session.query(PLACELESS, [above, upTo])
   return rows.map((row) => {
     const id = text(row[0])
+    const literal = quoted(id.replaceAll('\\', '\\\\'))
     // allow sql: an id, quoted, in statements that are shown and not run
-    const fix = `DELETE FROM millrace_ready WHERE id = ${quoted(id)}; ${ENTER_READY} WHERE j.id = ${quoted(id)} AND j.state <> 3;`
-    return { id, what: 'has no place in the line, or another than its row says', fix }
+    const move = `DELETE FROM millrace_ready WHERE id = ${literal}; ${ENTER_READY} WHERE j.id = ${literal} AND j.state <> 3;`
+    const what = 'has no place in the line, or another than its row says'
+    return { id, what, fix: `${ROWS_ONLY} START TRANSACTION; ${move} COMMIT;`, keepsFromEnd: false }
   })
 }
 

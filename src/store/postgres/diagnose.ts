@@ -49,6 +49,8 @@ const UNNOTED =
   'SELECT id FROM millrace_job WHERE state = 3 AND id > $1 AND id <= $2 ' +
   'AND id NOT IN (SELECT unnest(job_ids) FROM millrace_lease)'
 
+const NOTE = 'INSERT INTO millrace_lease (id, until_at, job_ids)'
+
 /** The statements of this file that read rows of jobs, for the test of their plans. */
 export const DIAGNOSE_STATEMENTS = { UNNOTED } as const
 
@@ -72,9 +74,14 @@ export async function diagnose(
     ...(await deadRows(db, session, steps, limits)),
     ...(await indexes(db, session, steps)),
     ...(await settings(db, session, steps, now, limits)),
-    ...(await damagedRows(session, now, limits, lookForLeases(db))),
   ])
-  return [...found, ...unverified(db.settings), ...(await clockOffset(() => db.time(), limits))]
+  const damaged = await damagedRows(eachByItself(db), now, limits, lookForLeases(db))
+  return [...found, ...damaged, ...unverified(db.settings), ...(await clockOffset(() => db.time(), limits))]
+}
+
+/** Each statement has a call's time to itself. */
+function eachByItself(db: PostgresDatabase): Session {
+  return { query: (statement, params) => db.read((session) => session.query(statement, params)) }
 }
 
 function lookForLeases(db: PostgresDatabase): OwnLook {
@@ -83,12 +90,9 @@ function lookForLeases(db: PostgresDatabase): OwnLook {
     return rows.map((row) => {
       const id = text(row[0])
       // allow sql: an id, quoted, in a statement that is shown and not run
-      const fix = `INSERT INTO millrace_lease (id, until_at, job_ids) VALUES (gen_random_uuid(), 0, ARRAY[${quoted(id)}])`
-      return {
-        id,
-        what: 'runs, and nothing says when its lease ends, so nobody takes it back',
-        fix: `${db.dialect.compile(fix)};`,
-      }
+      const fix = `${db.dialect.compile(NOTE)} VALUES (gen_random_uuid(), 0, ARRAY[${quoted(id)}]);`
+      const what = 'runs, and nothing says when its lease ends, so nobody takes it back'
+      return { id, what, fix, keepsFromEnd: true }
     })
   }
 }

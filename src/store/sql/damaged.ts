@@ -5,6 +5,7 @@
  */
 import { CLOCK_AHEAD_MS, damagesOf, LAST_INSTANT_MS, type LiveRow, LONGEST_LEASE_MS } from '../../core/job/damage.ts'
 import { type Bond, ringsOf } from '../../core/job/rings.ts'
+import { BLOCKED_REASONS } from '../../core/job/state.ts'
 import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
 import { textOrNull } from './live-job.ts'
 import { type Columns, int, tagsOrNull, text } from './rows.ts'
@@ -16,6 +17,7 @@ const WINDOW = 10_000
 const NAMED = 10
 /** Of a ring so many jobs are named. */
 const RING_SHOWN = 8
+const GIVE_ID = 'Give that row an id that is text, or delete it, with SQL, and look again.'
 
 const WINDOW_END = 'SELECT max(id) FROM (SELECT id FROM millrace_job WHERE id > $1 ORDER BY id LIMIT $2) AS w'
 const CHILDREN = '(SELECT count(*) FROM millrace_edge e WHERE e.parent_id = j.id)'
@@ -45,8 +47,10 @@ const HOLDS: readonly string[] = [
   'j.losses BETWEEN 0 AND j.epoch',
   'j.crashes BETWEEN 0 AND j.epoch',
   'j.tags IS NULL OR j.tags LIKE \'["%"]\'',
-  "CASE WHEN j.state = 3 THEN j.worker_id IS NOT NULL WHEN j.state = 0 THEN j.reason = 'parents' OR j.blocked_on IS NOT NULL " +
-    'ELSE j.reason IS NULL AND j.blocked_on IS NULL END',
+  'CASE WHEN j.state = 3 THEN j.worker_id IS NOT NULL ' +
+    // allow sql: constants of core
+    `WHEN j.state = 0 THEN j.reason IN (${BLOCKED_REASONS.map((reason) => `'${reason}'`).join(', ')}) ` +
+    "AND (j.reason <> 'key' OR j.blocked_on IS NOT NULL) ELSE j.reason IS NULL AND j.blocked_on IS NULL END",
   `j.state <> 3 OR j.lease_until BETWEEN -${MOST} AND $2`,
   "CASE WHEN j.reason = 'parents' THEN j.waiting_on > 0 ELSE j.waiting_on = 0 END",
   `j.waiting_on = ${PARENTS}`,
@@ -69,8 +73,10 @@ export interface OwnDamage {
   readonly id: string
   /** A half sentence that follows the job's name. */
   readonly what: string
-  /** The statement that mends it, where nothing else is wrong with the job. */
+  /** The statements that mend it, where nothing else is wrong with the job. */
   readonly fix: string
+  /** Whether a job with other damages can only be ended when this one is mended. */
+  readonly keepsFromEnd: boolean
 }
 
 /** An id, between two windows. In a damaged row of a file it may be bytes. */
@@ -86,7 +92,10 @@ interface Damaged {
   readonly fix: string
 }
 
-/** The damaged rows among the oldest `rows` live jobs and edges, those of the lowest ids named. `now`: the store's clock. */
+/**
+ * The damaged rows among the oldest `rows` live jobs and edges, those of the lowest ids named. `now`: the store's clock. Statements of
+ * `session` need share nothing, neither a transaction nor a connection: all of a large store takes longer than one call may.
+ */
 export async function damagedRows(
   session: Session,
   now: number,
@@ -96,10 +105,18 @@ export async function damagedRows(
   const named: Damaged[] = []
   let count = 0
   let above: WindowEdge = ''
+  let unread: readonly Diagnosis[] = []
   for (let left = rows; left > 0; left -= WINDOW) {
     const { rows: ends } = await session.query(WINDOW_END, [above, Math.min(WINDOW, left)])
     const upTo = idOrNull(ends[0]?.[0])
     if (upTo === null) break
+    if (Buffer.from(upTo).equals(Buffer.from(above))) {
+      // It was read as another id than it is, so there is no way past it.
+      unread = [
+        problem(`the id after ${shellWord(text(above))} is no text, so jobs behind it were not looked at`, GIVE_ID),
+      ]
+      break
+    }
     const found = await inWindow(session, now, above, upTo, ownLook)
     count += found.length
     named.push(...found.slice(0, NAMED - named.length))
@@ -109,14 +126,15 @@ export async function damagedRows(
   return [
     ...named.map(({ id, what, fix }) => problem(`job ${id}: ${what.join('; ')}`, fix)),
     ...more(count - named.length, 'job is damaged', 'jobs are damaged'),
+    ...unread,
     ...rings.slice(0, NAMED).map(ringFound),
     ...more(rings.length - NAMED, 'ring of jobs waits for itself', 'rings of jobs wait for themselves'),
   ]
 }
 
-/** An id in a statement that is shown: somebody else may have written it. */
+/** An id in a statement that is shown, as standard SQL takes it: somebody else may have written it. */
 export function quoted(id: string): string {
-  return `'${id.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+  return `'${id.replaceAll("'", "''")}'`
 }
 
 async function inWindow(
@@ -131,12 +149,13 @@ async function inWindow(
   for (const row of (await session.query(CANDIDATES, params)).rows) {
     const live = liveRow(row)
     const what = damagesOf(live, now)
-    const fix = `End it, and enqueue it anew: millrace job cancel ${shellWord(live.id)}`
+    const fix = `End it, and enqueue it anew: ${cancelling(live.id)}`
     if (what.length > 0) found.set(live.id, { id: live.id, what, fix })
   }
-  for (const { id, what, fix } of await ownLook(session, above, upTo)) {
+  for (const { id, what, fix, keepsFromEnd } of await ownLook(session, above, upTo)) {
     const known = found.get(id)
-    found.set(id, known === undefined ? { id, what: [what], fix } : { ...known, what: [...known.what, what] })
+    if (known === undefined) found.set(id, { id, what: [what], fix })
+    else found.set(id, { id, what: [...known.what, what], fix: keepsFromEnd ? `${fix} ${known.fix}` : known.fix })
   }
   return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
 }
@@ -174,7 +193,7 @@ function ringFound(ring: readonly string[]): Diagnosis {
   const [first = ''] = ring
   const shown = ring.length <= RING_SHOWN ? ring : [...ring.slice(0, RING_SHOWN), `${ring.length - RING_SHOWN} more`]
   const message = `jobs wait for each other in a ring, so that none of them runs: ${[...shown, first].join(' → ')}`
-  return problem(message, `Break it: millrace job cancel ${shellWord(first)}`)
+  return problem(message, `Break it: ${cancelling(first)}`)
 }
 
 function more(count: number, one: string, many: string): readonly Diagnosis[] {
@@ -184,6 +203,11 @@ function more(count: number, one: string, many: string): readonly Diagnosis[] {
 
 function problem(message: string, fix: string): Diagnosis {
   return { code: 'ROW_DAMAGED', severity: 'problem', message, fix }
+}
+
+/** What ends a job. An id that begins with a dash is no option. */
+function cancelling(id: string): string {
+  return `millrace job cancel ${id.startsWith('-') ? '-- ' : ''}${shellWord(id)}`
 }
 
 /** An id that somebody else wrote, as a shell takes it for one word. */

@@ -1,6 +1,6 @@
 /** What the diagnoses of all SQL stores share: limits, the clock, the words for what was found. */
 import { ALIVE_WITHIN_MS } from '../../core/alive.ts'
-import type { Diagnosis, DiagnosisLimits } from '../contract/index.ts'
+import { DIAGNOSED_ROWS, type Diagnosis, type DiagnosisLimits } from '../contract/index.ts'
 import type { Migration } from './migrations.ts'
 import type { Session } from './session.ts'
 import { nodes } from './shared.ts'
@@ -11,7 +11,7 @@ const DEFAULTS: DiagnosisLimits = {
   history: 500_000,
   connections: 0.8,
   clockMs: 1_000,
-  rows: 100_000,
+  rows: DIAGNOSED_ROWS,
 }
 
 /** The limits with their defaults. */

@@ -1,9 +1,12 @@
 /** Tests that stand for a fault prove nothing when they do not run. */
+import { readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { tally } from '../../support/tally.ts'
 import { ELSEWHERE } from './elsewhere.ts'
 import { batchesOf, counted, passed, type Report, uncounted, unrun } from './run-elsewhere.ts'
 
+const ROOT = resolve(import.meta.dirname, '../../..')
 const FILE = 'test/faults/rows.test.ts'
 
 function report(tests: Readonly<Record<string, string>>, file = FILE): Report {
@@ -80,14 +83,26 @@ test('counts of a test are in its report', ({ task }) => {
 test('files of one store run whole, and only on that', () => {
   const rows = ELSEWHERE.find(({ name }) => name === 'rows')
   if (rows === undefined) throw new Error('there are no rows')
+  const files = [FILE, 'test/faults/rows-doctor.test.ts']
 
   expect(batchesOf(rows, 'sqlite')).toEqual([
-    { files: [FILE], pattern: 'sqlite' },
+    { files, pattern: 'sqlite' },
     { files: ['src/store/sqlite/hostile-rows.test.ts'] },
   ])
-  expect(batchesOf(rows, 'postgres')).toEqual([{ files: [FILE], pattern: 'postgres' }])
+  expect(batchesOf(rows, 'postgres')).toEqual([{ files, pattern: 'postgres' }])
   expect(batchesOf(rows, 'mysql')).toEqual([
-    { files: [FILE], pattern: 'mysql' },
+    { files, pattern: 'mysql' },
     { files: ['test/store/mysql-damaged.test.ts'] },
   ])
+})
+
+test.each(
+  ELSEWHERE.flatMap(({ name, files, filesOf = {} }) =>
+    [...files, ...Object.values(filesOf).flat()].map((file) => [name, file] as const),
+  ),
+)('%s: %s counts what it brings about, or what it is made of does', (_, file) => {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  const parts = [...text.matchAll(/from '(\.\/[^']+)'/g)].map(([, part = '']) => join(ROOT, dirname(file), part))
+
+  expect([text, ...parts.map((part) => readFileSync(part, 'utf8'))].join('')).toContain(' tally({')
 })
