@@ -59,7 +59,8 @@ test('one whose store takes nothing says when it ends that it may hold leases, n
   const worker = workerRun()
   worker.start(planOf({ ...app, storeUrl: `${app.storeUrl}&busy=50ms` }))
   await until(async () => (await app.mill.get(id))?.state).toBe('processing')
-  const other = new DatabaseSync(join(app.folder, 'millrace.db'))
+  // The worker may be writing just then.
+  const other = new DatabaseSync(join(app.folder, 'millrace.db'), { timeout: 5_000 })
   onTestFinished(() => other.close())
   other.exec('BEGIN IMMEDIATE')
 

@@ -46,7 +46,7 @@ const HOLDS: readonly string[] = [
   'j.attempt_offset BETWEEN 0 AND j.attempts',
   'j.losses BETWEEN 0 AND j.epoch',
   'j.crashes BETWEEN 0 AND j.epoch',
-  'j.tags IS NULL OR j.tags LIKE \'["%"]\'',
+  "j.tags IS NULL OR substr(j.tags, 1, 2) = '[\"'",
   'CASE WHEN j.state = 3 THEN j.worker_id IS NOT NULL ' +
     // allow sql: constants of core
     `WHEN j.state = 0 THEN j.reason IN (${BLOCKED_REASONS.map((reason) => `'${reason}'`).join(', ')}) ` +
