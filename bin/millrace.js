@@ -100,6 +100,9 @@ function start(args) {
  * second one aborts what runs. So we begin in a session of our own, or where there is no `setsid` in a group: that is what `set -m`
  * gives, which without a terminal may fail and is not needed. The shell passes on all that a terminal sends, the change of its size too.
  *
+ * A signal that is passed on ends the shell's `wait`, as if it were what we ended with, and by then we may have ended. So it waits once
+ * more at the end: for what it has told already it gets 127.
+ *
  * The shell shows its arguments for as long as it lives, and so for a moment do we as its child: a password is in neither. The
  * arguments as they were typed go by a variable that we take out of the environment at once. Whoever is another user cannot read
  * the environment of a process.
@@ -107,7 +110,8 @@ function start(args) {
 const INIT =
   'for s in TERM INT HUP QUIT USR1 USR2 WINCH; do trap "kill -$s \\$c 2>/dev/null" $s; done; ' +
   'if command -v setsid >/dev/null; then setsid "$@" <&0 & c=$!; else set -m 2>/dev/null; "$@" <&0 & c=$!; set +m; fi; ' +
-  'while :; do wait $c; r=$?; kill -0 $c 2>/dev/null || exit $r; done'
+  'while :; do wait $c; r=$?; kill -0 $c 2>/dev/null || break; done; ' +
+  'wait $c 2>/dev/null; q=$?; [ $q -eq 127 ] || r=$q; exit $r'
 
 const TYPED = 'MILLRACE_TYPED_ARGS'
 

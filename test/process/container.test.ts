@@ -1,5 +1,6 @@
 /** `millrace work` as the first process of a container, by what a container is made of here: process namespaces. */
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join, resolve } from 'node:path'
@@ -98,6 +99,32 @@ test.skipIf(NEEDS)(
 /** Makes a process the leader of the group that its terminal is in front of, as the first one of a container is, and becomes a command. */
 const LEAD = `perl -MPOSIX=tcsetpgrp -e "setpgrp; \\$SIG{TTOU} = q(IGNORE); tcsetpgrp(0, getpgrp); exec @ARGV"`
 const hasPerl = spawnSync('perl', ['-MPOSIX=tcsetpgrp', '-e', '1']).status === 0
+
+test.skipIf(lacks('perl', hasPerl))(
+  'a program that ends as soon as it is told to ends its container with its own code, each time',
+  async () => {
+    const bin = readFileSync(resolve('bin/millrace.js'), 'utf8')
+    const [, lines = ''] = /^const INIT =\n((?: {2}'.*\n)+)/m.exec(bin) ?? []
+    const init = [...lines.matchAll(/'(.*)'/g)].map(([, part = '']) => part.replaceAll('\\\\', '\\')).join('')
+    // It says its own number, and is gone faster than Node ever is.
+    const program = ['perl', '-e', '$SIG{TERM} = sub { exit 0 }; $| = 1; print "$$\n"; sleep 1 while 1']
+    const codes: unknown[] = []
+    for (let run = 0; run < 200; run++) {
+      const shell = spawn('sh', ['-c', init, 'millrace', ...program], { stdio: ['ignore', 'pipe', 'inherit'] })
+      const ended = once(shell, 'close')
+      const [pid] = await once(shell.stdout, 'data')
+      // The signal is to find both at rest.
+      const isAtRest = (each: number) => / S /.test(readFileSync(`/proc/${each}/stat`, 'latin1'))
+      await until(() => [shell.pid ?? 0, Number(pid)].every(isAtRest)).toBe(true)
+
+      shell.kill('SIGTERM')
+
+      codes.push(...(await ended))
+    }
+    expect(codes).toEqual(Array(200).fill([0, null]).flat())
+  },
+  60_000,
+)
 
 describe.skipIf(NEEDS || lacks('script, perl', hasTerminal && hasPerl))('on a terminal (needs: script, perl)', () => {
   test.each([
