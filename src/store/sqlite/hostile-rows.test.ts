@@ -2,8 +2,8 @@
  * Rows that no Millrace wrote: with the file's checks turned off, or damaged. One that cannot be read ends as failed, reason
  * `unreadable`, when its turn comes; it never stops a claim, a duty or a list that other jobs are in.
  */
-import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { damage } from '../../../test/support/damaged-file.ts'
 import { tally } from '../../../test/support/tally.ts'
 import { tempStorePath } from '../../../test/support/temp-store.ts'
 import { ManualClock } from '../../base/clock.ts'
@@ -242,29 +242,6 @@ async function openAt(path: string, clock: ManualClock): Promise<Store> {
   await store.migrate()
   onTestFinished(() => store.close())
   return store
-}
-
-/** Writes past the table's types and checks, as somebody with the file could. */
-function damage(path: string, set: string, ids: readonly string[], table = 'millrace_job'): void {
-  const open = () => {
-    const db = new DatabaseSync(path, { defensive: false })
-    db.exec('PRAGMA synchronous = OFF; PRAGMA writable_schema = ON; PRAGMA ignore_check_constraints = ON')
-    return db
-  }
-  const rewrite = (sql: string) => {
-    const db = open()
-    db.prepare('UPDATE sqlite_schema SET sql = ? WHERE name = ?').run(sql, table)
-    db.exec(`PRAGMA schema_version = ${Number(db.prepare('PRAGMA schema_version').get()?.schema_version) + 1}`)
-    db.close()
-  }
-  const first = open()
-  const strict = String(first.prepare('SELECT sql FROM sqlite_schema WHERE name = ?').get(table)?.sql)
-  first.close()
-  rewrite(strict.replaceAll('NOT NULL', '').replace(') STRICT', ')'))
-  const db = open()
-  for (const id of ids) expect(db.prepare(`UPDATE ${table} SET ${set} WHERE id = ?`).run(id).changes).toBe(1)
-  db.close()
-  rewrite(strict)
 }
 
 async function claimAll(store: Store): Promise<readonly string[]> {
