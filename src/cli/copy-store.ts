@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
-import type { CopyPart, CopyParts, Store } from '../store/contract/index.ts'
+import { COPY_PARTS, type CopyPart, type CopyParts, type Store } from '../store/contract/index.ts'
 
 /** How a copy is made, told and stopped. */
 export interface CopyOptions {
@@ -48,8 +48,6 @@ export interface CopyReport {
   readonly parts: readonly CopiedPart[]
 }
 
-/** The parts in the order in which they are copied. */
-const PARTS = ['live', 'archive', 'edges', 'keys', 'logs', 'queues', 'values'] as const satisfies readonly CopyPart[]
 /** Where the target notes how far a copy came. */
 const NOTE = 'copy'
 const PAGE = 500
@@ -77,7 +75,7 @@ export async function copyStore(from: Store, to: Store, options: CopyOptions = {
     done += count
     options.onProgress?.({ part, done, step })
   }
-  for (const part of isResumed ? partsFrom(saved.part) : PARTS) {
+  for (const part of isResumed ? partsFrom(saved.part) : COPY_PARTS) {
     let cursor = isResumed && part === saved.part ? saved.cursor : null
     do {
       if (options.signal?.aborted) return { isResumed, isComplete: false, running, parts: [] }
@@ -86,7 +84,7 @@ export async function copyStore(from: Store, to: Store, options: CopyOptions = {
   }
   await writeNote(to, { from: from.description, part: 'verify', cursor: null })
   const parts: CopiedPart[] = []
-  for (const part of PARTS) {
+  for (const part of COPY_PARTS) {
     const theirs = await summed(from, part, options.signal, (count) => tell('verify', part, count))
     const ours = await summed(to, part, options.signal, () => undefined)
     if (theirs === null || ours === null) return { isResumed, isComplete: false, running, parts: [] }
@@ -99,8 +97,8 @@ export async function copyStore(from: Store, to: Store, options: CopyOptions = {
 
 /** The parts that are left when this one is under way. */
 function partsFrom(part: Note['part']): readonly CopyPart[] {
-  const at = PARTS.findIndex((one: Note['part']) => one === part)
-  return at < 0 ? [] : PARTS.slice(at)
+  const at = COPY_PARTS.findIndex((one: Note['part']) => one === part)
+  return at < 0 ? [] : COPY_PARTS.slice(at)
 }
 
 async function copyPage<P extends CopyPart>(
@@ -113,7 +111,7 @@ async function copyPage<P extends CopyPart>(
   const page = await from.copy.read(part, cursor, PAGE)
   const items = page.items.filter((item) => !isNote(part, item))
   await to.copy.write(part, items)
-  const next = PARTS[PARTS.indexOf(part) + 1]
+  const next = COPY_PARTS[COPY_PARTS.indexOf(part) + 1]
   if (page.next !== null) await writeNote(to, { from: from.description, part, cursor: page.next })
   else await writeNote(to, { from: from.description, part: next ?? 'verify', cursor: null })
   tell(items.length)
@@ -158,7 +156,7 @@ async function refuseFilled(from: Store, to: Store, saved: Note | null): Promise
   if (saved !== null && saved.part !== 'done') {
     throw refused(`the target holds an unfinished copy of ${saved.from}`, from, to)
   }
-  for (const part of PARTS) {
+  for (const part of COPY_PARTS) {
     const { items } = await to.copy.read(part, null, 2)
     if (items.some((item) => !isNote(part, item))) throw refused('the target is not empty', from, to)
   }

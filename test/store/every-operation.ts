@@ -1,6 +1,6 @@
 /** Calls every operation of a store, and fills one, so that tests can look at the plan of every statement that it sends. */
 import { newId } from '../../src/base/id.ts'
-import type { CopyFacet, NewJob, Settlement, Store } from '../../src/store/contract/index.ts'
+import { COPY_PARTS, type CopyFacet, type NewJob, type Settlement, type Store } from '../../src/store/contract/index.ts'
 
 const BATCH = 1_000
 const LEASE_MS = 3_600_000
@@ -143,7 +143,7 @@ export async function callEverything(store: Store, within: Within): Promise<void
 
 /** Reads two pages of each part and writes what it read, which is all there. */
 async function copyToItself(copy: CopyFacet): Promise<void> {
-  for (const part of ['live', 'archive', 'edges', 'keys', 'logs', 'queues', 'values'] as const) {
+  for (const part of COPY_PARTS) {
     const first = await copy.read(part, null, 2)
     await copy.write(part, first.items)
     if (first.next !== null) await copy.read(part, first.next, 2)
@@ -177,6 +177,10 @@ export async function grow(store: Store, rows: number): Promise<void> {
     await store.copy.write(
       'keys',
       ids.map((jobId, k) => ({ scope: 's', key: `of ${jobId}`, jobId, until: k % 2 === 0 ? null : FAR + i + k })),
+    )
+    await store.copy.write(
+      'remembered',
+      ids.map((id, k) => ({ id: `${id.slice(0, -1)}f`, doneAt: FAR + i + k })),
     )
     // Children that nobody ever releases, of parents that never end.
     const edges = ids.map((parentId, k) => ({ parentId, childId: ids[(k + 1) % ids.length] ?? parentId }))

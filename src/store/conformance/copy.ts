@@ -1,10 +1,9 @@
 /** Reading and writing whole stores: what one holds is the same in another, and goes on there. */
 import { describe, expect } from 'vitest'
-import type { AttemptRecord, CopyPart, CopyParts, Store } from '../contract/index.ts'
-import { createMemoryStore } from '../memory/store.ts'
+import type { AttemptRecord, Store } from '../contract/index.ts'
+import { contents, copyAll, forget, leaseOf, readAll, withMemory } from './copied.ts'
 import { bytes, type Case, type Fixture, LEASE_MS, newJob, nth, textOf } from './fixture.ts'
 
-const PARTS: readonly CopyPart[] = ['live', 'archive', 'edges', 'keys', 'logs', 'queues', 'values']
 const LARGE = 3 * 1024 * 1024
 
 /** The cases of copying. */
@@ -65,6 +64,28 @@ export function copyCases(test: Case): void {
         expect(await f.jobs.promote(10)).toBe(1)
         f.clock.advance(LEASE_MS)
         expect((await f.jobs.reclaim(10)).map(({ id }) => id)).toEqual([child.id])
+      })
+    })
+
+    test('a job that has ended since it was copied is left as it is there, with its attempts', async (f) => {
+      await withMemory(f, async (memory) => {
+        const running = await claimFrom(memory, { priority: 1 })
+        await copyAll(memory, f.store)
+        const before = await contents(f.store)
+        const [job] = await readAll(memory, 'live', 1)
+        if (job === undefined) throw new Error('there is one')
+        const ended = {
+          ...job,
+          state: 'completed',
+          finishedAt: 9,
+          leaseUntil: null,
+          history: pastWith(bytes('no')),
+        } as const
+
+        await f.store.copy.write('archive', [ended])
+
+        expect(await contents(f.store)).toEqual(before)
+        expect((await f.row(running.id)).state).toBe('processing')
       })
     })
 
@@ -170,6 +191,7 @@ async function fill(f: Fixture, store: Store = f.store): Promise<readonly string
   ]
   await jobs.insert(second)
   await jobs.cancel([nth(second, 4).id])
+  await forget(store, [5, 1])
   await queues.pause('other', 'ana', 'because')
   await state.put('some key', 'a value', null)
   return [...first, ...second].map(({ id }) => id)
@@ -179,49 +201,4 @@ async function claimFrom(store: Store, parts: { readonly priority: number }) {
   await store.jobs.insert([newJob(parts)])
   const claim = { workerId: 'w1', queues: 'all' as const, names: ['job'], limit: 1, leaseMs: LEASE_MS }
   return nth((await store.jobs.exchange({ workerId: 'w1', settle: [], claim })).claimed, 0)
-}
-
-function leaseOf({ id, epoch }: { readonly id: string; readonly epoch: number }) {
-  return { id, epoch }
-}
-
-async function withMemory(f: Fixture, body: (memory: Store) => Promise<void>): Promise<void> {
-  const memory = createMemoryStore({ clock: f.clock })
-  await memory.open()
-  try {
-    await body(memory)
-  } finally {
-    await memory.close()
-  }
-}
-
-/** Pages of two, so that every part has seams. */
-async function copyAll(from: Store, to: Store): Promise<void> {
-  for (const part of PARTS) await copyPart(from, to, part)
-}
-
-async function copyPart<P extends CopyPart>(from: Store, to: Store, part: P): Promise<void> {
-  await to.copy.write(part, await readAll(from, part, 2))
-}
-
-async function readAll<P extends CopyPart>(store: Store, part: P, limit: number): Promise<readonly CopyParts[P][]> {
-  const items: CopyParts[P][] = []
-  let cursor: string | null = null
-  do {
-    const page: Awaited<ReturnType<typeof store.copy.read<P>>> = await store.copy.read(part, cursor, limit)
-    items.push(...page.items)
-    cursor = page.next
-  } while (cursor !== null)
-  return items
-}
-
-/** Every part in an order that does not depend on the driver. */
-async function contents(store: Store): Promise<Readonly<Record<string, readonly unknown[]>>> {
-  const parts = await Promise.all(PARTS.map(async (part) => [part, sorted(await readAll(store, part, 100))] as const))
-  return Object.fromEntries(parts)
-}
-
-function sorted(items: readonly unknown[]): readonly unknown[] {
-  const nameOf = (item: unknown) => JSON.stringify(item, Object.keys(item ?? {}).toSorted())
-  return items.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
 }

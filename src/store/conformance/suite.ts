@@ -13,6 +13,7 @@ import { claimCases } from './claim.ts'
 import { clusterCases } from './cluster.ts'
 import { controlCases } from './control.ts'
 import { copyCases } from './copy.ts'
+import { copyRememberedCases } from './copy-remembered.ts'
 import { crashedCases } from './crashed.ts'
 import { damagedCases } from './damaged.ts'
 import { dependencyCases } from './dependencies.ts'
@@ -79,6 +80,7 @@ export function describeStore(name: string, open: OpenStore, options: SuiteOptio
     clusterCases(test)
     mailboxCases(test)
     copyCases(test)
+    copyRememberedCases(test)
     hostileCases(test)
     damagedCases(test)
     errorCases(test)

@@ -45,7 +45,16 @@ export interface CopiedValue {
   readonly version: number
 }
 
-/** What a store consists of, in the order in which it is copied. Who is alive is not copied, nor what they are told. */
+/** The id of a completed job of which nothing else is kept, so that inserting it again is recognised for two minutes. */
+export interface CopiedId {
+  readonly id: string
+  readonly doneAt: number
+}
+
+/** The parts of a store in the order in which they are copied. */
+export const COPY_PARTS = ['live', 'archive', 'edges', 'keys', 'logs', 'queues', 'values', 'remembered'] as const
+
+/** What a store consists of, by part. Who is alive is not copied, nor what they are told. */
 export interface CopyParts {
   readonly live: CopiedJob
   readonly archive: CopiedJob
@@ -54,10 +63,12 @@ export interface CopyParts {
   readonly logs: CopiedLine
   readonly queues: CopiedQueue
   readonly values: CopiedValue
+  /** One item for each id, also where a store keeps several in a row. */
+  readonly remembered: CopiedId
 }
 
 /** The name of a part. */
-export type CopyPart = keyof CopyParts
+export type CopyPart = (typeof COPY_PARTS)[number]
 
 /** A page of a part. */
 export interface CopyPage<T> {
@@ -70,6 +81,9 @@ export interface CopyPage<T> {
 export interface CopyFacet {
   /** At most `limit` items after the cursor (null: from the start), fewer when they come to more than 4 MiB. Takes no lock. */
   read<P extends CopyPart>(part: P, cursor: string | null, limit: number): Promise<CopyPage<CopyParts[P]>>
-  /** Writes items as they are, in one transaction. Those whose key is there already are left, so it may be repeated. */
+  /**
+   * Writes items as they are, in one transaction. Those whose key is there already are left, so it may be repeated; a job's key
+   * is its id, whether it lives there or has ended.
+   */
   write<P extends CopyPart>(part: P, items: readonly CopyParts[P][]): Promise<void>
 }

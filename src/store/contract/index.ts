@@ -24,16 +24,18 @@ export {
   type Settlement,
   type SettleResult,
 } from './attempt.ts'
-export type {
-  CopiedJob,
-  CopiedKey,
-  CopiedLine,
-  CopiedQueue,
-  CopiedValue,
-  CopyFacet,
-  CopyPage,
-  CopyPart,
-  CopyParts,
+export {
+  COPY_PARTS,
+  type CopiedId,
+  type CopiedJob,
+  type CopiedKey,
+  type CopiedLine,
+  type CopiedQueue,
+  type CopiedValue,
+  type CopyFacet,
+  type CopyPage,
+  type CopyPart,
+  type CopyParts,
 } from './copy.ts'
 export { DIAGNOSED_ROWS, type Diagnosis, type DiagnosisCode, type DiagnosisLimits } from './diagnosis.ts'
 export type {

@@ -20,14 +20,17 @@ export function readPart<P extends CopyPart>(
 /** See `CopyFacet.write`. */
 export function writePart<P extends CopyPart>(tables: Tables, part: P, items: readonly CopyParts[P][]): void {
   // The items are the part's, as the signature says.
-  const { put } = PARTS[part] as { readonly put: (tables: Tables, item: CopyParts[P]) => void }
+  const { put, after } = PARTS[part] as Pick<Part<CopyParts[P]>, 'put' | 'after'>
   for (const item of items) put(tables, item)
+  after?.(tables)
 }
 
 interface Part<T> {
   readonly all: (tables: Tables) => readonly T[]
   /** Leaves what is there. */
   readonly put: (tables: Tables, item: T) => void
+  /** Puts in order what has an order of its own. */
+  readonly after?: (tables: Tables) => void
 }
 
 const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
@@ -71,6 +74,18 @@ const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
     all: (tables) => [...tables.values].map(([key, { value, version }]) => ({ key, value, version })),
     put(tables, { key, value, version }) {
       if (!tables.values.has(key)) tables.values.set(key, { value, version })
+    },
+  },
+  remembered: {
+    all: (tables) => [...tables.done].map(([id, doneAt]) => ({ id, doneAt })),
+    put(tables, { id, doneAt }) {
+      if (!tables.done.has(id)) tables.done.set(id, doneAt)
+    },
+    // They are let go of in the order in which they stand.
+    after(tables) {
+      const inOrder = [...tables.done].sort(([, a], [, b]) => a - b)
+      tables.done.clear()
+      for (const [id, at] of inOrder) tables.done.set(id, at)
     },
   },
 }

@@ -5,6 +5,7 @@
  */
 import { COUNTED_TO } from '../../core/job/limits.ts'
 import { CONTROL_STATEMENTS } from '../sql/control.ts'
+import { REMEMBERED_STATEMENTS } from '../sql/copy-remembered.ts'
 import { DUE_STATEMENTS } from '../sql/due.ts'
 import { LEASE_STATEMENTS } from '../sql/lease.ts'
 import { MAILBOX_STATEMENTS } from '../sql/mailbox.ts'
@@ -92,6 +93,20 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
     CONTROL_STATEMENTS.TOO_OLD.replace(
       'archive a WHERE queue = $1',
       'archive a FORCE INDEX (archive_finished) WHERE queue_key = QUEUE($1)',
+    ),
+  ],
+  [
+    // The order of the index, which begins with what ids of a row have in common, is that of the last ids.
+    REMEMBERED_STATEMENTS.ROWS,
+    'SELECT last_id, first_id, done_at, ids FROM millrace_done FORCE INDEX (done_ids) WHERE ' +
+      '(bucket = LEFT(CAST($1 AS BINARY), 10) AND last_id >= $1) OR bucket > LEFT(CAST($1 AS BINARY), 10) ' +
+      'ORDER BY bucket, last_id, first_id LIMIT $2',
+  ],
+  [
+    REMEMBERED_STATEMENTS.INSERT,
+    REMEMBERED_STATEMENTS.INSERT.replace('(first_id', '(bucket, first_id').replace(
+      'SELECT v.first_id, v.last_id, v.done_at, v.ids',
+      "SELECT LEFT(v.first_id, 10), v.first_id, v.last_id, v.done_at, CONCAT(',', v.ids, ',')",
     ),
   ],
 ])

@@ -3,6 +3,7 @@
  * their own (schema.ts), and remembered ids have no key, since many share a row.
  */
 import { CONTROL_STATEMENTS } from '../sql/control.ts'
+import { REMEMBERED_STATEMENTS } from '../sql/copy-remembered.ts'
 import { DUE_STATEMENTS } from '../sql/due.ts'
 import { LEASE_STATEMENTS } from '../sql/lease.ts'
 import { QUEUE_STATEMENTS } from '../sql/queues.ts'
@@ -48,4 +49,7 @@ export const OVERRIDES: ReadonlyMap<string, string> = new Map([
       'DELETE FROM millrace_done WHERE ctid = ANY (ARRAY(SELECT ctid FROM millrace_done WHERE done_at <= $1 ORDER BY done_at ' +
       'LIMIT $2 FOR UPDATE SKIP LOCKED))',
   ],
+  // Ids of one row are an array.
+  [REMEMBERED_STATEMENTS.ROWS, REMEMBERED_STATEMENTS.ROWS.replace(', ids ', ", array_to_string(ids, ',') ")],
+  [REMEMBERED_STATEMENTS.INSERT, REMEMBERED_STATEMENTS.INSERT.replace('v.ids ', "string_to_array(v.ids, ',') ")],
 ])

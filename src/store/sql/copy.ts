@@ -12,6 +12,7 @@ import type {
   CopyParts,
   EdgeRow,
 } from '../contract/index.ts'
+import { readRemembered, writeRemembered } from './copy-remembered.ts'
 import {
   COPIED,
   COPIED_ARCHIVE,
@@ -191,6 +192,7 @@ const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
     write: (insert, _, items) =>
       put(insert, INSERT.values, items, ({ key, value, version }) => ({ state_key: key, value, version })),
   },
+  remembered: { read: readRemembered, write: (_, tx, items) => writeRemembered(tx, items) },
 }
 
 async function readJobs(

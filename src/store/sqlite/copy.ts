@@ -32,6 +32,9 @@ const LOGS =
 const QUEUES =
   'SELECT name, paused_at, paused_by, pause_reason FROM millrace_queue WHERE name > ? ORDER BY name LIMIT ? + 0'
 const VALUES = 'SELECT key, value, version FROM millrace_state WHERE key > ? ORDER BY key LIMIT ? + 0'
+const REMEMBERED = 'SELECT id, done_at FROM millrace_done WHERE id > ? ORDER BY id LIMIT ? + 0'
+const IS_KNOWN =
+  'SELECT 1 FROM millrace_job WHERE id = ?1 UNION ALL SELECT 1 FROM millrace_archive WHERE id = ?1 LIMIT 1'
 const INSERT = {
   job: insertInto('job', Object.keys(COPIED.job)),
   archive: insertInto('archive', Object.keys(COPIED.archive)),
@@ -42,6 +45,7 @@ const INSERT = {
   logs: insertInto('log', ['job_id', 'seq', 'attempt', 'at', 'level', 'message']),
   queues: insertInto('queue', ['name', 'paused_at', 'paused_by', 'pause_reason']),
   values: insertInto('state', ['key', 'value', 'version']),
+  remembered: insertInto('done', ['id', 'done_at']),
 } as const
 
 interface Insert {
@@ -127,6 +131,11 @@ const PARTS: { readonly [P in CopyPart]: Part<CopyParts[P]> } = {
       })),
     write: (c, { key, value, version }) => put(c, INSERT.values, { key, value, version }),
   },
+  remembered: {
+    read: (c, cursor, limit) =>
+      page(c.all(REMEMBERED, cursor ?? '', limit), limit, 1, (row) => ({ id: text(row[0]), doneAt: int(row[1]) })),
+    write: (c, { id, doneAt }) => put(c, INSERT.remembered, { id, done_at: doneAt }),
+  },
 }
 
 function readJobs(c: Connection, statement: string, cursor: string | null, limit: number): CopyPage<CopiedJob> {
@@ -145,6 +154,8 @@ function readJobs(c: Connection, statement: string, cursor: string | null, limit
 }
 
 function writeJob(c: Connection, job: CopiedJob): void {
+  // One that has ended since it was copied is in the other table.
+  if (c.first(IS_KNOWN, job.id) !== undefined) return
   const { row, bytes, attempts } = rowsOf(job)
   put(c, job.finishedAt === null ? INSERT.job : INSERT.archive, row)
   for (const one of bytes) put(c, INSERT.bytes, one)
