@@ -72,6 +72,7 @@ function exitCodeOf(error: unknown): ExitCode {
     case 'OPTION_UNKNOWN':
     case 'HANDLER_MISSING':
     case 'STORE_URL':
+    case 'COPY_UNFINISHED':
     case 'KEY_INVALID':
     case 'KEY_UNKNOWN':
     case 'DEFINITION_INVALID':

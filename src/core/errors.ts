@@ -54,6 +54,7 @@ export type ErrorCode =
   | 'BULK_PARTIAL'
   | 'COPY_REFUSED'
   | 'COPY_DIFFERS'
+  | 'COPY_UNFINISHED'
   | 'CONFIRMATION_NEEDED'
   | 'USAGE'
   | 'INTERNAL'

@@ -1,12 +1,13 @@
 /** How a worker process makes its plan into a Millrace with handlers. */
 import { ConfigError } from '../core/errors.ts'
 import { loadConfig, type MillraceConfig } from './config.ts'
+import { refuseHalfCopy } from './copy-note.ts'
 import { loadEntries, loadHandlers } from './handlers.ts'
 import { type Handlers, Millrace } from './millrace.ts'
 import type { WorkerPlan } from './worker-plan.ts'
 import type { Prepared } from './worker-program.ts'
 
-/** Opens the store of a plan, with `more` handlers beside those that it names. Throws `HANDLER_MISSING` when it names none. */
+/** Opens the store of a plan, with `more` handlers beside those that it names. Throws `HANDLER_MISSING` when it names none, `COPY_UNFINISHED`. */
 export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Promise<Prepared> {
   const { config, folder } =
     plan.config === undefined ? { config: {}, folder: plan.base } : await loadConfig(plan.config, plan.base)
@@ -25,6 +26,10 @@ export async function prepareWorker(plan: WorkerPlan, more: Handlers = []): Prom
     throw error
   })
   const mill = await opening
+  await refuseHalfCopy(mill.store).catch(async (error: unknown) => {
+    await mill.close()
+    throw error
+  })
   const { concurrency, queues } = config
   // A worker of a node neither ends when nothing is left nor counts its jobs: see `withConfigured` of the supervisor.
   const { drain: _, maxJobs: __, ...configured } = config.worker ?? {}

@@ -5,6 +5,7 @@ import { ALIVE_WITHIN_MS } from '../../core/alive.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { formatSize } from '../../core/size.ts'
 import { bind } from '../../job/handle.ts'
+import { FINISH_COPY, unfinishedCopy } from '../../runtime/copy-note.ts'
 import type { Millrace } from '../../runtime/millrace.ts'
 import { maskUrl } from '../../runtime/store-url.ts'
 import { DIAGNOSED_ROWS, type DiagnosisCode } from '../../store/contract/index.ts'
@@ -17,8 +18,8 @@ import { lacksFile } from '../store-file.ts'
 interface Finding {
   readonly group: 'Runtime' | 'Configuration' | 'Store' | 'Workers' | 'Queues'
   readonly level: 'ok' | 'warning' | 'problem'
-  /** The store's own word for it; docs/doctor.md has a paragraph for each. */
-  readonly code?: DiagnosisCode
+  /** The word for what is in the store; docs/doctor.md has a paragraph for each. */
+  readonly code?: DiagnosisCode | 'COPY_UNFINISHED'
   readonly text: string
   /** What to do about it. */
   readonly fix?: string
@@ -120,6 +121,7 @@ async function checkStore(context: Context, rows: number, findings: Finding[]): 
       const which = rows === DIAGNOSED_ROWS ? `${OLDEST} of live jobs; --rows looks at all` : 'all of live jobs'
       add('ok', `no row is damaged (${which})`)
     }
+    await checkCopy(mill, findings)
     if (store.file !== null) await checkFile(store.file, add)
     return mill
   } catch (error) {
@@ -127,6 +129,14 @@ async function checkStore(context: Context, rows: number, findings: Finding[]): 
     add('problem', messageOf(error), error instanceof MillraceError ? error.hint : undefined)
     return undefined
   }
+}
+
+/** Whoever works on half a copy leaves jobs that wait for ever. */
+async function checkCopy({ store }: Millrace, findings: Finding[]): Promise<void> {
+  const note = await unfinishedCopy(store)
+  if (note === null) return
+  const text = clean(`it holds a copy of ${note.from} that is not whole: no worker may be started on it`)
+  findings.push({ group: 'Store', level: 'problem', code: 'COPY_UNFINISHED', text, fix: FINISH_COPY })
 }
 
 async function checkFile(

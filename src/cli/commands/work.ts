@@ -1,6 +1,7 @@
 /** `millrace work`: runs jobs until it is told to stop. */
 import { MillraceError } from '../../core/errors.ts'
 import { bind } from '../../job/handle.ts'
+import { refuseHalfCopy } from '../../runtime/copy-note.ts'
 import { healthOfWorker } from '../../runtime/health.ts'
 import type { Handlers } from '../../runtime/millrace.ts'
 import type { NodeOptions } from '../../runtime/supervise.ts'
@@ -91,6 +92,7 @@ async function workHere(
   const mill = await context.open()
   let isWell = false
   try {
+    await refuseHalfCopy(mill.store)
     logEvents(mill, log, context.output.quiet)
     // Every worker answers probes, so that `millrace test --no-worker` can tell whether one is at work.
     const worker = mill.work([...handlers, ping, load], options)
