@@ -3,7 +3,7 @@
  * - `ts` and `js` run as a module (`// jobs/hello.ts` on the first line names its file); it must end with 0;
  * - `sh` runs line by line in that folder; what needs a registry or this repository is only checked to exist;
  * - `text` right after a block that ran is what it prints: `…` stands for anything, blank lines do not count;
- * - `json` must parse. `sql` is run by test/store/roles.test.ts. `mermaid`, and `text` elsewhere, is for reading.
+ * - `json` must parse. `sql` is run by test/store/roles.test.ts and test/store/copy-again.test.ts. `mermaid`, and `text` elsewhere, is for reading.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

@@ -9,6 +9,9 @@
  * Nobody may work on the target before it is whole. The note stands there before the first page does, and a worker that starts
  * looks for it (`refuseHalfCopy`); one that was there before, or looked before the note was there, is seen by its row, which is
  * asked for after the note, before each page and before the copy is called whole.
+ *
+ * After a difference the part that differs and those behind it are copied again by the next call: what the target lacks comes
+ * there, what it has is left. Whatever that makes, it is whole only when everything is the same.
  */
 import { MillraceError } from '../core/errors.ts'
 import { type CopyNote, noteCopy, unfinishedCopy } from '../runtime/copy-note.ts'
@@ -50,7 +53,8 @@ const ALIVE_MS = 60_000
 /**
  * Copies `from` into `to`; both are open, with tables of their latest version. Throws `COPY_REFUSED`: before anything was written
  * when the target is not empty, or the source is in use and `force` is not set; at any time when workers of the target are
- * alive, also with `force`. Throws `COPY_DIFFERS` when the two are not the same at the end. Cost: everything is read twice on the source, written once and read once on the target.
+ * alive, also with `force`. Throws `COPY_DIFFERS` when the two are not the same at the end; the next call then copies what the
+ * target lacks. Cost: everything is read twice on the source, written once and read once on the target.
  */
 export async function copyStore(from: Store, to: Store, options: CopyOptions = {}): Promise<CopyReport> {
   if (from.description === to.description) throw refused('source and target are the same store', from, to)
@@ -130,7 +134,10 @@ async function verify(
     const theirs = await sumOf(from, part, signal, (count) => tell(part, count))
     const ours = await sumOf(to, part, signal)
     if (theirs === null || ours === null) return null
-    if (theirs.count !== ours.count || theirs.checksum !== ours.checksum) throw differs(from, to, theirs, ours)
+    if (theirs.count !== ours.count || theirs.checksum !== ours.checksum) {
+      await noteCopy(to, { from: from.description, part, cursor: null })
+      throw differs(from, to, theirs, ours)
+    }
     parts.push(ours)
   }
   return parts
@@ -178,7 +185,9 @@ function differs(from: Store, to: Store, theirs: CopiedPart, ours: CopiedPart): 
     `${theirs.part}: ${told(theirs)} in ${from.description}, ${told(ours)} in ${to.description}`,
     {
       fields: { from: from.description, to: to.description, part: theirs.part },
-      hint: 'Something wrote to one of them meanwhile. Stop it, empty the target, and copy again.',
+      hint:
+        'Something wrote to one of them meanwhile. Stop it, and run it again: what the target lacks is copied then. If they ' +
+        'differ still, empty the target: docs/moving.md, "When a copy is not whole".',
     },
   )
 }
