@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { StoreError } from '../../src/core/errors.ts'
 import { type FakeConnection, fill, hold, poolOf, untilDestroyed } from '../support/fake-pool.ts'
 
+const LONG_AGO = -1e9
+
 describe('a pool', () => {
   it('keeps a connection for urgent calls, also when all of them lay idle before', async () => {
     const pool = poolOf({ size: 2 })
@@ -77,6 +79,49 @@ describe('a pool', () => {
     made[0]?.destroy()
 
     expect(await pool.use(async (connection) => connection)).toBe(made[1])
+    await pool.close()
+  })
+
+  it('asks one that lay idle for long whether it still lives, and makes another within the deadline when all are silent', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 5, deadlineMs: 500, made })
+    await fill(pool, 5)
+    let asked = 0
+    for (const connection of made) {
+      connection.idleSince = LONG_AGO
+      connection.check = () => {
+        asked++
+        return untilDestroyed(connection)
+      }
+    }
+    const begun = performance.now()
+
+    const used = await pool.use(async (connection) => connection)
+
+    expect([asked, made.indexOf(used)]).toEqual([1, 5])
+    expect(made.map(({ isBroken }) => isBroken)).toEqual([true, true, true, true, true, false])
+    // Two seconds for each would have been ten.
+    expect(performance.now() - begun).toBeLessThan(5_000)
+    await pool.close()
+  })
+
+  it('keeps what was used a moment ago when one that lay idle for long does not answer', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 3, made })
+    await fill(pool, 2)
+    const held = hold(pool, true)
+    await held.begun
+    const answer = Promise.withResolvers<void>()
+    for (const connection of made) Object.assign(connection, { idleSince: LONG_AGO, check: () => answer.promise })
+
+    const call = pool.use(async (connection) => connection, true)
+    held.end()
+    await held.done
+    answer.reject(new Error('it has ended'))
+
+    // Whatever was opened ahead beside it.
+    expect(made.slice(0, 2)).toContain(await call)
+    expect(made.slice(0, 2).map(({ isBroken }) => isBroken)).toEqual(expect.arrayContaining([false, true]))
     await pool.close()
   })
 

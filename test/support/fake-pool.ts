@@ -1,5 +1,6 @@
 /** Pools of connections that lead nowhere. */
-import { Pool, type Pooled } from '../../src/store/sql/pool.ts'
+import { Pool } from '../../src/store/sql/pool.ts'
+import type { Pooled } from '../../src/store/sql/pooled.ts'
 
 /** A connection that leads nowhere. */
 export class FakeConnection implements Pooled {

@@ -8,21 +8,8 @@
 import { StoreError } from '../../core/errors.ts'
 import { Line, leftUntil, type Waiting } from './line.ts'
 import { closedError, lateError } from './pool-errors.ts'
+import { isAlive, isStale, type Pooled } from './pooled.ts'
 import { Shares } from './shares.ts'
-
-/** What the pool needs of a connection. */
-export interface Pooled {
-  /** Whether it is of no more use. */
-  readonly isBroken: boolean
-  /** Since when it lies idle, by `performance.now()`, or did before its last use; 0: it is new. */
-  idleSince: number
-  /** Resolves when the server answers on it. */
-  check(): Promise<void>
-  /** Says goodbye to the server. */
-  close(): Promise<void>
-  /** Ends it at once; whatever waits on it fails. */
-  destroy(): void
-}
 
 /** How a driver connects, and how it understands its errors. */
 export interface PoolOptions<C extends Pooled> {
@@ -43,10 +30,6 @@ export interface PoolOptions<C extends Pooled> {
 
 /** How long connecting may take, within the deadline of the call. */
 const CONNECT_MS = 10_000
-/** A connection that was used so recently is taken as it is. */
-const TRUSTED_MS = 10_000
-/** How long one that lay idle may take to answer. */
-const PING_MS = 2_000
 /** So long none is opened ahead after one could not be. */
 const AHEAD_AGAIN_MS = 10_000
 
@@ -168,11 +151,14 @@ export class Pool<C extends Pooled> {
       // Taken before it is there, so that nobody else counts on it meanwhile.
       if (!isUrgent) this.#shares.ordinary++
       for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-        if (await this.#isAlive(idle)) {
+        const wasAsked = !idle.isBroken
+        if (await isAlive(idle, deadline)) {
           this.#openAhead(isUrgent)
           return idle
         }
         this.#shares.count--
+        // One by one the others would cost this call its time.
+        if (wasAsked) this.#dropIdle(isStale)
       }
       if (!isUrgent) this.#shares.ordinary--
       // Closed while an idle connection was asked whether it still lives.
@@ -184,21 +170,6 @@ export class Pool<C extends Pooled> {
       () => lateError(this.where, this.#options.deadlineMs),
       (waiting) => this.#openFor(waiting),
     )
-  }
-
-  /** Asks one that lay idle for a while whether the server still knows it; one that does not answer soon is destroyed. */
-  async #isAlive(connection: C): Promise<boolean> {
-    if (connection.isBroken || performance.now() - connection.idleSince < TRUSTED_MS) return !connection.isBroken
-    const timer = setTimeout(() => connection.destroy(), PING_MS)
-    try {
-      await connection.check()
-    } catch {
-      // Whatever it said, another connection is made.
-      connection.destroy()
-    } finally {
-      clearTimeout(timer)
-    }
-    return !connection.isBroken
   }
 
   /** Opens a connection because of one who waits, where one more may be open; whoever is first in line by then has it. */
@@ -257,10 +228,13 @@ export class Pool<C extends Pooled> {
     for (const waiting of all) if (this.#line.leave(waiting)) waiting.refuse(closedError(this.where))
   }
 
-  #dropIdle(): void {
-    const idle = this.#idle.splice(0)
-    this.#shares.count -= idle.length
-    for (const connection of idle) connection.destroy()
+  #dropIdle(isDoubtful: (connection: C) => boolean = () => true): void {
+    for (const connection of this.#idle.splice(0)) {
+      if (isDoubtful(connection)) {
+        this.#shares.count--
+        connection.destroy()
+      } else this.#idle.push(connection)
+    }
   }
 
   #giveBack(connection: C, isUrgent: boolean): void {
