@@ -26,6 +26,8 @@ export interface TcpProxy {
   setSilent(isSilent: boolean): void
   /** The first connection on which a client says this is silent from then on, that included. Once. */
   silenceAt(word: string): void
+  /** Has the server told these words, as many letters long, where a client says those. */
+  replace(words: string, others: string): void
   /** Cuts the connection that brings the byte after so many more in a direction, with exactly those forwarded. Once. */
   cutAfter(direction: Direction, bytes: number): void
   /** Whether a cut was armed and has not happened. */
@@ -57,6 +59,7 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
   const bytes = { up: 0, down: 0 }
   let isSilent = false
   let dreaded: string | undefined
+  let replaced: readonly [words: string, others: string] | undefined
   let armed: { readonly direction: Direction; left: number } | undefined
   let weather: Weather = {}
   const listener = createServer((near) => {
@@ -81,6 +84,8 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
           isMute = true
         }
         if (isSilent || isMute) return
+        const at = direction === 'up' && replaced !== undefined ? chunk.indexOf(replaced[0]) : -1
+        if (at >= 0) chunk.write(replaced?.[1] ?? '', at)
         if (armed?.direction === direction && chunk.length > armed.left) {
           const last = chunk.subarray(0, armed.left)
           armed = undefined
@@ -125,6 +130,9 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     },
     silenceAt(word) {
       dreaded = word
+    },
+    replace(words, others) {
+      replaced = [words, others]
     },
     cutAfter(direction, left) {
       armed = { direction, left }
