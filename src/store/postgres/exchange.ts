@@ -95,6 +95,11 @@ export class Exchange {
     return result
   }
 
+  /** Ends what it has begun beside the calls. */
+  close(): void {
+    this.#vacuum.close()
+  }
+
   /** Lets go of what is remembered of a job that is settled elsewhere. */
   forget(lease: Lease): void {
     this.#held.forget(lease)

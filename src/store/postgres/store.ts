@@ -59,6 +59,7 @@ class PostgresStore implements Store {
   readonly wake: WakeFacet
   readonly copy: CopyFacet
   readonly #db: PostgresDatabase
+  readonly #exchange: Exchange
   readonly #wake: Wake
   readonly #steps: readonly Migration[]
 
@@ -69,6 +70,7 @@ class PostgresStore implements Store {
     const db = new PostgresDatabase(settings, clock, wake)
     const exchange = new Exchange(db)
     this.#db = db
+    this.#exchange = exchange
     this.#wake = wake
     this.description = db.pool.where
     // Behind a pooler in transaction mode nobody can listen.
@@ -145,7 +147,10 @@ class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#wake.close(), this.#db.pool.close()])
+    const closing = this.#db.pool.close()
+    // After the pool refuses calls: no more is begun.
+    this.#exchange.close()
+    await Promise.all([this.#wake.close(), closing])
   }
 
   time(): Promise<number> {

@@ -5,13 +5,22 @@
  *
  * It costs at most one part in 20 of the time, passes when another vacuum is at work, and a role that may not vacuum is
  * told so by the server in a warning that nobody hears: then it is autovacuum's alone, as before.
+ *
+ * A vacuum that is ended has done next to nothing, and of a large table it takes minutes. So it has an hour, on a connection of
+ * its own that is no call's, and ends with its store: on the server too, where that can tell (PostgreSQL 14 and newer).
  */
+import { Connection } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 
 const EACH_JOBS = 200_000
 /** A pause of so many times what the last one took. */
 const REST = 20
+const CONNECT_MS = 10_000
+/** How long one may take. */
+const LONGEST_MS = 3_600_000
 const VACUUM = 'VACUUM (TRUNCATE false, SKIP_LOCKED) millrace_job'
+/** Otherwise a server learns only from its answer that nobody waits for it. */
+const ENDS_WITH_CLIENT = "SET client_connection_check_interval = '1s'"
 
 /** Vacuums the hot table when many jobs have left it. */
 export class Vacuum {
@@ -19,6 +28,8 @@ export class Vacuum {
   #settled = 0
   #notBefore = 0
   #isRunning = false
+  /** Ends what is under way. */
+  #ending = new AbortController()
 
   constructor(db: PostgresDatabase) {
     this.#db = db
@@ -33,12 +44,36 @@ export class Vacuum {
     void this.#run()
   }
 
+  /** Ends what is under way. */
+  close(): void {
+    this.#ending.abort()
+  }
+
   async #run(): Promise<void> {
     const from = performance.now()
-    const text = this.#db.dialect.compile(VACUUM)
+    this.#ending = new AbortController()
+    const { signal } = this.#ending
     // What fails here fails nobody: autovacuum does the same work, later.
-    await this.#db.pool.use((connection) => connection.run(text)).catch(() => undefined)
+    await this.#db.pool.apart(() => this.#vacuum(signal)).catch(() => undefined)
     this.#notBefore = performance.now() + REST * (performance.now() - from)
     this.#isRunning = false
+  }
+
+  async #vacuum(signal: AbortSignal): Promise<void> {
+    const { dialect, settings } = this.#db
+    const connection = await Connection.open({ ...settings, deadlineMs: LONGEST_MS }, CONNECT_MS, signal)
+    const giveUp = () => connection.destroy()
+    const timer = setTimeout(giveUp, LONGEST_MS)
+    signal.addEventListener('abort', giveUp)
+    if (signal.aborted) giveUp()
+    try {
+      // Behind a pooler the session is not ours to set; and older servers do not know it.
+      if (settings.pooler === 'none') await connection.run(ENDS_WITH_CLIENT).catch(() => undefined)
+      await connection.run(dialect.compile(VACUUM))
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+      if (!connection.isBroken) await connection.close()
+    }
   }
 }
