@@ -1,6 +1,7 @@
 /** What a server does for a call that is past its deadline ends there too (src/store/mysql/late.ts). */
 import type { Connection, RowDataPacket } from 'mysql2/promise'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { Connection as OwnConnection } from '../../src/store/mysql/connection.ts'
 import { MysqlDatabase } from '../../src/store/mysql/database.ts'
 import { LateStatements } from '../../src/store/mysql/late.ts'
 import { mysqlSettings } from '../../src/store/mysql/options.ts'
@@ -14,7 +15,35 @@ const SLOW = 'UPDATE millrace_signal SET count = count + 100 WHERE id = 1'
 const OTHERS = 'SELECT SLEEP(60)'
 const WAIT = { timeout: 10_000, interval: 25 }
 
+/** Each way to the server, over a table that somebody else has locked. */
+const CALLS: Readonly<Record<string, (database: MysqlDatabase) => Promise<unknown>>> = {
+  read: (database) => database.read((session) => session.query('SELECT name FROM millrace_queue')),
+  statement: (database) => database.statement('SELECT name, NOW_SQL FROM millrace_queue', [], false),
+  transaction: (database) =>
+    database.transactOpening(
+      { statement: 'SELECT NOW_SQL AS now FROM millrace_queue', params: [] },
+      async () => null,
+      false,
+    ),
+}
+
 await describeOn('mysql', (server) => {
+  test.each(Object.keys(CALLS))(
+    'a %s that is late on a connection that was used before was sent once',
+    async (kind) => {
+      const { database, holder } = await ground(server)
+      await holder.query('LOCK TABLES millrace_queue WRITE')
+      await database.time()
+      const execute = vi.spyOn(OwnConnection.prototype, 'execute')
+      onTestFinished(() => execute.mockRestore())
+
+      await expect(CALLS[kind]?.(database)).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
+
+      expect(execute.mock.calls.filter(([text]) => text.includes('millrace_queue'))).toHaveLength(1)
+      await holder.query('UNLOCK TABLES')
+    },
+  )
+
   test('a write ends at the deadline of its call, though the server sets it no limit', async () => {
     const { client, database, holder } = await ground(server)
     const call = slowly(database)

@@ -125,6 +125,63 @@ describe('a pool', () => {
     await pool.close()
   })
 
+  it('gives all tries of a call one deadline, and begins none after it', async () => {
+    const pool = poolOf({ size: 2, deadlineMs: 50 })
+    const tries = pool.tries()
+    let begun = 0
+    const attempt = (connection: FakeConnection) => {
+      begun++
+      return untilDestroyed(connection)
+    }
+    await expect(pool.use(attempt, false, tries)).rejects.toThrow('did not answer')
+
+    await expect(pool.use(attempt, false, tries)).rejects.toThrow('did not answer')
+
+    expect(begun).toBe(1)
+    await pool.close()
+  })
+
+  it('tells what waits on a connection why it ends it, so that nobody takes that for another end', async () => {
+    const pool = poolOf({ size: 1, deadlineMs: 50 })
+    let reason: unknown
+    const call = pool.use(
+      (connection) =>
+        new Promise((_, reject) => {
+          connection.destroy = (why) => {
+            reason = why
+            connection.isBroken = true
+            reject(new Error('the connection ended'))
+          }
+        }),
+    )
+
+    await expect(call).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
+
+    expect(reason).toMatchObject({ code: 'STORE_UNREACHABLE' })
+    await pool.close()
+  })
+
+  it('tells a call so that is late since it waited for a lock, and keeps the connections that lie idle', async () => {
+    const made: FakeConnection[] = []
+    const pool = poolOf({ size: 2, deadlineMs: 500, made })
+    await fill(pool, 2)
+    const tries = pool.tries()
+    const busy = new StoreError('transient', 'STORE_BUSY', 'it waited for a lock')
+    const call = pool.use(
+      (connection) => {
+        tries.waited = busy
+        return untilDestroyed(connection)
+      },
+      false,
+      tries,
+    )
+
+    await expect(call).rejects.toBe(busy)
+
+    expect(made.map(({ isBroken }) => isBroken).toSorted()).toEqual([false, true])
+    await pool.close()
+  })
+
   it('makes another connection when the server takes no writes: a new one may lead to the server that does', async () => {
     const made: FakeConnection[] = []
     const pool = poolOf({ size: 2, made })

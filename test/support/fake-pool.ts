@@ -10,7 +10,7 @@ export class FakeConnection implements Pooled {
   async close(): Promise<void> {
     this.isBroken = true
   }
-  destroy(): void {
+  destroy(_reason?: unknown): void {
     this.isBroken = true
   }
 }

@@ -49,7 +49,7 @@ export type Purpose = 'work' | 'looks'
 export class Connection implements Runner {
   readonly #raw: Raw
   /** What waits for an answer: the driver forgets its callbacks when a connection is destroyed. */
-  readonly #waiting = new Set<(error: Error) => void>()
+  readonly #waiting = new Set<(error: unknown) => void>()
   #isBroken = false
   #maxPacketBytes = Number.POSITIVE_INFINITY
   /** See `Pooled`. */
@@ -137,7 +137,7 @@ export class Connection implements Runner {
   }
 
   /** Ends it at once; whatever waits on it fails, with `reason` if there is one. */
-  destroy(reason?: Error): void {
+  destroy(reason?: unknown): void {
     this.#isBroken = true
     this.#raw.destroy()
     // The driver only ends its side, which a silent server never answers.
@@ -238,7 +238,7 @@ async function prepareSession(connection: Connection, deadlineMs: number, purpos
   // allow sql: constants and numbers
   await connection.run(
     `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', lc_messages = 'en_US', ` +
-      `innodb_lock_wait_timeout = ${seconds}, ${TABLE_WAIT[purpose]}${limits}`,
+      `innodb_lock_wait_timeout = ${lockWaitSeconds(deadlineMs)}, ${TABLE_WAIT[purpose]}${limits}`,
   )
   const mode = (await connection.execute('SELECT @@SESSION.sql_mode AS mode', [])).rows[0]?.[0]
   if (!String(mode).includes('STRICT_TRANS_TABLES')) {
@@ -247,6 +247,14 @@ async function prepareSession(connection: Connection, deadlineMs: number, purpos
     })
   }
   return Number(rows[0]?.[1])
+}
+
+/**
+ * How long a statement waits for a row, in whole seconds: a quarter of the deadline. A wait that is in vain then ends while the call has
+ * time left: its transaction lets go of what it holds meanwhile, and is run again.
+ */
+export function lockWaitSeconds(deadlineMs: number): number {
+  return Math.max(1, Math.floor(deadlineMs / 4_000))
 }
 
 /** Which of the two a server is, by its version. */

@@ -1,6 +1,6 @@
 /** Transactions and time over the pool: what the shared slow road and the hot path stand on. */
 import type { Clock } from '../../base/clock.ts'
-import type { Pool } from '../sql/pool.ts'
+import type { Pool, Tries } from '../sql/pool.ts'
 import { type Columns, int } from '../sql/rows.ts'
 import {
   type Database,
@@ -15,7 +15,7 @@ import { filled, MysqlDialect, scalar } from './dialect.ts'
 import { isConflict, isLost } from './errors.ts'
 import { Looks } from './looks.ts'
 import type { MysqlSettings } from './options.ts'
-import { mysqlPool, readOn } from './pool.ts'
+import { mysqlPool, noteWait, readOn } from './pool.ts'
 import { keepingReady } from './ready.ts'
 import { STEPWISE } from './stepwise.ts'
 import { Turns } from './turns.ts'
@@ -106,23 +106,26 @@ export class MysqlDatabase implements Database {
 
   /**
    * Runs one statement by itself, which `timed` makes, and which may be run twice. After a conflict, which left
-   * nothing behind, and on a connection that had ended while nobody used it, it is run again.
+   * nothing behind, and on a connection that had ended while nobody used it, it is run again, all within the deadline.
    */
   async statement(statement: string, params: readonly SqlValue[], isUrgent: boolean): Promise<SqlResult> {
     const { text, values } = this.timed(statement, params)
-    for (let tries = 1; ; tries++) {
-      const result = await this.pool.use(async (connection) => {
+    const tries = this.pool.tries()
+    for (let count = 1; ; count++) {
+      const attempt = async (connection: Connection) => {
         try {
           return await connection.execute(text, values)
         } catch (error) {
+          noteWait(tries, error)
           const isEnded = connection.wasUsed && isLost(error)
-          if (tries > MAX_CONFLICTS || !(isEnded || isConflict(error))) throw error
+          if (count > MAX_CONFLICTS || !(isEnded || isConflict(error))) throw error
           if (isEnded) connection.destroy()
           return null
         }
-      }, isUrgent)
+      }
+      const result = await this.pool.use(attempt, isUrgent, tries)
       if (result !== null) return result
-      await backOff(tries)
+      await backOff(count)
     }
   }
 
@@ -170,11 +173,13 @@ export class MysqlDatabase implements Database {
     fn: (session: S) => Promise<T>,
     isUrgent: boolean,
   ): Promise<T> {
+    const tries = this.pool.tries()
     let conflicts = 0
     for (let restarts = 0; ; restarts++) {
       const outcome = await this.pool.use(
-        (c) => this.#attempt(c, (on) => begin(on, restarts), fn, restarts, conflicts < MAX_CONFLICTS),
+        (c) => this.#attempt(c, (on) => begin(on, restarts), fn, restarts, conflicts < MAX_CONFLICTS, tries),
         isUrgent,
+        tries,
       )
       if ('value' in outcome) return outcome.value
       if (outcome.again === 'restart') continue
@@ -189,6 +194,7 @@ export class MysqlDatabase implements Database {
     fn: (session: S) => Promise<T>,
     restarts: number,
     mayRepeat: boolean,
+    tries: Tries,
   ): Promise<{ readonly value: T } | { readonly again: 'conflict' | 'restart' | 'lost' }> {
     let hasBegun = false
     try {
@@ -198,11 +204,13 @@ export class MysqlDatabase implements Database {
       await connection.run(COMMIT)
       return { value }
     } catch (error) {
+      noteWait(tries, error)
       // Nothing was written yet: whoever ended the connection, another one may do.
       if (!hasBegun && mayRepeat && connection.wasUsed && isLost(error)) {
         connection.destroy()
         return { again: 'lost' }
       }
+      // A deadlock has undone all, a wait for a lock only its statement; and what was sent behind either has been written since.
       if (!connection.isBroken) await undo(connection).catch(() => connection.destroy())
       if (error instanceof Restart && restarts < MAX_RESTARTS) return { again: 'restart' }
       if (isConflict(error) && mayRepeat) return { again: 'conflict' }

@@ -7,6 +7,7 @@ import { StoreError } from '../../core/errors.ts'
 import type { ExtendResult, HeldResult, Lease } from '../contract/index.ts'
 import { extend, extendWaiting as waiting } from '../sql/lease.ts'
 import type { SqlValue } from '../sql/session.ts'
+import { lockWaitSeconds } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 
 /** The LIMIT keeps the inner table one of its own, whose locks pass over what others hold. */
@@ -44,11 +45,11 @@ export async function extendWaiting(
   if (waitMs === undefined) return db.transact((tx) => waiting(tx, workerId, leases, leaseMs), true)
   const { text, values } = db.timed(EXTEND_WAITING, paramsOf(workerId, leases, leaseMs))
   const { changes } = await db.pool.use(async (connection) => {
-    await connection.run(patience(waitMs))
+    await connection.run(patience(Math.max(1, Math.ceil(waitMs / 1_000))))
     try {
       return await connection.execute(text, values)
     } finally {
-      if (!connection.isBroken) await connection.run(patience(db.settings.deadlineMs))
+      if (!connection.isBroken) await connection.run(patience(lockWaitSeconds(db.settings.deadlineMs)))
     }
   }, true)
   if (changes === leases.length) return leases.map(() => 'held')
@@ -59,10 +60,10 @@ export async function extendWaiting(
   })
 }
 
-/** Whole seconds, one at least: how long a statement waits for a row. */
-function patience(ms: number): string {
+/** How long a statement waits for a row: whole seconds, one at least. */
+function patience(seconds: number): string {
   // allow sql: a number
-  return `SET innodb_lock_wait_timeout = ${Math.max(1, Math.ceil(ms / 1_000))}`
+  return `SET innodb_lock_wait_timeout = ${seconds}`
 }
 
 function paramsOf(workerId: string, leases: readonly Lease[], leaseMs: number): readonly SqlValue[] {

@@ -1,9 +1,12 @@
 /** The pools of one store over `mysql2`. */
-import { Pool } from '../sql/pool.ts'
+import { Pool, type Tries } from '../sql/pool.ts'
 import { Connection, type Purpose } from './connection.ts'
-import { isLost, translateError } from './errors.ts'
+import { isLost, numberOf, translateError } from './errors.ts'
 import { LateStatements } from './late.ts'
 import { describeTarget, type MysqlSettings } from './options.ts'
+
+/** Waited for a lock in vain. */
+const WAITED = 1205
 
 /** Makes a pool of connections for one purpose. */
 export function mysqlPool(settings: MysqlSettings, size: number, purpose: Purpose = 'work'): Pool<Connection> {
@@ -22,7 +25,8 @@ export function mysqlPool(settings: MysqlSettings, size: number, purpose: Purpos
 
 /** Runs what only reads: a connection that ended while nobody used it costs another try, not an error. */
 export async function readOn<T>(pool: Pool<Connection>, fn: (connection: Connection) => Promise<T>): Promise<T> {
-  const first = await pool.use(async (connection) => {
+  const tries = pool.tries()
+  const read = async (connection: Connection) => {
     try {
       return { value: await fn(connection) }
     } catch (error) {
@@ -30,6 +34,12 @@ export async function readOn<T>(pool: Pool<Connection>, fn: (connection: Connect
       connection.destroy()
       return null
     }
-  })
-  return first === null ? pool.use(fn) : first.value
+  }
+  const first = await pool.use(read, false, tries)
+  return first === null ? pool.use(fn, false, tries) : first.value
+}
+
+/** Notes among the tries of a call that one failed since it waited for a lock in vain. To be called before anything else is sent. */
+export function noteWait(tries: Tries, error: unknown): void {
+  if (numberOf(error) === WAITED) tries.waited = error
 }

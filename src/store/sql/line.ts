@@ -23,7 +23,7 @@ export class Line<C> {
   #turn = 0
 
   /** Waits until the deadline. `onJoined`: called with the one who waits, once in line. */
-  join(isUrgent: boolean, deadline: number, late: () => Error, onJoined: (waiting: Waiting<C>) => void): Promise<C> {
+  join(isUrgent: boolean, deadline: number, late: () => unknown, onJoined: (waiting: Waiting<C>) => void): Promise<C> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         if (this.leave(waiting)) reject(waiting.refusal ?? late())

@@ -28,6 +28,17 @@ export interface PoolOptions<C extends Pooled> {
   readonly onLate?: (connection: C) => Promise<void>
 }
 
+/** The tries of one call: where it takes more than one, they have its deadline together. */
+export interface Tries {
+  /** When the call is late, by `performance.now()`. */
+  readonly deadline: number
+  /**
+   * What the server said when a try waited for a lock in vain. A call that is late after that is told this: the server does answer,
+   * and the connections that lie idle are as good as before.
+   */
+  waited?: unknown
+}
+
 /** How long connecting may take, within the deadline of the call. */
 const CONNECT_MS = 10_000
 /** So long none is opened ahead after one could not be. */
@@ -78,16 +89,22 @@ export class Pool<C extends Pooled> {
     await Promise.all([...idle.map((connection) => connection.close()), ...this.#afterwards])
   }
 
-  /** Runs `fn` on a connection, all within the deadline. What it throws is translated. */
-  async use<T>(fn: (connection: C) => Promise<T>, isUrgent = false): Promise<T> {
+  /** The tries of a call that begins now. */
+  tries(): Tries {
+    return { deadline: performance.now() + this.#options.deadlineMs }
+  }
+
+  /** Runs `fn` on a connection, all within the deadline. What it throws is translated. `tries`: of the call that this is a try of. */
+  async use<T>(fn: (connection: C) => Promise<T>, isUrgent = false, tries = this.tries()): Promise<T> {
     if (!this.#isOpen) throw closedError(this.where)
     this.#used++
     const now = performance.now()
     this.#shares.called(isUrgent, now)
-    const deadline = now + this.#options.deadlineMs
     try {
-      const connection = await this.#take(deadline, isUrgent)
-      return await this.#within(connection, fn, deadline, isUrgent)
+      // A timer may end the try before a millisecond early.
+      if (leftUntil(tries.deadline) < 1) throw this.#late(tries)
+      const connection = await this.#take(tries, isUrgent)
+      return await this.#within(connection, fn, tries, isUrgent)
     } catch (error) {
       throw this.#options.translate(error)
     } finally {
@@ -110,24 +127,29 @@ export class Pool<C extends Pooled> {
     }
   }
 
-  async #within<T>(connection: C, fn: (c: C) => Promise<T>, deadline: number, isUrgent: boolean): Promise<T> {
+  async #within<T>(connection: C, fn: (c: C) => Promise<T>, tries: Tries, isUrgent: boolean): Promise<T> {
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
-      connection.destroy()
+      connection.destroy(this.#late(tries))
       this.#after(connection)
-    }, leftUntil(deadline))
+    }, leftUntil(tries.deadline))
     try {
       return await fn(connection)
     } catch (error) {
       if (this.#options.isLost(error) || this.#isOfReplica(error)) connection.destroy()
-      throw isLate ? lateError(this.where, this.#options.deadlineMs) : error
+      throw isLate ? this.#late(tries) : error
     } finally {
       clearTimeout(timer)
       // What ended this one has most likely ended those that nobody was using: the next call begins anew.
-      if (connection.isBroken) this.#dropIdle()
+      if (connection.isBroken && tries.waited === undefined) this.#dropIdle()
       this.#giveBack(connection, isUrgent)
     }
+  }
+
+  /** What a call is told that did not end in time. */
+  #late({ waited }: Tries): unknown {
+    return waited === undefined ? lateError(this.where, this.#options.deadlineMs) : this.#options.translate(waited)
   }
 
   /**
@@ -146,13 +168,13 @@ export class Pool<C extends Pooled> {
     void after.finally(() => this.#afterwards.delete(after))
   }
 
-  async #take(deadline: number, isUrgent: boolean): Promise<C> {
+  async #take(tries: Tries, isUrgent: boolean): Promise<C> {
     if (this.#shares.mayTake(isUrgent, this.#idle.length, performance.now())) {
       // Taken before it is there, so that nobody else counts on it meanwhile.
       if (!isUrgent) this.#shares.ordinary++
       for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
         const wasAsked = !idle.isBroken
-        if (await isAlive(idle, deadline)) {
+        if (await isAlive(idle, tries.deadline)) {
           this.#openAhead(isUrgent)
           return idle
         }
@@ -166,8 +188,8 @@ export class Pool<C extends Pooled> {
     }
     return this.#line.join(
       isUrgent,
-      deadline,
-      () => lateError(this.where, this.#options.deadlineMs),
+      tries.deadline,
+      () => this.#late(tries),
       (waiting) => this.#openFor(waiting),
     )
   }

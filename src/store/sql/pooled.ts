@@ -11,8 +11,8 @@ export interface Pooled {
   check(): Promise<void>
   /** Says goodbye to the server. */
   close(): Promise<void>
-  /** Ends it at once; whatever waits on it fails. */
-  destroy(): void
+  /** Ends it at once; whatever waits on it fails, with `reason` where the driver lets it. */
+  destroy(reason?: unknown): void
 }
 
 /** A connection that was used so recently is taken as it is. */
