@@ -8,13 +8,13 @@ import { Wake } from '../../src/store/postgres/wake.ts'
 import { postgresStore } from '../support/postgres-store.ts'
 import { describeOn, type TestServer, withDeadline } from '../support/servers.ts'
 
-const DEADLINE_MS = 1_000
+const DEADLINE_MS = 2_000
 /** Fewer than autovacuum comes for. */
 const DEAD_ROWS = 900
 /** So many settled jobs ask for a vacuum. */
 const ENOUGH = 200_000
 /** Rests that make seconds of a vacuum of few pages, and many. */
-const SLOW = '-c vacuum_cost_delay=100ms -c vacuum_cost_limit=10'
+const SLOW = '-c vacuum_cost_delay=100ms -c vacuum_cost_limit=5'
 const SLOWER = '-c vacuum_cost_delay=100ms -c vacuum_cost_limit=1'
 const WAIT = { timeout: 25_000, interval: 50 }
 
