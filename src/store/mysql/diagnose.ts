@@ -14,11 +14,12 @@ import {
 } from '../sql/diagnose.ts'
 import type { Migration } from '../sql/migrations.ts'
 import { int, text } from '../sql/rows.ts'
+import { isLocal } from '../sql/server-url.ts'
 import type { Session } from '../sql/session.ts'
 import type { Connection } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isForbidden } from './errors.ts'
-import { isLocal, type MysqlSettings } from './options.ts'
+import type { MysqlSettings } from './options.ts'
 import { ENTER_READY, PLACE } from './ready.ts'
 
 const TRANSACTIONS =

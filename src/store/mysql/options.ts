@@ -1,10 +1,9 @@
 /** A MySQL or MariaDB store's URL as options: `mysql://user:password@host:port/database?pool=…&deadline=…&tls=…&ca=…&socket=…`. */
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { userInfo } from 'node:os'
 import { parseDuration } from '../../core/duration.ts'
-import { ConfigError } from '../../core/errors.ts'
-import { parseServerUrl } from '../sql/server-url.ts'
+import type { ConfigError } from '../../core/errors.ts'
+import { certificatesOf, isLocal, parseServerUrl, refusedUrl } from '../sql/server-url.ts'
 
 /** `verify`: encrypted, certificate and name checked. `require`: encrypted, whoever answers. */
 export type TlsMode = 'off' | 'require' | 'verify'
@@ -39,7 +38,7 @@ const DEFAULT_PORT = 3306
 
 /** Reads a URL. Throws `STORE_URL` with a sentence that holds no password. */
 export function mysqlSettings(url: string): MysqlSettings {
-  const parsed = parse(url)
+  const parsed = parseServerUrl('mysql', url)
   const params = parsed.searchParams
   const unknown = [...params.keys()].find((key) => !PARAMETERS.includes(key))
   if (unknown !== undefined) throw refused(parsed, `its parameter ${JSON.stringify(unknown)} is unknown`)
@@ -72,7 +71,7 @@ export function mysqlSettings(url: string): MysqlSettings {
       database,
       // One of MODES, as was checked.
       tls: tls as TlsMode,
-      ca: certificates(parsed, ca),
+      ca: certificatesOf('mysql', parsed),
     },
     pool,
     deadlineMs: parseDuration(/^\d+$/.test(deadline) ? Number(deadline) : deadline, 'deadline'),
@@ -84,35 +83,6 @@ export function describeTarget({ target }: Pick<MysqlSettings, 'target'>): strin
   return `mysql ${target.socket ?? `${target.host}:${target.port}`}/${target.database}`
 }
 
-function certificates(url: URL, path: string | null): string | undefined {
-  if (path === null) return undefined
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw refused(url, `its ca file cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
-}
-
-/** Whether a host is this machine. */
-export function isLocal(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host)
-}
-
-function parse(url: string): URL {
-  try {
-    return parseServerUrl(url)
-  } catch {
-    // The URL class quotes the whole text, password included, so its error goes no further.
-    throw new ConfigError('STORE_URL', 'the mysql store URL cannot be read', { hint: HINT })
-  }
-}
-
-const HINT = 'Use mysql://USER:PASSWORD@HOST:PORT/DATABASE, and write special characters of the password as %XX.'
-
 function refused(url: URL, reason: string): ConfigError {
-  const shown = `${url.protocol}//${url.host}${url.pathname}`
-  return new ConfigError('STORE_URL', `the store URL ${JSON.stringify(shown)} cannot be used: ${reason}`, {
-    fields: { url: shown, reason },
-    hint: HINT,
-  })
+  return refusedUrl('mysql', url, reason)
 }

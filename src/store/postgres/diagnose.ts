@@ -16,9 +16,10 @@ import {
 } from '../sql/diagnose.ts'
 import type { Migration } from '../sql/migrations.ts'
 import { int, text } from '../sql/rows.ts'
+import { isLocal } from '../sql/server-url.ts'
 import type { Session } from '../sql/session.ts'
 import type { PostgresDatabase } from './database.ts'
-import { isLocal, type PostgresSettings } from './options.ts'
+import type { PostgresSettings } from './options.ts'
 
 // A session of another user shows its times only to who may read all statistics.
 const TRANSACTIONS =

@@ -1,8 +1,7 @@
 /** A PostgreSQL store's URL as options: `postgres://user:password@host:port/database?schema=…&pool=…&deadline=…&sslmode=…&ca=…&pooler=…`. */
-import { readFileSync } from 'node:fs'
 import { parseDuration } from '../../core/duration.ts'
-import { ConfigError } from '../../core/errors.ts'
-import { parseServerUrl } from '../sql/server-url.ts'
+import type { ConfigError } from '../../core/errors.ts'
+import { certificatesOf, isLocal, parseServerUrl, refusedUrl } from '../sql/server-url.ts'
 
 /** How far the server's certificate is believed, as in libpq. */
 export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full'
@@ -38,7 +37,7 @@ const MAX_POOL = 200
 
 /** Reads a URL. Throws `STORE_URL` with a sentence that holds no password. */
 export function postgresSettings(url: string): PostgresSettings {
-  const parsed = parse(url)
+  const parsed = parseServerUrl('postgres', url)
   const params = parsed.searchParams
   const unknown = [...params.keys()].find((key) => !PARAMETERS.includes(key))
   if (unknown !== undefined) throw refused(parsed, `its parameter ${JSON.stringify(unknown)} is unknown`)
@@ -71,7 +70,7 @@ export function postgresSettings(url: string): PostgresSettings {
       database: given(parsed.pathname.replace(/^\//, '')),
       // One of MODES, as was checked.
       sslmode: sslmode as SslMode,
-      ca: certificates(parsed, ca),
+      ca: certificatesOf('postgres', parsed),
     },
     schema,
     pool,
@@ -86,35 +85,6 @@ export function describeTarget({ target, schema }: Pick<PostgresSettings, 'targe
   return `postgres ${target.host}:${target.port}/${database}${schema === 'millrace' ? '' : ` schema ${schema}`}`
 }
 
-function certificates(url: URL, path: string | null): string | undefined {
-  if (path === null) return undefined
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw refused(url, `its ca file cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
-}
-
-/** Whether a host is this machine. */
-export function isLocal(host: string): boolean {
-  return host.startsWith('/') || host === 'localhost' || host === '::1' || /^127\./.test(host)
-}
-
-function parse(url: string): URL {
-  try {
-    return parseServerUrl(url)
-  } catch {
-    // The URL class quotes the whole text, password included, so its error goes no further.
-    throw new ConfigError('STORE_URL', 'the postgres store URL cannot be read', { hint: HINT })
-  }
-}
-
-const HINT = 'Use postgres://USER:PASSWORD@HOST:PORT/DATABASE, and write special characters of the password as %XX.'
-
 function refused(url: URL, reason: string): ConfigError {
-  const shown = `${url.protocol}//${url.host}${url.pathname}`
-  return new ConfigError('STORE_URL', `the store URL ${JSON.stringify(shown)} cannot be used: ${reason}`, {
-    fields: { url: shown, reason },
-    hint: HINT,
-  })
+  return refusedUrl('postgres', url, reason)
 }
