@@ -7,7 +7,8 @@
 import type { ConnectionOptions, Connection as Raw } from 'mysql2'
 import { ConfigError } from '../../core/errors.ts'
 import type { SqlResult } from '../sql/session.ts'
-import type { MysqlSettings, MysqlTarget } from './options.ts'
+import { translateConnectError } from './errors.ts'
+import { describeTarget, type MysqlSettings, type MysqlTarget } from './options.ts'
 import { packetFault } from './packet.ts'
 import { resultOf } from './values.ts'
 
@@ -88,7 +89,7 @@ export class Connection implements Runner {
       return connection
     } catch (error) {
       connection.destroy()
-      throw error
+      throw translateConnectError(error, describeTarget(settings))
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', giveUp)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { StoreError } from '../../core/errors.ts'
+import { ConfigError, StoreError } from '../../core/errors.ts'
 import { flavorOf, refuseOld } from './connection.ts'
-import { isConflict, isLost, translateError } from './errors.ts'
+import { isConflict, isLost, translateConnectError, translateError } from './errors.ts'
 
 function serverError(errno: number, sqlState = 'HY000') {
   return Object.assign(new Error('said'), { errno, code: `ER_${errno}`, sqlState, sql: 'SELECT secret' })
@@ -11,6 +11,8 @@ describe('errors of the server', () => {
   for (const [errno, kind, code] of [
     [1213, 'transient', 'STORE_BUSY'],
     [1205, 'transient', 'STORE_BUSY'],
+    [1412, 'transient', 'STORE_BUSY'],
+    [1615, 'transient', 'STORE_BUSY'],
     [1969, 'transient', 'STORE_BUSY'],
     [3024, 'transient', 'STORE_BUSY'],
     [1114, 'transient', 'STORE_FULL'],
@@ -46,6 +48,46 @@ describe('errors of the server', () => {
     }
   })
 
+  it('of this machine and of TLS are transient', () => {
+    for (const code of ['EMFILE', 'EADDRNOTAVAIL', 'EPERM', 'EPROTO']) {
+      const error = Object.assign(new Error('gone'), { code, errno: -24, syscall: 'connect' })
+      expect(translateError(error, 'w')).toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
+      expect(isLost(error)).toBe(true)
+    }
+  })
+
+  it('of a certificate are told apart from TLS that only failed', () => {
+    const failed = (more: object) => Object.assign(new Error('said'), { code: 'HANDSHAKE_SSL_ERROR', ...more })
+
+    expect(translateError(failed({}), 'w')).toMatchObject({ kind: 'transient', message: 'w was not believed: said' })
+    for (const more of [{ syscall: 'read' }, { library: 'SSL routines' }]) {
+      expect(translateError(failed(more), 'w')).toMatchObject({ message: 'w could not be reached: said' })
+    }
+  })
+
+  it("that quote a caller's words are not taken for the driver's", () => {
+    const error = Object.assign(serverError(1062), { message: "Duplicate entry 'connection lost' for key 'PRIMARY'" })
+
+    expect(isLost(error)).toBe(false)
+    expect(translateError(error, 'w')).toMatchObject({ kind: 'constraint' })
+  })
+
+  it('of connecting that nobody knows are met by another try', () => {
+    for (const error of [serverError(9001), serverError(1135), new TypeError('odd'), 'odd']) {
+      expect(translateConnectError(error, 'w')).toMatchObject({ kind: 'transient', code: 'STORE_UNREACHABLE' })
+    }
+  })
+
+  it('of connecting that need a hand stay so', () => {
+    const own = new ConfigError('CONFIG_INVALID', 'mysql2 is not installed')
+    const unknownLogin = Object.assign(new Error('said'), { code: 'AUTH_SWITCH_PLUGIN_ERROR' })
+
+    expect(translateConnectError(own, 'w')).toBe(own)
+    for (const error of [serverError(1045), serverError(1193), serverError(1231, '42000'), unknownLogin]) {
+      expect(translateConnectError(error, 'w')).toMatchObject({ kind: 'schema' })
+    }
+  })
+
   it('of our own come back as they are, and what nobody knows too', () => {
     const own = new StoreError('closed', 'STORE_CLOSED', 'closed')
     const bug = new TypeError('a bug')
@@ -55,13 +97,8 @@ describe('errors of the server', () => {
   })
 
   it('deadlocks and lock waits are run again, nothing else is', () => {
-    expect([1213, 1205, 1020, 1062, 1969].map((errno) => isConflict(serverError(errno)))).toEqual([
-      true,
-      true,
-      true,
-      false,
-      false,
-    ])
+    for (const errno of [1213, 1205, 1020, 1412, 1615]) expect(isConflict(serverError(errno))).toBe(true)
+    for (const errno of [1062, 1969]) expect(isConflict(serverError(errno))).toBe(false)
   })
 })
 

@@ -1,5 +1,6 @@
 /** The one place that reads the error codes of MySQL and MariaDB, and the driver's. */
-import { StoreError } from '../../core/errors.ts'
+import { MillraceError, StoreError } from '../../core/errors.ts'
+import { codeOf, isDisbelief, isOfNetwork, sentenceOf, unreachedError } from '../sql/network-error.ts'
 
 /** The server's number of an error; 0 when it is not one of the server's. */
 export function numberOf(error: unknown): number {
@@ -7,18 +8,13 @@ export function numberOf(error: unknown): number {
   return typeof error.errno === 'number' && error.errno > 0 ? error.errno : 0
 }
 
-/** The word for an error: the server's (`ER_…`), the driver's, or Node's. */
-export function codeOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
-  return typeof error.code === 'string' ? error.code : ''
-}
-
 /**
  * Two transactions got in each other's way: the same one may succeed when it is run again. A deadlock (1213), a lock waited
- * for too long (1205), a row that changed since the snapshot (1020).
+ * for too long (1205), a row that changed since the snapshot (1020), a table that did (1412) or did while the statement was
+ * prepared anew (1615).
  */
 export function isConflict(error: unknown): boolean {
-  return [1213, 1205, 1020].includes(numberOf(error))
+  return [1213, 1205, 1020, 1412, 1615].includes(numberOf(error))
 }
 
 /** A row was refused: a constraint, a duplicate, a value that a column cannot hold. */
@@ -43,9 +39,13 @@ export function isMade(error: unknown): boolean {
 
 /** The connection ended, or never came about; what was sent on it may or may not have happened. */
 export function isLost(error: unknown): boolean {
-  return LOST.has(numberOf(error)) || isOfSocket(error, codeOf(error))
+  if (LOST.has(numberOf(error)) || isOfNetwork(error) || isDisbelief(error)) return true
+  if (/^(PROTOCOL_|HANDSHAKE_)/.test(codeOf(error))) return true
+  return numberOf(error) === 0 && DRIVER_SAYS.test(sentenceOf(error))
 }
 
+/** What the driver says without a code. A sentence of the server's may quote a caller's words, and always has a number. */
+const DRIVER_SAYS = /closed state|connection (lost|timeout)|does not support secure connection/i
 const CONSTRAINTS: ReadonlySet<number> = new Set([
   1048, 1062, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 1452, 1690, 1118, 1153, 3819, 4025,
 ])
@@ -56,6 +56,8 @@ const LOST: ReadonlySet<number> = new Set([
   1040, 1053, 1077, 1078, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 4031,
 ])
 const REFUSED: ReadonlySet<number> = new Set([1044, 1045, 1049, 1129, 1130, 1251, 1698, 3118, 3159])
+/** The server asks for the password in a way that the driver does not know, or would tell in the clear. */
+const UNKNOWN_LOGIN: ReadonlySet<string> = new Set(['AUTH_SWITCH_PLUGIN_ERROR', 'MYSQL_CLEAR_PASSWORD_NOT_ENABLED'])
 const OLDER: ReadonlySet<number> = new Set([1054, 1146])
 const FORBIDDEN: ReadonlySet<number> = new Set([1142, 1143, 1227, 1370])
 
@@ -64,7 +66,7 @@ export function translateError(error: unknown, where: string): unknown {
   if (error instanceof StoreError) return error
   const code = codeOf(error)
   const number = numberOf(error)
-  const said = message(error)
+  const said = sentenceOf(error)
   // The driver's errors carry the statement, so the cause keeps the sentence and the code alone.
   const cause = Object.assign(new Error(said), { code })
   const make = (kind: StoreError['kind'], word: StoreError['code'], sentence: string, hint?: string) =>
@@ -80,15 +82,13 @@ export function translateError(error: unknown, where: string): unknown {
     const hint = 'Connect to the primary, not to a replica.'
     return make('transient', 'STORE_READ_ONLY', `${where} cannot be written: ${said}`, hint)
   }
-  if (code === 'HANDSHAKE_SSL_ERROR') {
+  // The driver puts this word on all that fails in the making of TLS.
+  if (isDisbelief(error) || (code === 'HANDSHAKE_SSL_ERROR' && !isOfNetwork(error))) {
     const hint = "Give its authority's certificate as ?ca=FILE, and in the URL the name that the certificate has."
     return make('transient', 'STORE_UNREACHABLE', `${where} was not believed: ${said}`, hint)
   }
-  if (isLost(error)) {
-    const hint = 'Check that the server runs and takes connections.'
-    return make('transient', 'STORE_UNREACHABLE', `${where} could not be reached: ${said}`, hint)
-  }
-  if (REFUSED.has(number)) {
+  if (isLost(error)) return unreachedError(error, where)
+  if (REFUSED.has(number) || UNKNOWN_LOGIN.has(code)) {
     const hint = "Check user, password and database in the store's URL."
     return make('schema', 'STORE_UNREACHABLE', `${where} refused the connection: ${said}`, hint)
   }
@@ -108,21 +108,17 @@ export function translateError(error: unknown, where: string): unknown {
   return error
 }
 
-function isOfSocket(error: unknown, code: string): boolean {
-  if (/^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|ENOENT|EACCES|CERT_|ERR_TLS|DEPTH_|SELF_SIGNED)/.test(code)) {
-    return true
-  }
-  if (/^(PROTOCOL_|UNABLE_TO|HANDSHAKE_)/.test(code)) return true
-  // The driver has no codes for its own sentences.
-  return /closed state|connection (lost|timeout)|does not support secure connection/i.test(message(error))
+/**
+ * The same of what connecting threw. What nobody knows is met by another try, since proxies and providers have errors of their own
+ * for what goes by; but a setting that the server does not know (1193) or take (a state of 42) stays as it is.
+ */
+export function translateConnectError(error: unknown, where: string): unknown {
+  const known = translateError(error, where)
+  if (known instanceof MillraceError && known.code !== 'STORE_CONSTRAINT') return known
+  return numberOf(error) === 1193 || stateOf(error).startsWith('42') ? known : unreachedError(error, where)
 }
 
 function stateOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('sqlState' in error)) return ''
   return typeof error.sqlState === 'string' ? error.sqlState : ''
-}
-
-function message(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(message).join('; ')
-  return error instanceof Error ? error.message : String(error)
 }

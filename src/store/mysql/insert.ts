@@ -10,12 +10,13 @@ import { isFinal } from '../../core/job/state.ts'
 import type { InsertResult, NewJob } from '../contract/index.ts'
 import { areAlike } from '../sql/alike.ts'
 import { insertBound, refusalOf, runTime } from '../sql/insert.ts'
+import { codeOf } from '../sql/network-error.ts'
 import { BYTES_FIELD, INLINE_BYTES, int, liveState, STATE, tagsText, text } from '../sql/rows.ts'
 import { Restart, rowsJson, type Session, type Transaction } from '../sql/session.ts'
 import { INSERT_BYTES } from '../sql/write.ts'
 import { type MysqlDatabase, STORED_NOW } from './database.ts'
 import { queueKey } from './dialect.ts'
-import { codeOf, isConstraint, isDuplicate } from './errors.ts'
+import { isConstraint, isDuplicate } from './errors.ts'
 
 const IDS = "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]' ERROR ON ERROR)) v"
 const FOUND = (table: string) =>

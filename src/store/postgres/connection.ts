@@ -3,8 +3,8 @@ import type { Client, ClientConfig, QueryArrayConfig } from 'pg'
 import { ConfigError } from '../../core/errors.ts'
 import type { Columns } from '../sql/rows.ts'
 import type { SqlResult } from '../sql/session.ts'
-import { isAfterFailure } from './errors.ts'
-import type { PostgresSettings, PostgresTarget } from './options.ts'
+import { isAfterFailure, translateConnectError } from './errors.ts'
+import { describeTarget, type PostgresSettings, type PostgresTarget } from './options.ts'
 
 type Value = string | number | null | Uint8Array | readonly string[] | readonly number[]
 
@@ -35,7 +35,10 @@ export class Connection {
     })
   }
 
-  /** Connects. Fails after `timeoutMs`, and when `signal` says that nobody waits for it any more. */
+  /**
+   * Connects. Fails after `timeoutMs`, and when `signal` says that nobody waits for it any more, with an error that says what it
+   * means for a caller.
+   */
   static async open(settings: PostgresSettings, timeoutMs: number, signal?: AbortSignal): Promise<Connection> {
     const { Client } = await loadPg()
     const client = new Client(configOf(settings, timeoutMs))
@@ -47,7 +50,7 @@ export class Connection {
       await client.connect()
     } catch (error) {
       connection.destroy()
-      throw error
+      throw translateConnectError(error, describeTarget(settings))
     } finally {
       signal?.removeEventListener('abort', giveUp)
     }

@@ -1,11 +1,6 @@
 /** The one place that reads PostgreSQL's error codes (https://www.postgresql.org/docs/current/errcodes-appendix.html) and the driver's. */
-import { StoreError } from '../../core/errors.ts'
-
-/** The code of an error: five characters of PostgreSQL's, or a word of Node's. */
-export function codeOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
-  return typeof error.code === 'string' ? error.code : ''
-}
+import { MillraceError, StoreError } from '../../core/errors.ts'
+import { codeOf, isDisbelief, isOfNetwork, sentenceOf, unreachedError } from '../sql/network-error.ts'
 
 /** Two transactions got in each other's way: the same one may succeed when it is run again. */
 export function isConflict(error: unknown): boolean {
@@ -28,17 +23,19 @@ export function isConstraint(error: unknown): boolean {
   return /^(22|23|54)/.test(codeOf(error))
 }
 
+const CHECK_URL = "Check user, password and database in the store's URL."
+
 /** Says what an error means for a caller; `where` names the store without secrets. Our own errors come back as they are. */
 export function translateError(error: unknown, where: string): unknown {
   if (error instanceof StoreError) return error
   const code = codeOf(error)
-  const said = message(error)
+  const said = sentenceOf(error)
   // What the server says in detail may quote rows, so the cause keeps its sentence and code alone.
   const cause = Object.assign(new Error(said), { code })
   const make = (kind: StoreError['kind'], word: StoreError['code'], sentence: string, hint?: string) =>
     new StoreError(kind, word, sentence, { fields: { store: where, code }, cause, ...(hint !== undefined && { hint }) })
   const [two] = code.match(/^../) ?? ['']
-  if (code === '57014')
+  if (TOO_LONG.has(code))
     return make(
       'transient',
       'STORE_BUSY',
@@ -62,7 +59,7 @@ export function translateError(error: unknown, where: string): unknown {
       `${where} cannot be written: ${said}`,
       'Connect to the primary, not to a replica.',
     )
-  if (/^(CERT_|ERR_TLS_CERT|DEPTH_|SELF_SIGNED|UNABLE_TO)/.test(code)) {
+  if (isDisbelief(error)) {
     const hint = "Give its authority's certificate as ?ca=FILE, and in the URL the name that the certificate has."
     return make('transient', 'STORE_UNREACHABLE', `${where} was not believed: ${said}`, hint)
   }
@@ -71,22 +68,10 @@ export function translateError(error: unknown, where: string): unknown {
     const hint = 'A pooler stands in between: add pooler=transaction to the URL.'
     return make('schema', 'STORE_UNREACHABLE', `${where} is not reached by a session of its own: ${said}`, hint)
   }
-  if (two === '08' || two === '57' || two === '53' || isOfSocket(error, code)) {
-    return make(
-      'transient',
-      'STORE_UNREACHABLE',
-      `${where} could not be reached: ${said}`,
-      'Check that the server runs and takes connections.',
-    )
-  }
-  // Where the server asks for a password and none was given, the driver says so without a code.
-  if (two === '28' || code === '3D000' || /password must be a string/i.test(said)) {
-    return make(
-      'schema',
-      'STORE_UNREACHABLE',
-      `${where} refused the connection: ${said}`,
-      "Check user, password and database in the store's URL.",
-    )
+  if (two === '08' || two === '57' || two === '53' || isLost(error)) return unreachedError(error, where)
+  // Where the server asks for a password and none was given, or in a way it does not know, the driver says so without a code.
+  if (two === '28' || code === '3D000' || /password must be a |SASL: Only mechanism/i.test(said)) {
+    return make('schema', 'STORE_UNREACHABLE', `${where} refused the connection: ${said}`, CHECK_URL)
   }
   if (code === '42P01' || code === '3F000' || code === '42703') {
     return make('schema', 'STORE_OLDER', `${where} lacks a table of this version: ${said}`, 'Run: millrace migrate up')
@@ -99,24 +84,35 @@ export function translateError(error: unknown, where: string): unknown {
       'Connect as a role that may: docs/postgresql.md lists the rights of migrator, worker and viewer.',
     )
   if (isConstraint(error)) return make('constraint', 'STORE_CONSTRAINT', `${where} refused a row: ${said}`)
-  if (code.length === 5 && /^[0-9A-Z]+$/.test(code)) return make('schema', 'STORE_CONSTRAINT', `${where}: ${said}`)
+  if (/^[0-9A-Z]{5}$/.test(code)) return make('schema', 'STORE_CONSTRAINT', `${where}: ${said}`)
   return error
 }
 
-function isOfSocket(error: unknown, code: string): boolean {
-  if (
-    /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|ENOENT|EACCES|CERT_|ERR_TLS|DEPTH_|SELF_SIGNED|UNABLE_TO)/.test(
-      code,
-    )
-  )
-    return true
-  // The driver has no codes for its own sentences.
-  return /Connection terminated|not queryable|connection timeout|timeout expired|server does not support SSL/i.test(
-    message(error),
-  )
+/**
+ * The same of what connecting threw. What nobody knows is met by another try, since poolers and providers have codes of their own
+ * for what goes by; but a setting that the server does not know or take stays as it is.
+ */
+export function translateConnectError(error: unknown, where: string): unknown {
+  const known = translateError(error, where)
+  if (known instanceof MillraceError && known.code !== 'STORE_CONSTRAINT') return known
+  const code = codeOf(error)
+  if (!/^(0A|22|42)...$/.test(code)) return unreachedError(error, where)
+  const said = sentenceOf(error)
+  return new StoreError('schema', 'STORE_UNREACHABLE', `${where} refused the connection: ${said}`, {
+    fields: { store: where, code },
+    cause: Object.assign(new Error(said), { code }),
+    hint: 'Look at PGOPTIONS, and at the settings of the role and the database.',
+  })
 }
 
-function message(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(message).join('; ')
-  return error instanceof Error ? error.message : String(error)
+/** The server ended a statement (57014), a transaction in which nothing more was asked, or one that took too long as a whole. */
+const TOO_LONG: ReadonlySet<string> = new Set(['57014', '25P03', '25P04'])
+
+/** The connection ended, or never came about. */
+function isLost(error: unknown): boolean {
+  return isOfNetwork(error) || (codeOf(error) === '' && DRIVER_SAYS.test(sentenceOf(error)))
 }
+
+/** What the driver says without a code. A sentence of the server's may quote a caller's words, and always has one. */
+const DRIVER_SAYS =
+  /Connection terminated|not queryable|connection timeout|timeout expired|does not support SSL|establishing an SSL connection|Received unexpected \w+ message|received invalid response/i

@@ -10,11 +10,12 @@ import type { JobState } from '../../core/job/state.ts'
 import type { InsertResult, NewJob } from '../contract/index.ts'
 import { areAlike } from '../sql/alike.ts'
 import { insertBound, refusalOf } from '../sql/insert.ts'
+import { codeOf } from '../sql/network-error.ts'
 import { endedState, INLINE_BYTES, int, liveState, tagsText, text } from '../sql/rows.ts'
 import { Restart, type Session, type SqlValue, type Transaction } from '../sql/session.ts'
 import { bigintArray, bytesArray, textArray } from './arrays.ts'
 import type { PostgresDatabase } from './database.ts'
-import { codeOf, isConstraint } from './errors.ts'
+import { isConstraint } from './errors.ts'
 
 /** So often a batch inside somebody's transaction is tried while others take its keys. */
 const MAX_TRIES = 5

@@ -15,12 +15,13 @@ import {
   refuseNewer,
   statementsOf,
 } from '../sql/migrations.ts'
+import { codeOf } from '../sql/network-error.ts'
 import { int } from '../sql/rows.ts'
 import type { Session } from '../sql/session.ts'
 import { Connection } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
-import { codeOf, isConflict } from './errors.ts'
+import { isConflict } from './errors.ts'
 import { MIGRATIONS, OLDEST, VERSION_TABLE } from './schema.ts'
 
 /** The steps of this version. */

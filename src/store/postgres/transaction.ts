@@ -1,13 +1,14 @@
 /** Work inside a caller's own open transaction: `{ tx }` takes the app's `pg` client on the same database, or a handle of `millrace/tx`. */
 import { ConfigError, MillraceError } from '../../core/errors.ts'
 import { handleOf } from '../contract/index.ts'
+import { codeOf } from '../sql/network-error.ts'
 import type { Columns } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
 import { inLine, type StatementRunner, statementRunner, unusable } from '../sql/statements.ts'
 import { parserOf } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
-import { codeOf, translateError } from './errors.ts'
+import { translateError } from './errors.ts'
 
 /** What is used of a `pg` client or a client of a pool. */
 interface UserClient {
