@@ -143,6 +143,19 @@ await describeOnPrivate(
       expect(await finding(await pooled(), 'NOT_READ_COMMITTED')).toBeUndefined()
     })
 
+    it('no limit of time for reads behind a pooler, until the role has one', async () => {
+      const url = await freshStoreUrl(server, { deadline: '7s' })
+      const direct = await migratedStore(url)
+      const pooled = () => migratedStore(`${url}&pooler=transaction`)
+
+      const found = await finding(await pooled(), 'TIMEOUT_OFF')
+
+      expect(found).toMatchObject({ severity: 'warning', fix: expect.stringContaining('statement_timeout = 7000;') })
+      expect(await finding(direct, 'TIMEOUT_OFF')).toBeUndefined()
+      await server.run(found?.fix.replace(/;.*/, '') ?? '')
+      expect(await finding(await pooled(), 'TIMEOUT_OFF')).toBeUndefined()
+    })
+
     findsTooFewConnections(server, 6)
   },
   ['fsync=off', 'synchronous_commit=off', 'max_connections=20'],

@@ -52,7 +52,14 @@ export function lifeCycleCases(test: Case): void {
       // The case's clock stands still at an instant of its own.
       const found = await f.store.diagnose({ clockMs: Number.MAX_SAFE_INTEGER, connections: 1 })
 
-      const ofServer = ['NOT_DURABLE', 'NOT_STRICT', 'NOT_READ_COMMITTED', 'AUTOVACUUM_OFF', 'CANNOT_SEE']
+      const ofServer = [
+        'NOT_DURABLE',
+        'NOT_STRICT',
+        'NOT_READ_COMMITTED',
+        'TIMEOUT_OFF',
+        'AUTOVACUUM_OFF',
+        'CANNOT_SEE',
+      ]
       ofServer.push('OLD_TRANSACTION', 'HISTORY_LONG', 'TLS_UNVERIFIED')
       expect(found.filter(({ code }) => !ofServer.includes(code))).toEqual([])
     })

@@ -11,6 +11,7 @@ export type DiagnosisCode =
   | 'NOT_DURABLE'
   | 'NOT_STRICT'
   | 'NOT_READ_COMMITTED'
+  | 'TIMEOUT_OFF'
   | 'CONNECTIONS_NEAR'
   | 'CONNECTIONS_FEW'
   | 'TLS_UNVERIFIED'

@@ -188,6 +188,18 @@ export function sessionOptions(deadlineMs: number): string {
   return [process.env.PGOPTIONS ?? '', ...ours].join(' ').trim()
 }
 
+/**
+ * The limits of a session for one transaction, in the text that begins it: behind a pooler, where no session is ours, the server
+ * ends what its client has given up all the same.
+ */
+export function transactionLimits(deadlineMs: number): string {
+  const ms = Math.ceil(deadlineMs)
+  // allow sql: a number
+  const calls = `SET LOCAL statement_timeout = ${ms}; SET LOCAL lock_timeout = ${ms}`
+  // allow sql: constants
+  return `${calls}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`
+}
+
 /** The driver names the host to the server and to the check of its certificate by itself. */
 function sslOf({ sslmode, ca }: PostgresTarget): ClientConfig['ssl'] {
   const trusted = ca === undefined ? {} : { ca }

@@ -6,11 +6,12 @@ import {
   type Database,
   type QuerySession,
   Restart,
+  type SqlResult,
   type SqlValue,
   type Statement,
   type Transaction,
 } from '../sql/session.ts'
-import { Connection } from './connection.ts'
+import { Connection, transactionLimits } from './connection.ts'
 import { PostgresDialect } from './dialect.ts'
 import { isConflict, isLockTimeout, translateError } from './errors.ts'
 import { describeTarget, type PostgresSettings } from './options.ts'
@@ -19,6 +20,7 @@ import { NOTIFY_QUIETLY, riding, type Wake } from './wake.ts'
 /** The server's clock in milliseconds, kept from going back behind what was seen before (the parameter). */
 const ASK_TIME = 'SELECT greatest($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)'
 const SERVER_NOW = ASK_TIME.replace('SELECT ', '')
+const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED'
 /** Begun again this often before a conflict is the caller's. */
 const MAX_CONFLICTS = 8
 const MAX_RESTARTS = 50
@@ -36,6 +38,7 @@ export class PostgresDatabase implements Database {
   readonly #clock: Clock | undefined
   readonly #wake: Hints
   readonly #timed = new Map<string, string>()
+  readonly #beginText: string
   #lastNow = 0
 
   /** `clock`: for tests, instead of the server's. */
@@ -46,6 +49,8 @@ export class PostgresDatabase implements Database {
     this.nowSql = clock === undefined ? SERVER_NOW : '$1::bigint'
     this.#clock = clock
     this.#wake = wake
+    // allow sql: constants and numbers
+    this.#beginText = settings.pooler === 'none' ? BEGIN : `${BEGIN}; ${transactionLimits(settings.deadlineMs)}`
   }
 
   hint(): void {
@@ -121,7 +126,7 @@ export class PostgresDatabase implements Database {
     for (let tries = 1; ; tries++) {
       const result = await this.pool.use(async (connection) => {
         try {
-          const answer = connection.query(text, values)
+          const answer = this.#alone(connection, text, values)
           onTry?.(() => this.#wake.hintBehind(connection))
           return await answer
         } catch (error) {
@@ -132,6 +137,23 @@ export class PostgresDatabase implements Database {
       if (result !== null) return result
       await backOff(tries)
     }
+  }
+
+  /**
+   * Runs one statement by itself. Behind a pooler no session has our limits, so it brings them along in a transaction of its own,
+   * all of which is sent as one and costs no round trip more.
+   */
+  async #alone(connection: Connection, text: string, values: readonly SqlValue[]): Promise<SqlResult> {
+    if (this.settings.pooler === 'none') return connection.query(text, values)
+    const [begun, answer, committed] = await Promise.allSettled([
+      connection.run(this.#beginText),
+      connection.query(text, values),
+      connection.run('COMMIT'),
+    ])
+    if (begun.status === 'rejected') throw begun.reason
+    if (answer.status === 'rejected') throw answer.reason
+    if (committed.status === 'rejected') throw committed.reason
+    return answer.value
   }
 
   /**
@@ -203,7 +225,7 @@ export class PostgresDatabase implements Database {
   }
 
   async #begin(connection: Connection): Promise<number> {
-    const begun = connection.run('BEGIN ISOLATION LEVEL READ COMMITTED')
+    const begun = connection.run(this.#beginText)
     if (this.#clock !== undefined) {
       await begun
       return this.nowParam()

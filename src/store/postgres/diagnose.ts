@@ -43,7 +43,8 @@ const SETTINGS =
   "current_setting('max_connections')::bigint, (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), " +
   "current_setting('autovacuum'), current_setting('track_counts'), current_setting('default_transaction_isolation'), " +
   // Kept for superusers, and from version 16 on for whoever is given them.
-  "current_setting('superuser_reserved_connections')::bigint + coalesce(current_setting('reserved_connections', true), '0')::bigint"
+  "current_setting('superuser_reserved_connections')::bigint + coalesce(current_setting('reserved_connections', true), '0')::bigint, " +
+  "current_setting('statement_timeout')"
 
 /** Running jobs that no row of leases names (leases.ts): their leases never end. */
 const UNNOTED =
@@ -183,10 +184,21 @@ async function settings(
     found.push(warning('NOT_READ_COMMITTED', message, fix))
   }
   found.push(...connectionsNear(int(row[4]), int(row[3]), limits))
-  // Behind a pooler the connections of programs are the pooler's.
-  if (db.settings.pooler === 'transaction') return found
+  // Behind a pooler the connections of programs are the pooler's, and so are the sessions.
+  if (db.settings.pooler === 'transaction') {
+    return row[9] === '0' ? [...found, timeoutOff(db.settings.deadlineMs)] : found
+  }
   const most = int(row[3]) - int(row[8])
   return [...found, ...(await connectionsFew(session, now, db.settings.pool + LISTENING, most, limits))]
+}
+
+/** Transactions and writes bring their own limits along (database.ts); what only reads has those of the session. */
+function timeoutOff(deadlineMs: number): Diagnosis {
+  const message =
+    'statement_timeout is off for the sessions behind the pooler: a read that its caller has given up goes on, with what it costs'
+  // allow sql: a number, in a statement that is shown and not run
+  const fix = `ALTER ROLE CURRENT_USER SET statement_timeout = ${Math.ceil(deadlineMs)}; then, at the console of PgBouncer: RECONNECT;`
+  return warning('TIMEOUT_OFF', message, fix)
 }
 
 /** Without autovacuum dead rows stay, and claims step over more of them every minute. */

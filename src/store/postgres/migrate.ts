@@ -18,7 +18,7 @@ import {
 import { codeOf } from '../sql/network-error.ts'
 import { int } from '../sql/rows.ts'
 import type { Session } from '../sql/session.ts'
-import { Connection } from './connection.ts'
+import { Connection, transactionLimits } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
 import { isConflict } from './errors.ts'
@@ -38,10 +38,13 @@ const CURRENT = 'SELECT version, oldest FROM millrace_schema ORDER BY version DE
 /** One migrator at a time in a schema. The first number means nothing; the lock goes with the transaction. */
 const LOCK = 'SELECT pg_try_advisory_xact_lock(730580440, $1::integer)'
 const SERVER_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)'
-/** Whoever comes after a step that waits for a table's lock waits behind it. */
-const PATIENCE = "SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = on"
 const CONNECT_MS = 10_000
 const LONGEST_MS = 86_400_000
+/** As in our sessions, for one behind a pooler: the role's own limits would end a long step. */
+const LIMITS = transactionLimits(LONGEST_MS)
+/** Whoever comes after a step that waits for a table's lock waits behind it. */
+// allow sql: constants and numbers
+const PATIENCE = `${LIMITS}; SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = on`
 const LOCK_NOT_AVAILABLE = '55P03'
 
 /** See `Store.schemaVersion`. */
