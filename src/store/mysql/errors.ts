@@ -32,6 +32,11 @@ export function isForbidden(error: unknown): boolean {
   return FORBIDDEN.has(numberOf(error))
 }
 
+/** The server answers, and takes no more connections; `StoreError`s are known by the word they tell. */
+export function isCrowded(error: unknown): boolean {
+  return CROWDED.has(String(error instanceof StoreError ? error.fields.code : codeOf(error)))
+}
+
 /** What a statement makes is there already (table, column, index), or what it takes away is gone. */
 export function isMade(error: unknown): boolean {
   return [1050, 1060, 1061, 1091].includes(numberOf(error))
@@ -54,6 +59,11 @@ const FULL: ReadonlySet<number> = new Set([1021, 1114])
 const READ_ONLY: ReadonlySet<number> = new Set([1290, 1792, 1836])
 const LOST: ReadonlySet<number> = new Set([
   1040, 1053, 1077, 1078, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 4031,
+])
+const CROWDED: ReadonlySet<string> = new Set([
+  'ER_CON_COUNT_ERROR',
+  'ER_TOO_MANY_USER_CONNECTIONS',
+  'ER_USER_LIMIT_REACHED',
 ])
 const REFUSED: ReadonlySet<number> = new Set([1044, 1045, 1049, 1129, 1130, 1251, 1698, 3118, 3159])
 /** The server asks for the password in a way that the driver does not know, or would tell in the clear. */

@@ -1,18 +1,19 @@
 /**
  * Schema versions: reads them, applies what is missing, refuses what is newer than this code may work on.
  *
- * The steps run on a connection of their own, without the deadline of other calls, under one lock of the server that goes
- * with the connection. No transaction spans the making of tables here: a step that was interrupted is run again from its
- * first statement, and what the server says is there already is taken as done. A statement that waits for a table gives up
- * after a second, since whoever comes after it waits as well, and is tried again.
+ * The steps run on a connection of their own, without the deadline of other calls but as long as the server is at work on them
+ * (step-watch.ts), under one lock of the server that goes with the connection. No transaction spans the making of tables here: a
+ * step that was interrupted is run again from its first statement, and what the server says is there already is taken as done. A
+ * statement that waits for a table gives up after a second, since whoever comes after it waits as well, and is tried again.
  */
 import { createHash } from 'node:crypto'
 import type { MigrationStep, SchemaVersion } from '../contract/store.ts'
 import { MIGRATION_WAIT_S, type Migration, migrationPause, migrationWaited, refuseNewer } from '../sql/migrations.ts'
 import { int } from '../sql/rows.ts'
+import { StepWatch } from '../sql/step-watch.ts'
 import { Connection, type Runner } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
-import { isConflict, isMade } from './errors.ts'
+import { isConflict, isCrowded, isMade } from './errors.ts'
 import { MIGRATIONS, OLDEST, VERSION_TABLE } from './schema.ts'
 
 /** The steps of this version. */
@@ -26,7 +27,9 @@ const CURRENT = 'SELECT version, oldest FROM millrace_schema ORDER BY version DE
 const SERVER_MS = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(3)) DIV 1000"
 const LOCK = 'SELECT get_lock(?, 1)'
 const UNLOCK = 'DO release_lock(?)'
-const PATIENCE = 'SET SESSION lock_wait_timeout = 1, innodb_lock_wait_timeout = 1'
+/** One that has lost its client keeps the lock no longer than a minute. */
+const PATIENCE = 'SET SESSION lock_wait_timeout = 1, innodb_lock_wait_timeout = 1, wait_timeout = 60'
+const AT_WORK = "SELECT count(*) FROM information_schema.processlist WHERE id = ? AND command <> 'Sleep'"
 const CONNECT_MS = 10_000
 const LONGEST_MS = 86_400_000
 
@@ -67,42 +70,60 @@ export async function migrate(db: MysqlDatabase, steps: readonly Migration[]): P
   return db.pool.apart(async () => {
     const connection = await Connection.open({ ...db.settings, deadlineMs: LONGEST_MS }, CONNECT_MS)
     try {
-      await connection.run(PATIENCE)
-      return await applyAll(db, connection, steps)
+      const runner = watched(db, connection)
+      await runner.run(PATIENCE)
+      return await applyAll(db, runner, steps)
     } finally {
       await connection.close()
     }
   })
 }
 
-async function applyAll(db: MysqlDatabase, connection: Connection, steps: readonly Migration[]) {
+/** The migration's connection, whose statements are watched. */
+function watched(db: MysqlDatabase, connection: Connection): Runner {
+  const watch = new StepWatch({
+    where: db.pool.where,
+    deadlineMs: db.settings.deadlineMs,
+    connect: (timeoutMs, signal) => Connection.open(db.settings, timeoutMs, 'work', signal),
+    isAtWork: async (other) => int((await other.execute(AT_WORK, [connection.threadId ?? 0])).rows[0]?.[0]) > 0,
+    isCrowded,
+    giveUp: () => connection.destroy(),
+  })
+  return {
+    execute: (text, values) => watch.over(connection.execute(text, values)),
+    run: (text) => watch.over(connection.run(text)),
+  }
+}
+
+async function applyAll(db: MysqlDatabase, runner: Runner, steps: readonly Migration[]) {
   const lock = lockName(db.settings.target.database)
   const until = performance.now() + MIGRATION_WAIT_S * 1000
   for (;;) {
-    const isOurs = int((await connection.execute(LOCK, [lock])).rows[0]?.[0]) === 1
+    const isOurs = int((await runner.execute(LOCK, [lock])).rows[0]?.[0]) === 1
     if (isOurs) break
-    const { current, latest } = await versionOf(connection, steps)
+    const { current, latest } = await versionOf(runner, steps)
     if (current >= latest) return []
     if (performance.now() > until) throw migrationWaited(db.pool.where, MIGRATION_WAIT_S)
   }
   try {
     const applied: number[] = []
     for (;;) {
-      const { current, latest } = await versionOf(connection, steps)
+      const { current, latest } = await versionOf(runner, steps)
       if (current >= latest) return applied
-      for (const statement of statementsFor(steps, current)) await patiently(db, connection, statement, until)
+      for (const statement of statementsFor(steps, current)) await patiently(db, runner, statement, until)
       applied.push(current + 1)
     }
   } finally {
-    await connection.execute(UNLOCK, [lock]).catch(() => connection.destroy())
+    // Where it cannot be said, the connection ends, and the lock with it.
+    await runner.execute(UNLOCK, [lock]).catch(() => undefined)
   }
 }
 
 /** Runs a statement as often as it takes to get the locks that it needs. */
-async function patiently(db: MysqlDatabase, connection: Connection, statement: string, until: number): Promise<void> {
+async function patiently(db: MysqlDatabase, runner: Runner, statement: string, until: number): Promise<void> {
   for (;;) {
     try {
-      return await connection.run(statement)
+      return await runner.run(statement)
     } catch (error) {
       if (isMade(error)) return
       if (!isConflict(error)) throw error

@@ -8,9 +8,19 @@ export function isConflict(error: unknown): boolean {
   return code === '40001' || code === '40P01'
 }
 
-/** A lock did not come in time; `StoreError`s are known by the code they tell. */
+/** A lock did not come in time. */
 export function isLockTimeout(error: unknown): boolean {
-  return (error instanceof StoreError ? error.fields.code : codeOf(error)) === '55P03'
+  return toldCode(error) === '55P03'
+}
+
+/** The server answers, and takes no more connections. */
+export function isCrowded(error: unknown): boolean {
+  return toldCode(error) === '53300'
+}
+
+/** Our own errors tell the server's code. */
+function toldCode(error: unknown): unknown {
+  return error instanceof StoreError ? error.fields.code : codeOf(error)
 }
 
 /** The statement was not looked at: another one of its transaction, sent before it, has failed. */

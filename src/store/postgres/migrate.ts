@@ -2,8 +2,9 @@
  * Schema versions: reads them, applies what is missing, refuses what is newer than this code may work on.
  *
  * Each step is one transaction on a connection of its own, without the deadline of other calls: a step over many rows may
- * take long. Nobody waits in a statement. Of many migrators those who do not get the lock look again in a moment, and a
- * step that waits for a table's lock gives up after a second, since whoever comes after it waits as well, and tries again.
+ * take long, as long as the server is at work on it (step-watch.ts). Nobody waits in a statement. Of many migrators those who do
+ * not get the lock look again in a moment, and a step that waits for a table's lock gives up after a second, since whoever comes
+ * after it waits as well, and tries again.
  */
 import { crc32 } from 'node:zlib'
 import type { MigrationStep, SchemaVersion } from '../contract/store.ts'
@@ -18,10 +19,11 @@ import {
 import { codeOf } from '../sql/network-error.ts'
 import { int } from '../sql/rows.ts'
 import type { Session } from '../sql/session.ts'
+import { StepWatch } from '../sql/step-watch.ts'
 import { Connection, transactionLimits } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
-import { isConflict } from './errors.ts'
+import { isConflict, isCrowded } from './errors.ts'
 import { MIGRATIONS, OLDEST, VERSION_TABLE } from './schema.ts'
 
 /** The steps of this version. */
@@ -35,8 +37,10 @@ const HAS_TABLE =
   "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'schema'"
 const HAS_SCHEMA = 'SELECT 1 FROM pg_namespace WHERE nspname = $1'
 const CURRENT = 'SELECT version, oldest FROM millrace_schema ORDER BY version DESC LIMIT 1'
-/** One migrator at a time in a schema. The first number means nothing; the lock goes with the transaction. */
-const LOCK = 'SELECT pg_try_advisory_xact_lock(730580440, $1::integer)'
+/** One migrator at a time in a schema. The first number means nothing; the lock goes with the transaction. And who runs that. */
+const LOCK = 'SELECT pg_try_advisory_xact_lock(730580440, $1::integer), pg_backend_pid()'
+/** Where the server does not note what sessions do, one that is there is taken to be at work. */
+const AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND coalesce(state, '') NOT LIKE 'idle%'"
 const SERVER_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)'
 const CONNECT_MS = 10_000
 const LONGEST_MS = 86_400_000
@@ -98,18 +102,44 @@ export async function migrate(db: PostgresDatabase, steps: readonly Migration[])
   return db.pool.apart(async () => {
     const connection = await Connection.open({ ...db.settings, deadlineMs: LONGEST_MS }, CONNECT_MS)
     try {
-      return await applyAll(db, connection, steps)
+      return await applyAll(db, new Migrator(db, connection), steps)
     } finally {
       await connection.close()
     }
   })
 }
 
-async function applyAll(db: PostgresDatabase, connection: Connection, steps: readonly Migration[]) {
+/** The migration's connection, whose statements are watched. */
+class Migrator {
+  readonly connection: Connection
+  readonly #watch: StepWatch<Connection>
+  /** The server's number of the session in which the transaction runs: behind a pooler it is known from within. */
+  pid = 0
+
+  constructor(db: PostgresDatabase, connection: Connection) {
+    this.connection = connection
+    this.#watch = new StepWatch({
+      where: db.pool.where,
+      deadlineMs: db.settings.deadlineMs,
+      connect: (timeoutMs, signal) => Connection.open(db.settings, timeoutMs, signal),
+      isAtWork: async (other) => int((await other.query(AT_WORK, [this.pid])).rows[0]?.[0]) > 0,
+      isCrowded,
+      giveUp: () => connection.destroy(),
+    })
+  }
+
+  query: Connection['query'] = (text, values) => this.#watch.over(this.connection.query(text, values))
+
+  run(text: string): Promise<void> {
+    return this.#watch.over(this.connection.run(text))
+  }
+}
+
+async function applyAll(db: PostgresDatabase, migrator: Migrator, steps: readonly Migration[]) {
   const applied: number[] = []
   const until = performance.now() + MIGRATION_WAIT_S * 1000
   for (;;) {
-    const done = await attempt(db, connection, steps)
+    const done = await attempt(db, migrator, steps)
     if (done === 'none is missing') return applied
     if (done !== 'busy') applied.push(done)
     else if (performance.now() > until) throw migrationWaited(db.pool.where, MIGRATION_WAIT_S)
@@ -120,26 +150,29 @@ async function applyAll(db: PostgresDatabase, connection: Connection, steps: rea
 /** Applies the next step, when the lock and the tables are to be had. */
 async function attempt(
   db: PostgresDatabase,
-  connection: Connection,
+  migrator: Migrator,
   steps: readonly Migration[],
 ): Promise<number | 'busy' | 'none is missing'> {
-  const session = db.sessionOn(connection)
+  const session = db.sessionOn(migrator)
   try {
-    await connection.run('BEGIN ISOLATION LEVEL READ COMMITTED')
-    await connection.run(PATIENCE)
+    await migrator.run('BEGIN ISOLATION LEVEL READ COMMITTED')
+    await migrator.run(PATIENCE)
     const { schema } = db.settings
-    const isOurs = int((await session.query(LOCK, [crc32(schema) | 0])).rows[0]?.[0]) === 1
+    const [locked] = (await session.query(LOCK, [crc32(schema) | 0])).rows
+    const isOurs = int(locked?.[0]) === 1
+    migrator.pid = int(locked?.[1])
     const { current, latest } = await versionOf(db, session, steps)
     if (current >= latest || !isOurs) {
-      await connection.run('ROLLBACK')
+      await migrator.run('ROLLBACK')
       return current >= latest ? 'none is missing' : 'busy'
     }
     const hasSchema = await has(session, HAS_SCHEMA, schema)
-    for (const statement of statementsFor(db, steps, current, hasSchema)) await connection.query(statement)
-    await connection.run('COMMIT')
+    for (const statement of statementsFor(db, steps, current, hasSchema)) await migrator.query(statement)
+    await migrator.run('COMMIT')
     return current + 1
   } catch (error) {
-    if (!connection.isBroken) await connection.run('ROLLBACK').catch(() => connection.destroy())
+    const { connection } = migrator
+    if (!connection.isBroken) await migrator.run('ROLLBACK').catch(() => connection.destroy())
     if (codeOf(error) === LOCK_NOT_AVAILABLE || isConflict(error)) return 'busy'
     throw error
   }

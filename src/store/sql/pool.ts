@@ -113,7 +113,7 @@ export class Pool<C extends Pooled> {
     }
   }
 
-  /** Runs `fn`, which opens and closes a connection of its own and has no deadline. What it throws is translated. */
+  /** Runs `fn`, which opens and closes a connection of its own and sees to its own deadlines. What it throws is translated. */
   async apart<T>(fn: () => Promise<T>): Promise<T> {
     if (!this.#isOpen) throw closedError(this.where)
     this.#used++
