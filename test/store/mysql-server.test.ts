@@ -3,7 +3,9 @@ import mysql from 'mysql2/promise'
 import { expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob, Store } from '../../src/store/contract/index.ts'
+import { MysqlDatabase } from '../../src/store/mysql/database.ts'
 import { STEPS } from '../../src/store/mysql/migrate.ts'
+import { mysqlSettings } from '../../src/store/mysql/options.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
 import { describeOn, type TestServer } from '../support/servers.ts'
@@ -52,6 +54,24 @@ await describeOn('mysql', (server) => {
 
     expect(error).toMatchObject({ kind: 'schema' })
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toMatch(/se(@|%40)cret/)
+  })
+
+  it('a connection that the server ended since it lay idle costs no call anything', async () => {
+    const url = await freshUrl(server, { pool: '1' })
+    const database = new MysqlDatabase(mysqlSettings(url), undefined, () => undefined)
+    database.pool.open()
+    onTestFinished(() => database.pool.close())
+    await database.pool.use((connection) => connection.run('SET SESSION wait_timeout = 1'))
+    const user = await mysqlClient(url)
+    const sessions =
+      'SELECT count(*) AS n FROM information_schema.processlist WHERE db = database() AND id <> connection_id()'
+    await expect
+      .poll(async () => Number((await user.query<mysql.RowDataPacket[]>(sessions))[0][0]?.n), { timeout: 20_000 })
+      .toBe(0)
+    // By then its end has arrived here, too.
+    await new Promise(setImmediate)
+
+    expect(await database.time()).toBeGreaterThan(0)
   })
 
   it('hears of what another store did, within the longest poll', async () => {

@@ -232,14 +232,10 @@ async function prepareSession(connection: Connection, deadlineMs: number, purpos
   refuseOld(version, flavor)
   const seconds = Math.max(1, Math.ceil(deadlineMs / 1000))
   await connection.run(ISOLATION[purpose])
-  const limits =
-    flavor === 'mariadb'
-      ? `max_statement_time = ${seconds}, idle_transaction_timeout = ${IDLE_IN_TRANSACTION_S}`
-      : `max_execution_time = ${seconds * 1000}`
   // allow sql: constants and numbers
   await connection.run(
     `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', lc_messages = 'en_US', ` +
-      `innodb_lock_wait_timeout = ${lockWaitSeconds(deadlineMs)}, ${TABLE_WAIT[purpose]}${limits}`,
+      `innodb_lock_wait_timeout = ${lockWaitSeconds(deadlineMs)}, ${TABLE_WAIT[purpose]}${sessionLimits(flavor, seconds)}`,
   )
   const mode = (await connection.execute('SELECT @@SESSION.sql_mode AS mode', [])).rows[0]?.[0]
   if (!String(mode).includes('STRICT_TRANS_TABLES')) {
@@ -256,6 +252,16 @@ async function prepareSession(connection: Connection, deadlineMs: number, purpos
  */
 export function lockWaitSeconds(deadlineMs: number): number {
   return Math.max(1, Math.floor(deadlineMs / 4_000))
+}
+
+/**
+ * How long a statement may take, and how long an open transaction may stand still. MySQL does not tell the latter from a session
+ * that nobody uses, so it ends both: the pool makes a connection that has ended anew.
+ */
+export function sessionLimits(flavor: Flavor, seconds: number): string {
+  return flavor === 'mariadb'
+    ? `max_statement_time = ${seconds}, idle_transaction_timeout = ${IDLE_IN_TRANSACTION_S}`
+    : `max_execution_time = ${seconds * 1000}, wait_timeout = ${IDLE_IN_TRANSACTION_S}`
 }
 
 /** Which of the two a server is, by its version. */

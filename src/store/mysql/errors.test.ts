@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError, StoreError } from '../../core/errors.ts'
-import { flavorOf, refuseOld } from './connection.ts'
+import { flavorOf, refuseOld, sessionLimits } from './connection.ts'
 import { isConflict, isLost, translateConnectError, translateError } from './errors.ts'
 
 function serverError(errno: number, sqlState = 'HY000') {
@@ -121,4 +121,9 @@ describe('versions of the server', () => {
       else expect(attempt).toThrow(/is needed$/)
     })
   }
+})
+
+it('on either server a transaction in which nothing more is asked ends after a minute', () => {
+  expect(sessionLimits('mariadb', 30)).toBe('max_statement_time = 30, idle_transaction_timeout = 60')
+  expect(sessionLimits('mysql', 30)).toBe('max_execution_time = 30000, wait_timeout = 60')
 })
