@@ -5,6 +5,7 @@
 import { pathToFileURL } from 'node:url'
 import { defineJob, Millrace } from '../../dist/index.js'
 import { analyze } from './analyze.js'
+import { ownCpu } from './proc.js'
 import { appFolder, tell } from './processes.js'
 import { serve } from './side.js'
 import { cpuShare, now, options, payload, payloads, Tally, timed, wait } from './timing.js'
@@ -85,13 +86,14 @@ const ROLES = {
     const begin = new Promise((resolve) => process.once('message', resolve))
     process.send({ ready: true })
     await begin
+    const cpu = ownCpu()
     let lastAt = 0
     const handler = telling(({ id }) => {
       ran.push(id)
       lastAt = now()
     })
     await mill.work([handler], { concurrency, dedicated: true, drain: true }).done
-    await tell({ fleet: { ran, lastAt } })
+    await tell({ fleet: { ran, lastAt, cpu: cpu() } })
   },
   /** Calls for some seconds, `width` in flight, `gapMs` between an answer and the next; how long each took. */
   async caller() {

@@ -2,7 +2,8 @@
  * What a side is, and what is measured with it. A side tells how it enqueues and works:
  *
  * - `enqueue(input)` resolves when the job is as durable as the store makes it; `enqueueMany(inputs)` where there is such a call.
- * - `start(handler)` starts the one worker of this process with `options.concurrency`; the handler gets a job's input.
+ * - `start(handler)` starts the one worker of this process with `options.concurrency`; the handler gets a job's input, and when it
+ *   began where that was in another process.
  * - `settled(count)` resolves when the store says that `count` jobs are done, or that none is left where none is kept.
  * - `close()` is not measured.
  *
@@ -84,7 +85,7 @@ function rolesOf(side, fill) {
     /** Until its parent ends it. */
     async worker() {
       const tally = new Tally(options)
-      await side.start(({ at }) => tally.seen(at))
+      await side.start(({ at }, beganAt) => tally.seen(at, beganAt))
       process.on('message', async ({ ask, ms }) => {
         if (ask === 'idleCpu') process.send({ idleCpu: await cpuShare(ms) })
       })

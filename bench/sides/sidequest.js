@@ -3,8 +3,10 @@
  * instead of threads, without a dashboard, polling each millisecond; or as it comes, but for the concurrency and a dashboard that
  * would take a port: jobs run in threads of a process of their own. It has no way to enqueue several jobs in one call.
  */
+import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Sidequest } from 'sidequest'
+import { hear } from './elsewhere.js'
 import { serve } from './side.js'
 import { Noop } from './sidequest-job.js'
 import { options, wait } from './timing.js'
@@ -29,19 +31,15 @@ const CONFIG = {
 }
 await Sidequest.configure(CONFIG)
 
-const settled = async (count) => {
-  while ((await Sidequest.getBackend().countJobs()).completed < count) await wait(1)
-}
 await serve({
   enqueue: (input) => Sidequest.build(Noop).enqueue(input),
   async start(handler) {
-    globalThis.sawJob = handler
+    if (asIs) hear(join(dirname(path), 'began'), handler)
+    else globalThis.sawJob = handler
     await Sidequest.start(CONFIG)
-    if (!asIs) return
-    // Handlers run in another process, which tells nobody here.
-    await settled(options.count)
-    for (let i = 0; i < options.count; i++) handler({})
   },
-  settled,
+  async settled(count) {
+    while ((await Sidequest.getBackend().countJobs()).completed < count) await wait(1)
+  },
   async close() {},
 })

@@ -1,6 +1,6 @@
-/** What every side measures with: the payload, clocks, percentiles and memory. */
-import { readdirSync, readFileSync } from 'node:fs'
+/** What every side measures with: the payload, clocks and percentiles. */
 import { setTimeout as after } from 'node:timers/promises'
+import { cpuOf, ownCpu } from './proc.js'
 
 /** What bench/measure.ts, or another process of the same measurement, told this process to do. */
 export const options = JSON.parse(process.argv[2] ?? '{}')
@@ -23,52 +23,17 @@ export const wait = (ms) => after(ms)
 
 /** Runs `work` and gives operations a second, and CPU seconds for 10,000 of this process and of the server. */
 export async function timed(count, work) {
-  const server = serverCpu()
-  const cpu = process.cpuUsage()
+  const server = cpuOf(options.serverPid)
+  const own = ownCpu()
   const start = performance.now()
   await work()
   const seconds = (performance.now() - start) / 1000
-  const { user, system } = process.cpuUsage(cpu)
-  return {
-    perSecond: count / seconds,
-    cpuMicros: (user + system) / count,
-    cpuPer10k: (user + system) / count / 100,
-    serverPer10k: server === null ? null : ((serverCpu() - server) * 10_000) / count,
-  }
+  return { perSecond: count / seconds, cpuPer10k: per10k(own(), count), serverPer10k: per10k(server(), count) }
 }
 
-/**
- * CPU seconds that the server's process and its children have taken, those that have ended included; null where there is no
- * server, or Linux is not. Whatever else the server does meanwhile is in it.
- */
-function serverCpu() {
-  if (options.serverPid === undefined) return null
-  try {
-    const pid = Number(options.serverPid)
-    const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-    return processes.reduce((sum, name) => {
-      const fields = statOf(name)
-      if (Number(name) === pid) return sum + ticks(fields, 11) + ticks(fields, 13)
-      return Number(fields?.[1]) === pid ? sum + ticks(fields, 11) : sum
-    }, 0)
-  } catch {
-    return null // Another system.
-  }
-}
-
-/** What stands in /proc/PID/stat behind the name, or undefined when the process has just ended. */
-function statOf(pid) {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return undefined // It ended between the listing and now.
-  }
-}
-
-/** Two neighbours of user and system time, in seconds: Linux counts in hundredths. */
-function ticks(fields, at) {
-  return (Number(fields[at]) + Number(fields[at + 1])) / 100
+/** Seconds for `count` jobs as seconds for 10,000; null stays null. */
+export function per10k(seconds, count) {
+  return seconds === null ? null : (seconds * 10_000) / count
 }
 
 /** Keeps `width` calls in flight until `count` were made. */
@@ -88,23 +53,17 @@ export function percentiles(values) {
   return { p50: at(0.5), p99: at(0.99), longest: sorted.at(-1) ?? null }
 }
 
-/** The share of the memory of a process that is its own, in MiB: pages it shares count in parts. Null where Linux is not. */
-export function pssOf(pid) {
-  try {
-    const kib = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]
-    return kib === undefined ? null : Number(kib) / 1024
-  } catch {
-    return null // Another system, or a kernel that does not tell.
-  }
-}
-
 /** Per cent of one core that this process takes. */
 export async function cpuShare(ms) {
-  const before = process.cpuUsage()
+  const cpu = ownCpu()
   const start = now()
   await wait(ms)
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 10 / (now() - start)
+  return shareOf(cpu(), start)
+}
+
+/** Seconds of CPU since `start` as per cent of one core; null stays null. */
+export function shareOf(seconds, start) {
+  return seconds === null ? null : (seconds * 100_000) / (now() - start)
 }
 
 /** Counts what a worker's handler has seen; tells the parent when it has seen enough. */
@@ -114,20 +73,18 @@ export class Tally {
   #endAt = Number.POSITIVE_INFINITY
   #expect
   #seconds
-  #cpu
 
   constructor({ expect, seconds }) {
     this.#expect = expect ?? Number.POSITIVE_INFINITY
     this.#seconds = seconds
   }
 
-  /** A handler has begun. The clock is looked at here, since a worker that never yields fires no timer. */
-  seen(at) {
-    const time = now()
-    if (this.done === 0) {
-      this.#cpu = process.cpuUsage()
-      if (this.#seconds !== undefined) this.#endAt = time + this.#seconds * 1000
-    }
+  /**
+   * A handler has begun, just now or at `time` where it ran elsewhere. The clock is looked at here, since a worker that never yields
+   * fires no timer.
+   */
+  seen(at, time = now()) {
+    if (this.done === 0 && this.#seconds !== undefined) this.#endAt = time + this.#seconds * 1000
     if (time >= this.#endAt) this.#finish()
     this.done++
     if (at !== undefined) this.#latencies.push(time - at)
@@ -140,8 +97,7 @@ export class Tally {
 
   #finish() {
     this.#endAt = Number.POSITIVE_INFINITY
-    const { user, system } = process.cpuUsage(this.#cpu)
-    process.send({ figures: this.figures(), cpuMicros: (user + system) / this.done })
+    process.send({ figures: this.figures() })
   }
 }
 
