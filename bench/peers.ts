@@ -4,43 +4,57 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import manifest from './package.json' with { type: 'json' }
 import type { StoreName } from './places.ts'
+import { durableRedisFault, sharedRedisFault } from './redis.ts'
+import type { Side } from './scenario.ts'
+
+/** What cannot be measured here, each with why. */
+export interface Absences {
+  /** By side script. */
+  readonly scripts: ReadonlyMap<string, string>
+  /** Of the Redis of this machine. */
+  readonly redis: string | undefined
+  /** Of a Redis of a measurement's own. */
+  readonly durableRedis: string | undefined
+}
 
 const HERE = import.meta.dirname
 const SQLITE = "new (await import('better-sqlite3')).default(':memory:');"
 const SIDEQUEST = `${SQLITE} await import('sidequest')`
-const REDIS = `await new Promise(async (done, fail) => {
-  const redis = (await import('node:net')).connect(6379, '127.0.0.1', () => done(redis.end()))
-  redis.once('error', fail)
-})`
 /** What has to work for a side script to be measured. */
 const CHECKS: Readonly<Record<StoreName, Readonly<Record<string, string>>>> = {
   sqlite: { plainjob: `${SQLITE} await import('plainjob')`, sidequest: SIDEQUEST },
   postgres: {
     'graphile-worker': "await import('graphile-worker')",
     'pg-boss': "await import('pg-boss')",
-    bullmq: `await import('bullmq'); ${REDIS}`,
+    bullmq: "await import('bullmq')",
     sidequest: `${SIDEQUEST}; await import('@sidequest/postgres-backend')`,
   },
   mysql: {
-    bullmq: `await import('bullmq'); ${REDIS}`,
+    bullmq: "await import('bullmq')",
     sidequest: `${SIDEQUEST}; await import('@sidequest/mysql-backend')`,
   },
 }
 
-/** Which side scripts cannot be measured here, and one sentence that says why; undefined when all can. */
-export function preparePeers(store: StoreName): {
-  readonly absent: ReadonlySet<string>
-  readonly said: string | undefined
-} {
+/** Installs the peers where they are not there yet, and looks what of them works. */
+export async function preparePeers(store: StoreName): Promise<Absences> {
   const trouble = isInstalled() ? undefined : install()
-  const faults = Object.entries(CHECKS[store]).flatMap(([peer, check]) => {
+  const faults = Object.entries(CHECKS[store]).flatMap(([script, check]) => {
     const fault = faultOf(check)
-    return fault === undefined ? [] : [{ peer, fault }]
+    if (fault === undefined) return []
+    return [
+      [script, trouble === undefined ? `it does not load: ${fault}` : `it could not be installed: ${trouble}`],
+    ] as const
   })
-  const absent = new Set(faults.map(({ peer }) => peer))
-  const why = trouble ?? faults[0]?.fault
-  const said = `${[...absent].join(' and ')} cannot be measured here, the rest is: ${why}`
-  return { absent, said: absent.size === 0 ? undefined : said }
+  const scripts = new Map(faults)
+  if (store === 'sqlite') return { scripts, redis: undefined, durableRedis: undefined }
+  return { scripts, redis: await sharedRedisFault(), durableRedis: durableRedisFault() }
+}
+
+/** Why a side cannot be measured here; undefined when it can. Only BullMQ on Redis needs a Redis, and with fsync one of its own. */
+export function absenceOf({ script, settings }: Side, { scripts, redis, durableRedis }: Absences): string | undefined {
+  const absent = scripts.get(String(settings.side ?? script))
+  if (absent !== undefined || settings.backend !== 'redis') return absent
+  return settings.durable === true ? durableRedis : redis
 }
 
 /** Names with versions, for the heading. */

@@ -14,6 +14,7 @@ export interface Redis {
 const HOST = '127.0.0.1'
 const SHARED_PORT = 6379
 const STARTS_WITHIN_MS = 10_000
+const ANSWERS_WITHIN_MS = 5_000
 const DELETE_KEYS = `local c = '0' repeat local r = redis.call('SCAN', c, 'MATCH', ARGV[1], 'COUNT', 1000) c = r[1] for _, k in ipairs(r[2]) do redis.call('UNLINK', k) end until c == '0' return 1`
 
 /** The Redis that runs on this machine, at its own settings. Rejects when none answers. */
@@ -49,6 +50,16 @@ export async function durableRedis(folder: string): Promise<Redis> {
       end()
       await gone
     },
+  }
+}
+
+/** What keeps `sharedRedis` from being used, if anything. */
+export async function sharedRedisFault(port = SHARED_PORT): Promise<string | undefined> {
+  try {
+    await say(port, 'PING')
+    return undefined
+  } catch (error) {
+    return `Redis does not answer at ${HOST}:${port}: ${error instanceof Error ? error.message : String(error)}`
   }
 }
 
@@ -90,6 +101,7 @@ async function freePort(): Promise<number> {
 function say(port: number, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: HOST, port }, () => socket.write(`${command}\r\n`))
+    socket.setTimeout(ANSWERS_WITHIN_MS, () => socket.destroy(new Error('it took too long')))
     socket.once('error', reject)
     socket.once('data', (chunk) => {
       resolve(String(chunk))

@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- --store sqlite|postgres|mysql [--url URL] [--quick] [--only a,d] [--repeat N] [--json FILE]
- * [--report FILE.jsonl]`: Millrace beside its peers on that store. Progress goes to stderr; the table, the verdicts and the JSON lines to stdout.
+ * `npm run bench -- --store sqlite|postgres|mysql [--url URL] [--quick] [--only a,d] [--repeat N]
+ * [--json FILE] [--report FILE.jsonl]`: Millrace beside its peers on that store. Progress goes to stderr; the table, the verdicts
+ * and the JSON lines to stdout.
  *
  * Every measurement is a process of its own on a fresh file or database. The sides take turns, and who begins changes from round to
  * round, so that whatever else the machine does hits all. See bench/README.md.
@@ -9,9 +10,8 @@ import { appendFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { type Args, argsOf } from './args.ts'
 import { abandon, measure } from './measure.ts'
-import { peerVersions, preparePeers } from './peers.ts'
+import { type Absences, absenceOf, peerVersions, preparePeers } from './peers.ts'
 import { type Figures, readRecords, type ScenarioRecord, type SideRecord } from './record.ts'
-import { durableRedisFault } from './redis.ts'
 import type { Line, Scenario, Side } from './scenario.ts'
 import { scenarios } from './scenarios.ts'
 import { report } from './table.ts'
@@ -44,14 +44,13 @@ function print(path: string): void {
 }
 
 async function measureAll({ store, url, quick, only, repeat, json }: Args): Promise<void> {
-  const { absent, said } = preparePeers(store)
-  if (said !== undefined) console.error(said)
+  const absences = await preparePeers(store)
   const machine = `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; ${peerVersions(store)}`
   const command = ['npm run bench --', ...process.argv.slice(2)].join(' ')
   const records: ScenarioRecord[] = []
   for (const scenario of scenarios(store, quick)) {
     if (only !== undefined && !only.includes(scenario.key) && !only.includes(scenario.id)) continue
-    const sides = await takeTurns(scenario, repeat, absent, (side) => measure(side, store, url))
+    const sides = await takeTurns(scenario, repeat, absences, (side) => measure(side, store, url))
     const { key, id, lines } = scenario
     const record = { at: new Date().toISOString(), machine, command, store, key, id, lines, sides }
     records.push(record)
@@ -64,10 +63,12 @@ async function measureAll({ store, url, quick, only, repeat, json }: Args): Prom
 async function takeTurns(
   { id, sides, lines }: Scenario,
   repeat: number,
-  absent: ReadonlySet<string>,
+  absences: Absences,
   run: (side: Side) => Promise<Figures>,
 ) {
-  const taken = sides.map((side) => ({ side, runs: [] as Figures[], failed: absenceOf(side, absent) }))
+  const taken = sides.map((side) => ({ side, runs: [] as Figures[], failed: absenceOf(side, absences) }))
+  for (const { side, failed } of taken)
+    if (failed !== undefined) process.stderr.write(`${id} ${side.name} cannot be measured here: ${failed}\n`)
   for (let round = 0; round < repeat; round++) {
     const first = round % taken.length
     for (const each of [...taken.slice(first), ...taken.slice(0, first)]) {
@@ -89,11 +90,9 @@ async function takeTurns(
   })
 }
 
-function absenceOf({ script, settings }: Side, absent: ReadonlySet<string>): string | undefined {
-  if (absent.has(script) || absent.has(String(settings.side))) return 'it could not be installed'
-  return settings.durable === true ? durableRedisFault() : undefined
-}
-
 function brief(lines: readonly Line[], figures: Figures): string {
-  return lines.map(({ figure, unit }) => `${Number((figures[figure] ?? Number.NaN).toPrecision(4))} ${unit}`).join(', ')
+  const units = new Map(lines.map(({ figure, unit }) => [figure, unit]))
+  return [...units]
+    .map(([figure, unit]) => `${Number((figures[figure] ?? Number.NaN).toPrecision(4))} ${unit}`)
+    .join(', ')
 }
