@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- --store sqlite|postgres|mysql [--url URL] [--quick] [--only a,d] [--repeat N]
+ * `npm run bench -- --store sqlite|postgres|mysql [--url URL] [--quick] [--only a,d] [--beside PEER,PEER] [--repeat N]
  * [--json FILE] [--report FILE.jsonl]`: Millrace beside its peers on that store. Progress goes to stderr; the table, the verdicts
  * and the JSON lines to stdout.
  *
@@ -13,7 +13,7 @@ import { abandon, measure } from './measure.ts'
 import { type Absences, absenceOf, peerVersions, preparePeers } from './peers.ts'
 import { type Figures, readRecords, type ScenarioRecord, type SideRecord } from './record.ts'
 import type { Line, Scenario, Side } from './scenario.ts'
-import { scenarios } from './scenarios.ts'
+import { besideOnly, isNamed, scenarios } from './scenarios.ts'
 import { report } from './table.ts'
 
 const args = argsOf(process.argv.slice(2))
@@ -43,13 +43,14 @@ function print(path: string): void {
   }
 }
 
-async function measureAll({ store, url, quick, only, repeat, json }: Args): Promise<void> {
+async function measureAll({ store, url, quick, only, beside, repeat, json }: Args): Promise<void> {
   const absences = await preparePeers(store)
   const machine = `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; ${peerVersions(store)}`
   const command = ['npm run bench --', ...process.argv.slice(2)].join(' ')
   const records: ScenarioRecord[] = []
-  for (const scenario of scenarios(store, quick)) {
-    if (only !== undefined && !only.includes(scenario.key) && !only.includes(scenario.id)) continue
+  for (const whole of scenarios(store, quick)) {
+    if (only !== undefined && !only.some((name) => isNamed(whole, name))) continue
+    const scenario = beside === undefined ? whole : besideOnly(whole, beside)
     const sides = await takeTurns(scenario, repeat, absences, (side) => measure(side, store, url))
     const { key, id, lines } = scenario
     const record = { at: new Date().toISOString(), machine, command, store, key, id, lines, sides }

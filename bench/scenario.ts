@@ -74,6 +74,9 @@ export const QUICK: Sizes = {
 /** A busy worker must not run out of jobs; more than any worker has done in a second. */
 export const BUSY_JOBS_PER_SECOND = 150_000
 
+/** Side scripts that measure Millrace. */
+const OURS = ['millrace', 'stages', 'isolate']
+
 export const NORMAL = { durability: 'normal' }
 export const FULL = { durability: 'full' }
 
@@ -143,6 +146,16 @@ export function growth(rows: number, settings: Readonly<Record<string, unknown>>
       lines: [rate('i-kept', `process 50,000 beside ${shown} finished`)],
     },
   ]
+}
+
+/** What `--beside` calls a peer: its name in small letters, with dashes. Undefined where it is no peer but ours, or a bare Node. */
+export function peerKey({ name, script, settings }: Side): string | undefined {
+  const measured = String(settings.side ?? script)
+  if (OURS.includes(measured)) return undefined
+  return name
+    .toLowerCase()
+    .match(/[a-z0-9]+/g)
+    ?.join('-')
 }
 
 /** The file of a side by its name. */

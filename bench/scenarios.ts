@@ -11,6 +11,7 @@ import {
   memoryLines,
   NORMAL,
   pair,
+  peerKey,
   pickupLines,
   QUICK,
   rate,
@@ -42,6 +43,26 @@ export function scenarios(store: StoreName, quick: boolean): readonly Scenario[]
 export function names(store: StoreName): readonly string[] {
   const all = scenarios(store, true)
   return [...new Set([...all.map(({ key }) => key), ...all.map(({ id }) => id)])]
+}
+
+/** Whether `--only` means a scenario by `name`: its key, its id, or one of its lines (`g`, `h.p99`). */
+export function isNamed({ key, id, lines }: Scenario, name: string): boolean {
+  return [key, id].includes(name) || lines.some((line) => line.id === name || line.id.startsWith(`${name}.`))
+}
+
+/** Every peer that `--beside` takes. */
+export function peerNames(store: StoreName): readonly string[] {
+  const keys = scenarios(store, true).flatMap(({ sides }) => sides.map(peerKey))
+  return [...new Set(keys)].filter((key) => key !== undefined)
+}
+
+/** The scenario without the peers that `--beside` does not name. */
+export function besideOnly(scenario: Scenario, beside: readonly string[]): Scenario {
+  const stays = (side: Side) => {
+    const key = peerKey(side)
+    return key === undefined || beside.includes(key)
+  }
+  return { ...scenario, sides: scenario.sides.filter(stays) }
 }
 
 function enqueueing({ jobs, fewJobs }: Sizes): Scenario[] {
