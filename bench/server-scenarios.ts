@@ -1,6 +1,5 @@
 /** What is measured on PostgreSQL and on MySQL or MariaDB: the scenarios of scenarios.ts whose shape is the same, peers of their own. */
 import { isolates, nodeScenarios } from './node-scenarios.ts'
-import type { StoreName } from './places.ts'
 import {
   growth,
   type Line,
@@ -13,35 +12,22 @@ import {
   type Sizes,
   WHOLE,
 } from './scenario.ts'
-
-type ServerName = Exclude<StoreName, 'sqlite'>
-
-type Settings = Readonly<Record<string, unknown>>
-/** How many jobs each peer gets: those that are slow get fewer. */
-type Counts = Readonly<Partial<Record<keyof typeof PEERS, number>>>
-
-const PEERS = {
-  graphile: { name: 'graphile-worker', script: 'graphile-worker', settings: { tuned: true } },
-  boss: { name: 'pg-boss', script: 'pg-boss', settings: { tuned: true, batch: 1000 } },
-  redis: { name: 'BullMQ (Redis)', script: 'bullmq', settings: { backend: 'redis' } },
-  durableRedis: {
-    name: 'BullMQ (Redis, fsync)',
-    script: 'bullmq',
-    settings: { backend: 'redis', durable: true },
-  },
-  bullmq: { name: 'BullMQ (PostgreSQL)', script: 'bullmq', settings: { backend: 'postgres' } },
-  sidequest: { name: 'Sidequest', script: 'sidequest', settings: {} },
-  graphileAsIs: { name: 'graphile-worker, defaults', script: 'graphile-worker', settings: {} },
-  bossAsIs: { name: 'pg-boss, defaults', script: 'pg-boss', settings: {} },
-  bullmqAsIs: {
-    name: 'BullMQ (PostgreSQL), defaults',
-    script: 'bullmq',
-    settings: { backend: 'postgres', asIs: true },
-  },
-  sidequestAsIs: { name: 'Sidequest, defaults', script: 'sidequest', settings: { asIs: true } },
-} satisfies Record<string, Side>
-const MILLRACE: Side = { name: 'Millrace', script: 'millrace', settings: {} }
-const ON_POSTGRES = [PEERS.graphile, PEERS.boss, PEERS.bullmq, PEERS.sidequest].map(({ name }) => name)
+import {
+  besideDefaults,
+  besideRedis,
+  best,
+  type Counts,
+  cpuLines,
+  having,
+  inProcesses,
+  LISTENING,
+  lineBeside,
+  MILLRACE,
+  PEERS,
+  pairs,
+  type ServerName,
+  sides,
+} from './server-peers.ts'
 
 /** All scenarios of a server, in the order they are measured. */
 export function serverScenarios(store: ServerName, quick: boolean): readonly Scenario[] {
@@ -59,14 +45,15 @@ export function serverScenarios(store: ServerName, quick: boolean): readonly Sce
 
 function enqueueing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
   const some = jobs / 10
-  const all = { graphile: some, boss: some, bullmq: some, sidequest: fewJobs }
-  const redis = { redis: jobs, durableRedis: jobs }
-  const beside = store === 'postgres' ? { ...all, ...redis } : { sidequest: fewJobs, ...redis }
+  const few = some / 2
+  const onDatabases: Counts = { graphile: some, boss: some, bullmq: some, sidequest: fewJobs }
+  const atDefaults: Counts = { graphileAsIs: few, bossAsIs: few, bullmqAsIs: few, sidequestAsIs: fewJobs }
+  const b = rate('b', 'enqueue, 100 calls in flight')
   return [
     {
       key: 'a',
       id: 'a',
-      sides: sides(store, 'a', some, { ...beside, redis: some, durableRedis: some }),
+      sides: sides(store, 'a', some, { ...onDatabases, redis: some, durableRedis: some }),
       lines: [
         rate('a', 'enqueue, one by one'),
         best(store, { id: 'a.p50', title: 'enqueue, one by one, p50', figure: 'p50', unit: 'ms' }),
@@ -75,117 +62,139 @@ function enqueueing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
     {
       key: 'b',
       id: 'b',
-      sides: sides(store, 'b', jobs, beside),
+      sides: sides(store, 'b', jobs, { ...onDatabases, redis: jobs, durableRedis: jobs, ...atDefaults }),
       lines: [
-        best(store, rate('b', 'enqueue, 100 calls in flight')),
-        ...besideRedis(rate('b', 'enqueue, 100 calls in flight')),
+        best(store, b),
+        ...besideRedis(b),
+        besideDefaults(store, b),
+        ...cpuLines('b', 'enqueue, 100 calls in flight', 'client'),
       ],
     },
     {
       key: 'c',
       id: 'c',
-      sides: sides(
-        store,
-        'c',
-        jobs,
-        store === 'postgres' ? { graphile: jobs, boss: jobs, bullmq: jobs, redis: jobs } : {},
-      ),
+      sides: sides(store, 'c', jobs, { graphile: jobs, boss: jobs, bullmq: jobs, redis: jobs }),
       lines: [rate('c', 'enqueue by 1,000')],
     },
   ]
 }
 
-function processing(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
-  const shown = jobs.toLocaleString('en')
-  const gone = [100, 10, 1].map((concurrency) => {
-    const few = { sidequest: fewJobs / { 100: 1, 10: 4, 1: 10 }[concurrency as 100 | 10 | 1] }
-    const id = `d${concurrency}-gone`
-    const title = `process ${shown}, concurrency ${concurrency}, nothing kept`
-    const redis = concurrency === 100 ? { redis: jobs, durableRedis: jobs } : {}
-    const lines = [
-      lineBeside(store === 'postgres' ? 'graphile' : 'sidequest', rate(id, title)),
-      ...(concurrency === 100 ? besideRedis(rate(id, title)) : []),
-    ]
-    const beside: Counts = store === 'postgres' ? { graphile: jobs, ...redis } : { ...few, ...redis }
-    return { key: 'd', id, sides: sides(store, 'd', jobs, beside, { concurrency, kept: false }), lines }
-  })
-  const title = `process ${shown}, concurrency 100, results kept`
-  const kept = (peer: keyof typeof PEERS) => lineBeside(peer, rate(`d100-kept.${peer}`, title))
+function processing(store: ServerName, sizes: Sizes): Scenario[] {
+  const { jobs, fewJobs } = sizes
+  const shown = `process ${jobs.toLocaleString('en')}, concurrency 100`
+  const kept = (peer: keyof typeof PEERS) => lineBeside(peer, rate(`d100-kept.${peer}`, `${shown}, results kept`))
   const redis = { redis: jobs, durableRedis: jobs }
   const all = { graphile: jobs, boss: jobs, ...redis, bullmq: jobs / 10, sidequest: fewJobs }
-  const asIs =
-    store === 'postgres'
-      ? { graphileAsIs: jobs / 5, bossAsIs: 500, bullmqAsIs: jobs / 20, sidequestAsIs: fewJobs }
-      : { sidequestAsIs: fewJobs }
+  const asIs = { graphileAsIs: jobs / 5, bossAsIs: 500, bullmqAsIs: jobs / 20, sidequestAsIs: fewJobs }
   return [
-    ...gone,
+    ...([100, 10, 1] as const).map((concurrency) => nothingKept(store, concurrency, sizes)),
     {
       key: 'd',
       id: 'd100-kept',
-      sides: sides(store, 'd', jobs, store === 'postgres' ? all : { sidequest: fewJobs }, { concurrency: 100 }),
-      lines:
-        store === 'postgres'
-          ? [kept('graphile'), kept('boss'), ...besideRedis(rate('d100-kept', title))]
-          : [kept('sidequest')],
+      sides: sides(store, 'd', jobs, all, { concurrency: 100 }),
+      lines: [
+        ...(store === 'postgres' ? [kept('graphile'), kept('boss')] : [kept('sidequest')]),
+        ...besideRedis(rate('d100-kept', `${shown}, results kept`)),
+        ...cpuLines('g', `${shown}, results kept`),
+      ],
     },
     {
       key: 'd',
       id: 'd100-defaults',
       sides: sides(store, 'd', jobs, asIs, { concurrency: 100 }),
-      lines: [rate('d100-defaults', `process ${shown}, concurrency 100, all at their defaults`)],
+      lines: [
+        rate('d100-defaults', `${shown}, all at their defaults`),
+        ...cpuLines('g-defaults', `${shown}, all at their defaults`),
+      ],
     },
   ]
 }
 
+/** Beside the peer that keeps nothing either, on MySQL Sidequest. Defaults at concurrency 100 are a scenario of their own. */
+function nothingKept(store: ServerName, concurrency: 100 | 10 | 1, { jobs, fewJobs }: Sizes): Scenario {
+  const id = `d${concurrency}-gone`
+  const line = rate(id, `process ${jobs.toLocaleString('en')}, concurrency ${concurrency}, nothing kept`)
+  const few = fewJobs / { 100: 1, 10: 4, 1: 10 }[concurrency]
+  const peer = store === 'postgres' ? 'graphile' : 'sidequest'
+  const counts: Counts = store === 'postgres' ? { graphile: jobs } : { sidequest: few }
+  const asIs: Counts = store === 'postgres' ? { graphileAsIs: jobs / 20 } : { sidequestAsIs: few }
+  const more: Counts = concurrency === 100 ? { redis: jobs, durableRedis: jobs } : asIs
+  return {
+    key: 'd',
+    id,
+    sides: sides(store, 'd', jobs, { ...counts, ...more }, { concurrency, kept: false }),
+    lines: [
+      lineBeside(peer, line),
+      ...(concurrency === 100 ? besideRedis(line) : [lineBeside(`${peer}AsIs`, { ...line, id: `${id}.defaults` })]),
+    ],
+  }
+}
+
 function latency(store: ServerName, { pulses, idleMs, seconds }: Sizes): Scenario[] {
   const pickup = { scenario: 'pickup', idleMs, concurrency: 10 }
-  const listening: Side = { ...PEERS.boss, settings: { tuned: true, listens: true } }
-  const onStore: readonly Side[] =
-    store === 'postgres' ? [PEERS.graphile, listening, PEERS.bullmq, PEERS.sidequest] : [PEERS.sidequest]
-  const all = [...onStore, PEERS.redis]
-  const paired = (peers: readonly Side[], settings: Settings) =>
-    [MILLRACE, ...peers].map((peer) => twoProcesses(store, peer, settings))
+  const all: readonly Side[] = [PEERS.graphile, LISTENING, PEERS.bullmq, PEERS.sidequest, PEERS.redis]
+  const asIs: readonly Side[] = [PEERS.graphileAsIs, PEERS.bossAsIs, PEERS.bullmqAsIs, PEERS.sidequestAsIs]
+  // pg-boss looks each two seconds, Sidequest ten times in one: a job more often than that would not find them idle.
+  const seldom = store === 'postgres' ? { count: 10, gapMs: 2_300 } : { count: pulses / 10, gapMs: 230 }
   const mixed = { scenario: 'mixed', seconds, concurrency: 50 }
   const load = { scenario: 'load', seconds, perSecond: 500, concurrency: 100 }
   const together = `producer and worker at once, ${seconds} s`
+  const steady = (figure: 'p50' | 'p99'): Line => {
+    return { id: `load.${figure}`, title: `500 jobs a second, end to end, ${figure}`, figure, unit: 'ms' }
+  }
+  const h = rate('h', together)
+  const hP99: Line = { id: 'h.p99', title: `${together}, end to end, p99`, figure: 'p99', unit: 'ms' }
   return [
     {
       key: 'e',
       id: 'e',
-      sides: paired(all, { ...pickup, count: pulses }),
-      lines: pickupLines('e', ''),
+      sides: pairs(store, all, { ...pickup, count: pulses }),
+      lines: [
+        ...idleLines('e', ''),
+        lineBeside('redis', { id: 'e.p50.redis', title: 'idle pick-up, p50', figure: 'p50', unit: 'ms' }),
+      ],
     },
-    ...(store === 'postgres'
-      ? [
-          {
-            key: 'e',
-            id: 'e-defaults',
-            // pg-boss looks each two seconds: a job more often than that would not find it idle.
-            sides: paired([PEERS.graphileAsIs, PEERS.bossAsIs], { ...pickup, count: 10, gapMs: 2_300 }),
-            lines: pickupLines('e-defaults', ' (defaults)'),
-          },
-        ]
-      : []),
+    {
+      key: 'e',
+      id: 'e-defaults',
+      sides: pairs(store, asIs, { ...pickup, ...seldom }),
+      lines: idleLines('e-defaults', ' (defaults)'),
+    },
     {
       key: 'h',
       id: 'h',
-      sides: paired([...all, PEERS.durableRedis], mixed),
+      sides: pairs(store, [...all, PEERS.durableRedis, ...asIs], mixed),
       lines: [
-        best(store, rate('h', together)),
-        ...besideRedis(rate('h', together)),
-        best(store, { id: 'h.p99', title: `${together}, end to end, p99`, figure: 'p99', unit: 'ms' }),
+        best(store, h),
+        ...besideRedis(h),
+        best(store, hP99),
+        besideDefaults(store, h),
+        ...cpuLines('h', together),
       ],
     },
     {
       key: 'load',
       id: 'load',
-      sides: paired(all, load),
+      sides: pairs(store, [...all, ...asIs], load),
       lines: [
-        best(store, { id: 'load.p50', title: '500 jobs a second, end to end, p50', figure: 'p50', unit: 'ms' }),
-        best(store, { id: 'load.p99', title: '500 jobs a second, end to end, p99', figure: 'p99', unit: 'ms' }),
+        best(store, steady('p50')),
+        best(store, steady('p99')),
+        besideDefaults(store, steady('p50')),
+        besideDefaults(store, steady('p99')),
+        ...cpuLines('load', '500 jobs a second'),
       ],
     },
   ]
+}
+
+function idleLines(id: string, how: string): Line[] {
+  const server: Line = {
+    id: `${id}.server`,
+    title: `idle worker${how}, CPU of the server`,
+    figure: 'idleServerCpu',
+    unit: '%',
+  }
+  return [...pickupLines(id, how), server]
 }
 
 function costs(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
@@ -193,77 +202,39 @@ function costs(store: ServerName, { jobs, fewJobs }: Sizes): Scenario[] {
   // So many that a minute's work of both cores is done: a process that is new is slow until V8 knows its code. Workers run for days;
   // with fewer this would show how Node warms up four times.
   const fleet = { scenario: 'fleet', count: 16 * jobs, concurrency: 100 }
-  const beside: Counts =
-    store === 'postgres' ? { graphile: jobs, boss: jobs, redis: jobs } : { sidequest: fewJobs, redis: jobs }
   return [
     {
       key: 'f',
       id: 'f-memory',
-      sides: [MILLRACE, ...(store === 'postgres' ? [PEERS.graphile, PEERS.boss] : []), PEERS.redis].map((peer) =>
-        twoProcesses(store, peer, memory),
+      sides: pairs(
+        store,
+        [
+          PEERS.graphile,
+          PEERS.boss,
+          having(PEERS.bullmq, jobs / 10),
+          having(PEERS.sidequest, fewJobs),
+          PEERS.redis,
+          having(PEERS.graphileAsIs, jobs / 5),
+          having(PEERS.bossAsIs, 500),
+          having(PEERS.bullmqAsIs, jobs / 20),
+          having(PEERS.sidequestAsIs, fewJobs),
+        ],
+        memory,
       ),
-      lines: memoryLines(jobs.toLocaleString('en')),
-    },
-    {
-      key: 'g',
-      id: 'g',
-      sides: sides(store, 'd', jobs, beside, { concurrency: 100 }),
-      lines: [
-        { id: 'g', title: 'CPU of the worker for 10,000 jobs, concurrency 100', figure: 'cpuPer10k', unit: 's' },
-        { id: 'g.server', title: 'CPU of the server meanwhile', figure: 'serverPer10k', unit: 's' },
-      ],
+      lines: memoryLines(`${jobs.toLocaleString('en')} (slow peers: fewer)`),
     },
     {
       key: 'fleet',
       id: 'fleet',
       sides: [
-        twoProcesses(store, MILLRACE, { ...fleet, workers: 4 }),
-        twoProcesses(store, { ...MILLRACE, name: 'one worker' }, { ...fleet, workers: 1 }),
+        inProcesses(store, MILLRACE, { ...fleet, workers: 4 }),
+        inProcesses(store, { ...MILLRACE, name: 'one worker' }, { ...fleet, workers: 1 }),
       ],
       lines: [
         rate('fleet', 'four worker processes, concurrency 100 each'),
         { id: 'fleet.errors', title: 'four worker processes, jobs not done once', figure: 'errors', unit: '' },
+        ...cpuLines('fleet', 'four worker processes', 'workers'),
       ],
     },
   ]
-}
-
-/** A worker and an enqueuer, or several workers: bench/sides/pair.js. */
-function twoProcesses(store: ServerName, { name, script, settings }: Side, more: Settings): Side {
-  return { name, script: 'pair', settings: { ...more, ...onServer(store, script), ...settings, side: script } }
-}
-
-/** Sidequest has a backend for each server. */
-function onServer(store: ServerName, script: string): Settings {
-  return script === 'sidequest' ? { backend: store } : {}
-}
-
-/** Millrace and the peers that are named, each with as many jobs as it is given. */
-function sides(store: ServerName, scenario: string, count: number, beside: Counts, settings: Settings = {}): Side[] {
-  const peers = Object.entries(beside).map(([key, jobs]) => {
-    const peer: Side = PEERS[key as keyof typeof PEERS] // Its keys are the peers'.
-    return {
-      ...peer,
-      settings: { ...settings, ...onServer(store, peer.script), ...peer.settings, scenario, count: jobs },
-    }
-  })
-  return [{ ...MILLRACE, settings: { ...settings, scenario, count } }, ...peers]
-}
-
-/** The line beside whichever peer on the same database is the best in that round. */
-function best(store: ServerName, line: Line): Line {
-  return { ...line, beside: store === 'postgres' ? ON_POSTGRES : [PEERS.sidequest.name] }
-}
-
-/** The lines beside BullMQ on Redis: as its server is by default, and with a server as durable as a database. */
-function besideRedis(line: Line): readonly Line[] {
-  return [
-    lineBeside('redis', { ...line, id: `${line.id}.redis` }),
-    lineBeside('durableRedis', { ...line, id: `${line.id}.durable-redis` }),
-  ]
-}
-
-function lineBeside(peer: keyof typeof PEERS, line: Line): Line {
-  const { name } = PEERS[peer]
-  return { ...line, title: `${line.title}, beside ${name}`, beside: [name] }
 }

@@ -37,6 +37,7 @@ describe('--beside', () => {
 test('--only takes the id of a line, for the scenario that makes it', () => {
   const named = (name: string) => scenarios('postgres', false).filter((each) => isNamed(each, name))
 
+  expect(named('g').map(({ id }) => id)).toEqual(['d100-kept'])
   expect(named('h.p99').map(({ id }) => id)).toEqual(['h'])
-  expect(argsOf(['--store', 'postgres', '--only', 'h.p99'])).toMatchObject({ only: ['h.p99'] })
+  expect(argsOf(['--store', 'postgres', '--only', 'g'])).toMatchObject({ only: ['g'] })
 })
