@@ -10,6 +10,17 @@ export interface Spread {
   readonly most: number
 }
 
+/** What a line of a scenario comes to. */
+export interface Outcome {
+  readonly ours: Spread
+  /** The sides that are shown beside it, and what each came to. */
+  readonly beside: readonly { readonly name: string; readonly spread: Spread }[]
+  /** To the best of the sides that it is compared with, in each round. */
+  readonly ratios: Spread
+  readonly bound: Bound | undefined
+  readonly verdict: Verdict | undefined
+}
+
 const MARKS: Readonly<Record<Verdict, string>> = {
   goal: 'goal reached',
   floor: 'floor held',
@@ -49,23 +60,39 @@ export function pairedRatios(ours: readonly number[], theirs: readonly number[])
   return ours.map((value, i) => value / (theirs[i] ?? Number.NaN))
 }
 
-function headingOf(records: readonly ScenarioRecord[]): string {
-  const distinct = (pick: (record: ScenarioRecord) => string) => [...new Set(records.map(pick))].join('; ')
-  return `${distinct(({ machine }) => machine)}\n${distinct(({ command }) => command)}\nMedian (smallest–largest) of the runs; a ratio is the median of the ratios of runs side by side.`
-}
-
-function rowOf(record: ScenarioRecord, line: Line) {
+/** Compares ours with the others, and with its floor. */
+export function outcomeOf(record: ScenarioRecord, line: Line): Outcome {
   const [ours, ...others] = record.sides
   const mine = valuesOf(ours, line.figure)
   const beside = line.beside === undefined ? others : others.filter(({ name }) => line.beside?.includes(name))
   const compared = line.beside === undefined ? beside.slice(0, 1) : beside
   const ratios = spreadOf(pairedRatios(mine, bestOf(compared, line)))
   const bound = FLOORS[record.store ?? 'sqlite'].find((each) => each.line === line.id)
-  const verdict = bound && verdictOf(bound, bound.of === 'ratio' ? ratios.median : spreadOf(mine).median)
+  return {
+    ours: spreadOf(mine),
+    beside: beside.map((side) => ({ name: side.name, spread: spreadOf(valuesOf(side, line.figure)) })),
+    ratios,
+    bound,
+    verdict: bound && verdictOf(bound, bound.of === 'ratio' ? ratios.median : spreadOf(mine).median),
+  }
+}
+
+/** A figure of each run of a side; NaN where it was not measured. */
+export function valuesOf(side: SideRecord | undefined, figure: string): readonly number[] {
+  return side?.runs.map((run) => run[figure] ?? Number.NaN) ?? []
+}
+
+function headingOf(records: readonly ScenarioRecord[]): string {
+  const distinct = (pick: (record: ScenarioRecord) => string) => [...new Set(records.map(pick))].join('; ')
+  return `${distinct(({ machine }) => machine)}\n${distinct(({ command }) => command)}\nMedian (smallest–largest) of the runs; a ratio is the median of the ratios of runs side by side.`
+}
+
+function rowOf(record: ScenarioRecord, line: Line) {
+  const { ours, beside, ratios, bound, verdict } = outcomeOf(record, line)
   const cells = [
     line.title,
-    shown(spreadOf(mine), line.unit),
-    beside.map((side) => `${side.name} ${shown(spreadOf(valuesOf(side, line.figure)), line.unit)}`).join('; '),
+    shown(ours, line.unit),
+    beside.map(({ name, spread }) => `${name} ${shown(spread, line.unit)}`).join('; '),
     beside.length === 0 ? '' : shown(ratios, '×'),
     bound === undefined ? '' : limits(bound, line.unit),
     verdict === undefined ? '' : MARKS[verdict],
@@ -82,10 +109,6 @@ function bestOf(sides: readonly SideRecord[], { figure, unit }: Line): readonly 
     if (there.length === 0) return Number.NaN
     return unit === '/s' ? Math.max(...there) : Math.min(...there)
   })
-}
-
-function valuesOf(side: SideRecord | undefined, figure: string): readonly number[] {
-  return side?.runs.map((run) => run[figure] ?? Number.NaN) ?? []
 }
 
 function verdicts(rows: readonly { readonly title: string; readonly verdict: Verdict | undefined }[]): string {
