@@ -38,6 +38,15 @@ export async function measure(side: Side, store: StoreName, url: string): Promis
   }
 }
 
+/**
+ * The figures in what a side printed, the last line that begins like them; undefined when there is none. What a peer's own process says
+ * when it finds its parent gone comes behind them (Sidequest's at its defaults).
+ */
+export function figuresIn(out: string): Figures | undefined {
+  const last = out.split('\n').findLast((line) => line.startsWith('{'))
+  return last === undefined ? undefined : JSON.parse(last)
+}
+
 /** Ends what runs and removes what is left of it: for the way out. */
 export async function abandon(): Promise<void> {
   abandoned = true
@@ -62,8 +71,8 @@ function figuresOf(child: ChildProcess): Promise<Figures> {
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearTimeout(late)
-      const last = out.trim().split('\n').at(-1) ?? ''
-      if (code === 0 && last.startsWith('{')) resolve(JSON.parse(last))
+      const figures = figuresIn(out)
+      if (code === 0 && figures !== undefined) resolve(figures)
       else reject(new Error(`it ended with ${code ?? signal}: ${reasonIn(said)}`))
     })
   })

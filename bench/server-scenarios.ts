@@ -117,7 +117,7 @@ function nothingKept(store: ServerName, concurrency: 100 | 10 | 1, { jobs, fewJo
   const few = fewJobs / { 100: 1, 10: 4, 1: 10 }[concurrency]
   const peer = store === 'postgres' ? 'graphile' : 'sidequest'
   const counts: Counts = store === 'postgres' ? { graphile: jobs } : { sidequest: few }
-  const asIs: Counts = store === 'postgres' ? { graphileAsIs: jobs / 20 } : { sidequestAsIs: few }
+  const asIs: Counts = store === 'postgres' ? { graphileAsIs: jobs / 20 } : { sidequestAsIs: Math.ceil(few / 2) }
   const more: Counts = concurrency === 100 ? { redis: jobs, durableRedis: jobs } : asIs
   return {
     key: 'd',

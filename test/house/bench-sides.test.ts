@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { figuresIn } from '../../bench/measure.ts'
 import type { Figures } from '../../bench/record.ts'
 import { tempDir } from '../support/temp-store.ts'
 
@@ -75,6 +76,13 @@ describe.runIf(process.platform === 'linux')('two processes of one side', () => 
 
     expect(figures).toMatchObject({ idleCpu: expect.any(Number), idleServerCpu: expect.any(Number) })
   })
+})
+
+test('the figures of a side are found before what a process of its own says at the end', () => {
+  expect(figuresIn('{"perSecond":1}\n[Worker] error: Parent process disconnected, exiting...\n')).toEqual({
+    perSecond: 1,
+  })
+  expect(figuresIn('nothing\n')).toBeUndefined()
 })
 
 /** Two processes of a side whose store is a file with a line for each job. */
