@@ -134,8 +134,8 @@ function latency(store: ServerName, { pulses, idleMs, seconds }: Sizes): Scenari
   const pickup = { scenario: 'pickup', idleMs, concurrency: 10 }
   const all: readonly Side[] = [PEERS.graphile, LISTENING, PEERS.bullmq, PEERS.sidequest, PEERS.redis]
   const asIs: readonly Side[] = [PEERS.graphileAsIs, PEERS.bossAsIs, PEERS.bullmqAsIs, PEERS.sidequestAsIs]
-  // pg-boss looks each two seconds, Sidequest ten times in one: a job more often than that would not find them idle.
-  const seldom = store === 'postgres' ? { count: 10, gapMs: 2_300 } : { count: pulses / 10, gapMs: 230 }
+  // pg-boss looks each two seconds, and Sidequest may take a good part of one for a job: more often would not find them idle.
+  const seldom = store === 'postgres' ? { count: 10, gapMs: 2_300 } : { count: 20, gapMs: 1_000 }
   const mixed = { scenario: 'mixed', seconds, concurrency: 50 }
   const load = { scenario: 'load', seconds, perSecond: 500, concurrency: 100 }
   const together = `producer and worker at once, ${seconds} s`
