@@ -1,10 +1,11 @@
 /** The public API of Millrace. */
 export { ManualClock } from './base/clock.ts'
 export type { EventName, Events } from './base/telemetry.ts'
+export type { BulkEnqueueFields } from './client/bulk-enqueue-error.ts'
 export type { Ids, Outcomes } from './client/control.ts'
 export type { Preview, Where, WhereOptions, WhereResult } from './client/control-where.ts'
 export type { Dependency, EnqueueOptions } from './client/enqueue.ts'
-export type { BulkEnqueueFields } from './client/enqueue-many.ts'
+export type { EnqueueManyOptions } from './client/enqueue-many.ts'
 export type { JobPage, ListOptions, LogEntry } from './client/inspect.ts'
 export type { EnqueueStatus, JobHandle } from './client/job-handle.ts'
 export type { AttemptInfo, JobErrorInfo, JobInfo } from './client/job-view.ts'

@@ -37,6 +37,7 @@ import {
   type WhereResult,
 } from './control-where.ts'
 import type { EnqueueOptions } from './enqueue.ts'
+import type { EnqueueManyOptions } from './enqueue-many.ts'
 import { checkEventName } from './event-names.ts'
 import {
   countJobs,
@@ -104,12 +105,13 @@ export class Client implements Service {
 
   /**
    * Adds many jobs of one kind with the same options, in batches of 1,000. Handles in the order of the inputs. When only some
-   * could be written it rejects with `BULK_PARTIAL`, whose fields say which: see `BulkEnqueueFields`.
+   * could be written it rejects with `BULK_PARTIAL`, whose fields say which, and with which `ids` the call can be made again so
+   * that no job is there twice: see `BulkEnqueueFields`. The store's own error has them too when it failed at the first batch.
    */
   enqueueMany<Input, Parsed, Result>(
     definition: JobDefinition<Input, Parsed, Result>,
     inputs: readonly Input[],
-    options?: Omit<EnqueueOptions, 'id' | 'unique'>,
+    options?: EnqueueManyOptions,
   ): Promise<readonly JobHandle<Result>[]> {
     // As in `enqueue`.
     const handles = this.#producer.enqueueMany(definition as unknown as JobDefinition, inputs, options)

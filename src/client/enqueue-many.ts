@@ -1,49 +1,63 @@
 /** Many jobs of one kind in few statements. */
+import type { Clock } from '../base/clock.ts'
 import type { Codec } from '../codec/codec.ts'
 import { takeBatch } from '../core/batch.ts'
-import { MillraceError } from '../core/errors.ts'
+import { StoreError } from '../core/errors.ts'
 import { checkOptions } from '../core/options.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import type { InsertResult, NewJob, Store } from '../store/contract/index.ts'
 import { invalid } from './arguments.ts'
-import { ENQUEUE_OPTIONS, type EnqueueOptions, newJob, rowWithin } from './enqueue.ts'
+import { type Accepted, allAccepted, mayBeWritten, stopped, stoppedWithin } from './bulk-enqueue-error.ts'
+import { checkId, ENQUEUE_OPTIONS, type EnqueueOptions, newJob, rowWithin } from './enqueue.ts'
 
-/** A row that stands in the store. */
-export type Accepted = Exclude<InsertResult, { status: 'refused' }>
-
-/** One id or key cannot be that of many jobs. */
-const OPTIONS = ENQUEUE_OPTIONS.filter((option) => option !== 'id' && option !== 'unique')
-
-/** What a `BULK_PARTIAL` of `enqueueMany` carries in `fields`. */
-export interface BulkEnqueueFields {
-  /** How many inputs were given. */
-  readonly total: number
-  /** What was committed: the place of its input, its id, and `created` or `existing`. */
-  readonly done: readonly { readonly index: number; readonly id: string; readonly status: string }[]
-  /** What the store refused row by row; nothing else was harmed by it. */
-  readonly refused: readonly { readonly index: number; readonly id: string; readonly code: string }[]
-  /** Places of the inputs that were not written, refused ones included: enqueue these again. */
-  readonly remaining: readonly number[]
+/** How many jobs of one kind are to run. What is absent comes from their definition. */
+export interface EnqueueManyOptions extends Omit<EnqueueOptions, 'id' | 'unique'> {
+  /**
+   * The jobs' ids, as many as there are inputs and in their order: UUIDs in lower case. The same call again with the same ids
+   * makes no job twice, whatever became of it the first time. Two inputs of one id are one job, that of the first.
+   */
+  readonly ids?: readonly string[]
 }
 
+/** One id or key cannot be that of many jobs. */
+const OPTIONS = [...ENQUEUE_OPTIONS.filter((option) => option !== 'id' && option !== 'unique'), 'ids']
+
+/** What many jobs are enqueued with. */
+export interface ManyParts {
+  readonly store: Store
+  readonly codec: Codec
+  readonly clock: Clock
+  /** Called after a commit that may have made jobs claimable. */
+  readonly wake: () => void
+}
+
+/** A call that failed after more than this has had its time: whoever waits is told. */
+const QUICK_MS = 1_000
 /**
- * Every input is checked before the first row is written. Each batch (1,000 rows or 1 MiB) is one transaction; when a
- * later one fails, or some rows are refused, `BULK_PARTIAL` says what was committed. Between batches the event loop has its
- * turn. With `tx` the batches follow each other inside the caller's transaction, and `BULK_PARTIAL` says what stands in it.
+ * A statement whose connection broke may still be on its way to its end. Where its rows were said to be new it does not look
+ * for jobs that have ended (`NewJob.fresh`), so what comes after it must not be so early that a job could have ended between.
+ */
+const AGAIN_AFTER_MS = 100
+
+/**
+ * Every input is checked before the first row is written. Each batch (1,000 rows or 1 MiB) is one transaction; one that fails
+ * with a transient error within a second is written once more, under the same ids. When a batch fails, or some rows are
+ * refused, the error says what was committed, what may have been, and the ids of all: see `BulkEnqueueFields`. Between batches
+ * the event loop has its turn. With `tx` the batches follow each other inside the caller's transaction, each of them once, and
+ * `BULK_PARTIAL` says what stands in it.
  */
 export async function enqueueBatch(
-  store: Store,
-  codec: Codec,
+  parts: ManyParts,
   definition: JobDefinition,
   inputs: readonly unknown[],
-  options: Omit<EnqueueOptions, 'id' | 'unique'> | undefined,
-  onCommit: () => void,
+  options: EnqueueManyOptions | undefined,
 ): Promise<readonly Accepted[]> {
   if (!Array.isArray(inputs)) throw invalid('inputs', inputs, 'it is not a list', 'Pass one input for each job.')
-  if (options !== undefined) checkOptions(options, OPTIONS, 'enqueueMany')
+  const { store, codec, wake } = parts
+  const optionsAt = optionsOf(inputs, options)
   const rows: NewJob[] = []
-  for (const input of inputs) {
-    const row = newJob(codec, definition, input, options)
+  for (const [i, input] of inputs.entries()) {
+    const row = newJob(codec, definition, input, optionsAt(i))
     if (options?.tx !== undefined) rows.push(rowWithin(store, definition, row))
     else rows.push(row instanceof Promise ? await row : row)
   }
@@ -52,22 +66,74 @@ export async function enqueueBatch(
   for (let rest = rows; rest.length > 0; ) {
     const count = takeBatch(rest, (job) => job.payload.byteLength)
     try {
-      results.push(...(await store.jobs.insert(count === rest.length ? rest : rest.slice(0, count))))
+      results.push(...(await insertBatch(parts, count === rest.length ? rest : rest.slice(0, count))))
     } catch (error) {
-      if (results.length === 0) throw error
-      throw partial(results, rows.length, error)
+      throw stopped(results, rows, count, error)
     }
-    onCommit()
+    wake()
     rest = count === rest.length ? [] : rest.slice(count)
     if (rest.length > 0) await new Promise((resolve) => setImmediate(resolve))
   }
   return allAccepted(results, rows)
 }
 
+/** What each input is enqueued with. */
+function optionsOf(
+  inputs: readonly unknown[],
+  options: EnqueueManyOptions | undefined,
+): (index: number) => EnqueueOptions | undefined {
+  if (options === undefined) return () => undefined
+  checkOptions(options, OPTIONS, 'enqueueMany')
+  const { ids, ...shared } = options
+  if (ids === undefined) return () => shared
+  if (!Array.isArray(ids)) throw invalid('ids', ids, 'it is not a list', 'Pass one id for each input, or leave it out.')
+  if (ids.length !== inputs.length) {
+    const why = `there are ${inputs.length} inputs`
+    throw invalid('ids', `${ids.length} ids`, why, 'Pass one id for each input, in their order.')
+  }
+  for (let i = 0; i < ids.length; i++) checkId(ids[i], `ids[${i}]`)
+  return (index) => {
+    const id = ids[index]
+    return id === undefined ? shared : { ...shared, id }
+  }
+}
+
+/** Writes one batch, once more when its answer was soon lost. Fails with an error that leaves its outcome open, if one did. */
+async function insertBatch({ store, clock }: ManyParts, batch: readonly NewJob[]): Promise<readonly InsertResult[]> {
+  const sentAt = clock.monotonic()
+  try {
+    return await store.jobs.insert(batch)
+  } catch (error) {
+    const isTransient = error instanceof StoreError && error.kind === 'transient'
+    if (!isTransient || clock.monotonic() - sentAt > QUICK_MS) throw error
+    await pause(clock)
+    return await insertAgain(store, batch).catch((again: unknown) => {
+      throw mayBeWritten(again) ? again : error
+    })
+  }
+}
+
+async function insertAgain(store: Store, batch: readonly NewJob[]): Promise<readonly InsertResult[]> {
+  const results = await store.jobs.insert(batch.map((job) => ({ ...job, fresh: false })))
+  // Under an id that was made for this call nobody else has made a job.
+  return results.map((result, i) =>
+    result.status === 'existing' && batch[i]?.fresh === true ? { ...result, status: 'created' } : result,
+  )
+}
+
+async function pause(clock: Clock): Promise<void> {
+  // A caller awaits this: the process must stay alive for it, and a timer of the clock does not see to that.
+  const keepAlive = setInterval(() => {}, 60_000)
+  await new Promise<void>((resolve) => {
+    clock.after(AGAIN_AFTER_MS, resolve)
+  })
+  clearInterval(keepAlive)
+}
+
 /** Batch after batch without a turn of the event loop between them, when the driver has none: the caller's transaction is open. */
 async function insertAllWithin(
   store: Store,
-  { tx, notify }: EnqueueOptions,
+  { tx, notify }: EnqueueManyOptions,
   rows: readonly NewJob[],
 ): Promise<readonly Accepted[]> {
   const results: InsertResult[] = []
@@ -77,51 +143,9 @@ async function insertAllWithin(
       const answer = store.jobs.insertWithin(tx, rest.slice(0, count), notify)
       results.push(...(answer instanceof Promise ? await answer : answer))
     } catch (error) {
-      if (results.length === 0) throw error
-      throw partial(results, rows.length, error)
+      throw stoppedWithin(results, rows, error)
     }
     rest = rest.slice(count)
   }
-  return allAccepted(results, rows)
-}
-
-function allAccepted(results: readonly InsertResult[], rows: readonly NewJob[]): readonly Accepted[] {
-  const accepted = results.filter(isAccepted)
-  if (accepted.length === results.length) return accepted
-  const refused = results.find((result) => result.status === 'refused')
-  const cause = refused === undefined ? undefined : refusal(refused, rows[0]?.name ?? '')
-  throw accepted.length === 0 ? cause : partial(results, rows.length, cause)
-}
-
-function isAccepted(result: InsertResult): result is Accepted {
-  return result.status !== 'refused'
-}
-
-function partial(results: readonly InsertResult[], total: number, cause: unknown): MillraceError {
-  const done: BulkEnqueueFields['done'][number][] = []
-  const refused: BulkEnqueueFields['refused'][number][] = []
-  for (const [index, result] of results.entries()) {
-    if (isAccepted(result)) done.push({ index, id: result.id, status: result.status })
-    else refused.push({ index, id: result.id, code: result.code })
-  }
-  const unwritten = Array.from({ length: total - results.length }, (_, i) => results.length + i)
-  const fields: BulkEnqueueFields = {
-    total,
-    done,
-    refused,
-    remaining: [...refused.map(({ index }) => index), ...unwritten],
-  }
-  const why = cause instanceof Error ? `: ${cause.message}` : ''
-  return new MillraceError('BULK_PARTIAL', `${done.length} of ${total} jobs were enqueued, then it stopped${why}`, {
-    fields: { ...fields },
-    hint: 'What `fields.done` names is committed; enqueue the inputs at `fields.remaining` again.',
-    cause,
-  })
-}
-
-/** The error of one refused row. */
-export function refusal(result: Extract<InsertResult, { status: 'refused' }>, name: string): MillraceError {
-  return new MillraceError(result.code, `the job ${name} was refused: ${result.message}`, {
-    fields: { id: result.id, name },
-  })
+  return allAccepted(results, rows, true)
 }

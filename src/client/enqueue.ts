@@ -178,7 +178,8 @@ function timeoutOf(timeout: Duration): number {
   throw invalid('timeout', timeout, 'an attempt needs time to run', 'Give it at least 1 ms, or leave it out.')
 }
 
-function checkId(id: unknown, what: string): void {
+/** Throws `CONFIG_INVALID` for what cannot be a job's id; `what` is what the error calls it. */
+export function checkId(id: unknown, what: string): void {
   if (typeof id === 'string' && ID.test(id)) return
   throw invalid(what, id, 'it is not a UUID in lower case', "Pass a job's id, such as 0199f2a0-…, or leave it out.")
 }

@@ -1,13 +1,15 @@
 /** Jobs on their way into the store: one call, one row, and what comes meanwhile goes together in the next statement. */
+import type { Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Codec } from '../codec/codec.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import type { InsertResult, NewJob, Store } from '../store/contract/index.ts'
+import { refusal } from './bulk-enqueue-error.ts'
 import { Coalescer } from './coalescer.ts'
 import { type EnqueueOptions, newJob, rowWithin } from './enqueue.ts'
-import { enqueueBatch, refusal } from './enqueue-many.ts'
+import { type EnqueueManyOptions, enqueueBatch } from './enqueue-many.ts'
 import { type HandleContext, JobHandle } from './job-handle.ts'
 
 /** What jobs are produced with. */
@@ -15,6 +17,7 @@ export interface ProducerParts {
   readonly store: Store
   readonly codec: Codec
   readonly telemetry: Telemetry
+  readonly clock: Clock
   /** What the handles of jobs work with. */
   readonly handles: HandleContext
   /** Called after a commit that may have made jobs claimable. */
@@ -56,11 +59,10 @@ export class Producer implements Service {
   async enqueueMany(
     definition: JobDefinition,
     inputs: readonly unknown[],
-    options: Omit<EnqueueOptions, 'id' | 'unique'> | undefined,
+    options: EnqueueManyOptions | undefined,
   ): Promise<readonly JobHandle[]> {
     this.#checkOpen()
-    const { store, codec, wake } = this.#parts
-    const results = await enqueueBatch(store, codec, definition, inputs, options, wake)
+    const results = await enqueueBatch(this.#parts, definition, inputs, options)
     return results.map((result) => this.#handle(definition, result))
   }
 

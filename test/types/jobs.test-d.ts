@@ -66,6 +66,9 @@ defineJob({ name: 'x', output: z.object({ a: z.string() }), run: () => ({ a: 1 }
 mill.enqueue(inline, { n: 1 }, { dealy: '5m' })
 // @ts-expect-error a policy that does not exist
 mill.enqueue(inline, { n: 1 }, { dependsOn: { job: 'id', onFailure: 'ignore' } })
+mill.enqueueMany(inline, [{ n: 1 }], { ids: ['0199f2a0-0000-7000-8000-000000000000'], tags: ['a'] })
+// @ts-expect-error many jobs cannot have one id
+mill.enqueueMany(inline, [{ n: 1 }], { id: '0199f2a0-0000-7000-8000-000000000000' })
 // @ts-expect-error `id` and `unique` are for single jobs
 mill.enqueueMany(inline, [{ n: 1 }], { unique: 'k' })
 // @ts-expect-error an event that does not exist

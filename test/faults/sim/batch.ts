@@ -127,6 +127,7 @@ export const SOMETIMES: readonly string[] = [
   // Enqueues.
   ...['created', 'existing', 'replaced', 'rejected', 'refused'].map((status) => `enqueue ${status}`),
   'repeated enqueue found its job',
+  'repeated enqueue of many found its job',
   "a producer's successor enqueued again",
   'several enqueues in one insert',
   'promote',

@@ -24,12 +24,17 @@ function whichOf(operation: string, [first]: readonly unknown[]): string {
       return claim === undefined ? ' that settles' : ' that settles and claims'
     }
     case 'jobs.insert':
-      return (first as readonly NewJob[])[0]?.fresh === true ? ' of many' : ''
+      return isOfMany((first as readonly NewJob[])[0]) ? ' of many' : ''
     case 'jobs.changeWhere':
       return ` to ${(first as ChangeRequest).change.kind}`
     default:
       return ''
   }
+}
+
+/** Whether a job comes from a call about many: those that are enqueued alone have a tag of their own. */
+export function isOfMany(job: NewJob | undefined): boolean {
+  return job !== undefined && job.tags === undefined
 }
 
 /** Which job a call is about first, so that what befalls it does not hang on how many calls there were about other jobs. */

@@ -3,7 +3,7 @@
  * for one thing: the next turn of the event loop, `setImmediate`. Here that is a turn of the actor that asks for it. Whoever
  * reaches for the real clock, a real timer or real chance would make a run differ from itself, and is stopped on the spot.
  */
-import { BEGINNING, type World } from './world.ts'
+import type { World } from './world.ts'
 
 type Replaced = readonly [target: object, name: string, value: unknown]
 
@@ -35,16 +35,5 @@ export async function withoutMachineTime<T>(world: World, work: () => Promise<T>
       if (own === undefined) Reflect.deleteProperty(target, name)
       else Object.defineProperty(target, name, own)
     }
-  }
-}
-
-/** Makes the world's time that of the machine for one call that reads it before it returns, to make ids of it. */
-export function withTimeOf<T>(world: World, call: () => T): T {
-  const refused = Date.now
-  Date.now = () => Math.floor(BEGINNING + world.now)
-  try {
-    return call()
-  } finally {
-    Date.now = refused
   }
 }

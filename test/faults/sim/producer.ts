@@ -6,12 +6,9 @@
 import type { EnqueueOptions } from '../../../src/client/enqueue.ts'
 import type { JobHandle } from '../../../src/client/job-handle.ts'
 import { MillraceError, StoreError } from '../../../src/index.ts'
-import type { JobsFacet, Store } from '../../../src/store/contract/index.ts'
-import { wrappedStore } from '../../support/wrapped-store.ts'
 import { type ClientParts, ClientProcess } from './client-process.ts'
 import { type WorkInput, work } from './handlers.ts'
 import { type Enqueued, idOf, type Ledgers, numberOf } from './ledgers.ts'
-import { withTimeOf } from './machine-time.ts'
 import type { JobPlan } from './plan-jobs.ts'
 import type { Wire } from './wire.ts'
 
@@ -43,9 +40,7 @@ export class Producer {
 
   constructor(name: string, parts: ProducerParts) {
     this.#parts = parts
-    const { codec, storeOf } = parts
-    const named = { ...parts, storeOf: (actor: Parameters<typeof storeOf>[0]) => namedRows(storeOf(actor), codec) }
-    this.process = new ClientProcess(name, 'producer', named, () => this.#died())
+    this.process = new ClientProcess(name, 'producer', parts, () => this.#died())
   }
 
   /** How many calls are not answered, or will be made again. */
@@ -83,15 +78,16 @@ export class Producer {
     }
   }
 
-  /** One call of the client. It takes no ids for many. */
+  /** One call of the client. */
   async #made({ jobs, tries }: Order): Promise<readonly JobHandle[]> {
-    const { world, idFor } = this.#parts
     const { client, life } = this.process
+    const ids = jobs.map(({ n }) => this.#parts.idFor(n, tries, life))
     const [first] = jobs
-    if (first.bulk === null)
-      return [await client.enqueue(work, { n: first.n }, { ...optionsOf(first), id: idFor(first.n, tries, life) })]
+    const [id] = ids
+    if (first.bulk === null && id !== undefined)
+      return [await client.enqueue(work, { n: first.n }, { ...optionsOf(first), id })]
     const inputs = jobs.map(({ n }): WorkInput => ({ n }))
-    return withTimeOf(world, () => client.enqueueMany(work, inputs, optionsOf(first)))
+    return client.enqueueMany(work, inputs, { ...optionsOf(first), ids })
   }
 
   /** What was under way is not known to have been done, and what was to be tried again is the next one's. */
@@ -106,10 +102,10 @@ export class Producer {
     }
   }
 
-  /** Whether it is; from then on it was. Without ids of one's own it would be there twice. */
+  /** Whether it is; from then on it was. */
   #mayTryAgain(order: Order): boolean {
-    const [{ bulk, tries }] = order.jobs
-    const mayTry = bulk === null && order.tries++ < tries
+    const [{ tries }] = order.jobs
+    const mayTry = order.tries++ < tries
     if (!mayTry) this.#open.delete(order)
     return mayTry
   }
@@ -119,23 +115,6 @@ export class Producer {
     world.tell(() => `${this.process.name} is told of job ${n}: ${status}${id === null ? '' : ` ${numberOf(id)}`}`)
     ledgers.enqueued.push({ n, sentAt, answeredAt: world.now, status, id })
   }
-}
-
-/** What is enqueued together has ids that are made of time and chance: here it has those of its jobs' numbers, so that runs can be replayed. */
-function namedRows(store: Store, codec: ClientParts['codec']): Store {
-  const insert = (jobs: JobsFacet): JobsFacet['insert'] => {
-    return async (rows) => {
-      const named = rows.map(async (row) => {
-        if (row.fresh !== true) return row
-        const field = { jobId: row.id, jobName: row.name, field: 'payload' } as const
-        // What handlers of `work` take.
-        const { n } = (await codec.decode(field, row.payload)) as WorkInput
-        return { ...row, id: idOf(n) }
-      })
-      return jobs.insert(await Promise.all(named))
-    }
-  }
-  return wrappedStore(store, (jobs) => ({ insert: insert(jobs) }))
 }
 
 function optionsOf(job: JobPlan): EnqueueOptions {

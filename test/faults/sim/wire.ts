@@ -15,6 +15,7 @@ import type {
   Settlement,
   SettleResult,
 } from '../../../src/store/contract/index.ts'
+import { isOfMany } from './calls.ts'
 import { numberOf } from './ledgers.ts'
 import { type Attempt, type Life, newAttempt, newLife, refusalsOf, settlementsOf } from './lives.ts'
 import type { Actor, World } from './world.ts'
@@ -109,7 +110,8 @@ export class Wire {
       const { id = result.id } = jobs[i] ?? {}
       this.#world.note(numberOf(id), result.status.length)
       this.count(`enqueue ${result.status}`)
-      if (result.status === 'existing' && result.id === id) this.count('repeated enqueue found its job')
+      if (result.status === 'existing' && result.id === id)
+        this.count(`repeated enqueue${isOfMany(jobs[i]) ? ' of many' : ''} found its job`)
       if (result.status === 'replaced') this.#displaced(this.life(result.replacedId))
       if (result.status !== 'created' && result.status !== 'replaced') continue
       const life = this.life(id)
