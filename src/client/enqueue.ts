@@ -41,7 +41,7 @@ export interface EnqueueOptions {
   readonly timeout?: Duration
   /** The caller's own open transaction on the same database: the job exists when it commits. */
   readonly tx?: unknown
-  /** With `tx`: wake waiting workers by its commit, where the database can (PostgreSQL). Default false: they find the job within a poll. */
+  /** With `tx`: wake waiting workers by its commit itself. Default false: they find the job within a poll. */
   readonly notify?: boolean
 }
 

@@ -16,7 +16,9 @@ const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LON
 const ROWS = LONG ? 1_000_000 : 20_000
 /** A page, or what belongs to the jobs of a batch, may be sorted. */
 const MAX_SORTED = 1_000
-const GROWING = ['job', 'ready', 'archive', 'done', 'bytes', 'attempt', 'log', 'edge', 'unique', 'state', 'message']
+const GROWING = [
+  ...['job', 'ready', 'archive', 'done', 'bytes', 'attempt', 'log', 'edge', 'unique', 'state', 'message', 'notice'],
+]
 /** A message to as many as there are jobs. */
 const MESSAGES =
   'INSERT INTO millrace_message (recipient, verb, posted_by, posted_at, expires_at) ' +

@@ -70,6 +70,7 @@ await describeOn('mysql', (server) => {
       ...LEASE_STATEMENTS,
       ...EXTEND_STATEMENTS,
       WAIT: numbered(WAITING_STATEMENTS.WAIT),
+      WAIT_NOTICING: numbered(WAITING_STATEMENTS.WAIT_NOTICING),
     }
     const faults: string[] = []
     for (const [name, sql] of Object.entries(statements)) {

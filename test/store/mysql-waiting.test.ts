@@ -15,11 +15,12 @@ await describeOn('mysql', (server) => {
   test('a statement under way sees a hint that comes later', async () => {
     const { url, client } = await made()
     const waiting = waitingOn(url)
-    const news = waiting.wait({ count: 0, head: null })
+    const news = waiting.wait({ count: 0, head: null }, true)
     await expect.poll(() => waits(client)).toHaveLength(1)
     await client.query(TELL)
 
-    expect(await news).toEqual({ count: 1, head: null, look: expect.toSatisfy((look: number) => look > 1) })
+    const look = expect.toSatisfy((number: number) => number > 1)
+    expect(await news).toEqual({ count: 1, head: null, isNoticed: false, look })
   })
 
   test('it sees a job before its commit, and nothing new where nothing is', async () => {
@@ -29,15 +30,15 @@ await describeOn('mysql', (server) => {
     await client.beginTransaction()
     await store.jobs.insertWithin(client, [job])
 
-    expect(await waiting.wait({ count: 0, head: null })).toMatchObject({ count: 0, head: job.id })
-    expect(await waiting.wait({ count: 0, head: job.id })).toBeNull()
+    expect(await waiting.wait({ count: 0, head: null }, true)).toMatchObject({ count: 0, head: job.id })
+    expect(await waiting.wait({ count: 0, head: job.id }, true)).toBeNull()
     await client.rollback()
   })
 
   test('whoever closes leaves no statement behind', async () => {
     const { url, client } = await made()
     const waiting = waitingOn(url)
-    const news = waiting.wait({ count: 0, head: null })
+    const news = waiting.wait({ count: 0, head: null }, true)
     const isOver = expect(news).rejects.toThrow()
     await expect.poll(() => waits(client)).toHaveLength(1)
     await waiting.close()

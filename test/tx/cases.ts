@@ -32,7 +32,7 @@ export function describeLibrary(library: Library, server: TestServer, through?: 
       expect(await rows()).toEqual(['effect'])
     })
 
-    describeStart(server.kind, openGround)
+    describeStart(openGround)
 
     test('leaves nothing when it is rolled back', async () => {
       const { mill, library, rows } = await openGround()

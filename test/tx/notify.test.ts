@@ -10,29 +10,29 @@ function describeNotify(kind: 'sqlite' | ServerKind, prepare: () => Promise<Grou
   async function rested(hints: 'heard' | 'lost') {
     const { store, begin } = await prepare()
     const mill = await openMill({ store })
+    // Nobody takes it, and it stays the first in line: on MySQL who is first in line is a hint of its own.
+    await mill.enqueue(defineJob({ name: 'unknown here', run: () => undefined }), undefined, { priority: 'urgent' })
     const start = Promise.withResolvers<void>()
     const job = defineJob({ name: 'woken', run: () => start.resolve() })
     const worker = await workerAtRest(store, [job], hints)
-    const commit = async () => {
+    const end = async (how: 'commit' | 'rollback', run = job) => {
       const user = await begin()
-      await mill.enqueue(job, undefined, { tx: user.tx, notify: true })
-      await user.end('commit')
+      await mill.enqueue(run, undefined, { tx: user.tx, notify: true })
+      await user.end(how)
     }
-    return { worker, commit, started: start.promise }
+    return { store, worker, end, commit: () => end('commit'), started: start.promise }
   }
 
   describe(`a job in a transaction with notify on ${kind}`, () => {
-    // Its clock stands still, so that no poll comes. MySQL has nothing that would tell of a commit.
-    if (kind !== 'mysql') {
-      test('is started by the commit', async () => {
-        const { worker, commit, started } = await rested('heard')
+    // Its clock stands still, so that no poll comes.
+    test('is started by the commit', async () => {
+      const { worker, commit, started } = await rested('heard')
 
-        await commit()
-        await started
+      await commit()
+      await started
 
-        expect(worker.claims()).toContain(1)
-      })
-    }
+      expect(worker.claims()).toContain(1)
+    })
 
     test('is started by the next poll where nothing is heard of it', async () => {
       const { worker, commit, started } = await rested('lost')

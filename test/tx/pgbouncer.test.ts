@@ -21,7 +21,7 @@ describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async
       else
         describe(`a transaction of ${library.name}`, () => {
           const openGround = libraryGround(library, server, through)
-          describeStart('postgres', openGround)
+          describeStart(openGround)
           describeCompleteIn(openGround)
         })
     }

@@ -72,7 +72,7 @@ export interface JobsFacet {
   /**
    * The same inside the caller's own open transaction on the same database; nothing is visible before its commit.
    * Drivers with a synchronous connection finish before they return. Capability `transactions`. With `notify` the commit
-   * itself calls whoever subscribed to `wake`, where the database can; elsewhere they look within their poll, as without it.
+   * itself calls whoever subscribed to `wake`, a rollback nobody. As any hint it may be lost: the poll finds the job.
    */
   insertWithin(
     tx: unknown,

@@ -37,6 +37,12 @@ export function isCrowded(error: unknown): boolean {
   return CROWDED.has(String(error instanceof StoreError ? error.fields.code : codeOf(error)))
 }
 
+/** The server does not do such a thing, as it is set, or for this user. */
+export function isUnavailable(error: unknown): boolean {
+  const number = numberOf(error)
+  return isForbidden(error) || READ_ONLY.has(number) || UNKNOWN.has(number)
+}
+
 /** What a statement makes is there already (table, column, index), or what it takes away is gone. */
 export function isMade(error: unknown): boolean {
   return [1050, 1060, 1061, 1091].includes(numberOf(error))
@@ -57,6 +63,7 @@ const CONSTRAINTS: ReadonlySet<number> = new Set([
 const BUSY: ReadonlySet<number> = new Set([1317, 1461, 1969, 3024])
 const FULL: ReadonlySet<number> = new Set([1021, 1114])
 const READ_ONLY: ReadonlySet<number> = new Set([1290, 1792, 1836])
+const UNKNOWN: ReadonlySet<number> = new Set([1064, 1235])
 const LOST: ReadonlySet<number> = new Set([
   1040, 1053, 1077, 1078, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 4031,
 ])

@@ -17,6 +17,7 @@ import { INSERT_BYTES } from '../sql/write.ts'
 import { type MysqlDatabase, STORED_NOW } from './database.ts'
 import { queueKey } from './dialect.ts'
 import { isConstraint, isDuplicate } from './errors.ts'
+import { giveNotice } from './notices.ts'
 
 const IDS = "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]' ERROR ON ERROR)) v"
 const FOUND = (table: string) =>
@@ -94,9 +95,15 @@ function isBornAlive(result: InsertResult | undefined): boolean {
   return (result?.status === 'created' || result?.status === 'replaced') && !isFinal(result.state)
 }
 
-/** Inserts a batch inside somebody's transaction, which goes on whatever row is refused. */
-export async function insertInside(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly InsertResult[]> {
+/** Inserts a batch inside somebody's transaction, which goes on whatever row is refused. With `notify` its commit wakes who waits. */
+export async function insertInside(
+  tx: Transaction,
+  jobs: readonly NewJob[],
+  notify = false,
+): Promise<readonly InsertResult[]> {
   if (jobs.length === 0) return []
+  // Ahead of the jobs: where it is refused, nothing was written.
+  if (notify) await giveNotice(tx)
   const insert = async (some: readonly NewJob[], isFirst: boolean) => {
     const results = await insertBound(tx, some, (job) => isFirst && job.fresh === true)
     const displaced = new Set(results.map((result) => (result.status === 'replaced' ? result.replacedId : null)))

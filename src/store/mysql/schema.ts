@@ -218,10 +218,17 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   KEY message_expiry (expires_at)
 ) ${OPTIONS}`,
   ],
+  [
+    `CREATE TABLE IF NOT EXISTS millrace_notice (
+  seq BIGINT NOT NULL AUTO_INCREMENT,
+  given_at BIGINT NOT NULL,
+  PRIMARY KEY (seq)
+) ${OPTIONS}`,
+  ],
 ]
 
 /** For each version from 1: the oldest one that a program may know and still work on a store of it. */
-export const OLDEST: readonly number[] = [1, 1, 1]
+export const OLDEST: readonly number[] = [1, 1, 1, 1]
 
 /** Where the version lives; made before the first step. */
 export const VERSION_TABLE =

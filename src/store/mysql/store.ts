@@ -78,8 +78,7 @@ class MysqlStore implements Store {
     this.description = db.pool.where
     this.jobs = jobsFacet(db, {
       insert: (jobs) => insertJobs(db, jobs),
-      // `notify` changes nothing: to count up the signal row would hold up everybody's hints until the caller commits.
-      insertWithin: (tx, jobs) => withinTransaction(db, tx, (inner) => insertInside(inner, jobs)),
+      insertWithin: (tx, jobs, notify) => withinTransaction(db, tx, (inner) => insertInside(inner, jobs, notify)),
       settleWithin(tx, workerId, completion, news) {
         exchange.forget(completion.id)
         return withinTransaction(db, tx, (inner) => settleInside(inner, workerId, completion, news))

@@ -1,6 +1,7 @@
 /**
  * Wake hints between processes. One row counts them, since there is nothing to listen to on these servers, and whoever listens
- * reads it, and which job is first in line, which is there a commit earlier: each 2 ms for half a second after something happened.
+ * reads it, and which job is first in line, which is there a commit earlier, and whether a caller's commit left a notice
+ * (notices.ts): each 2 ms for half a second after something happened.
  * Then the server waits for us (waiting.ts), and sees a change within 40 ms; where it cannot, the row is read less and less often,
  * down to each 300 ms. A look of the worker's own tells as much. While claims find all they ask for, hints tell a worker nothing
  * new, and the row is read each 50 ms, which is as late as others send them under load: of four busy workers' time a tenth went
@@ -12,6 +13,7 @@
 import { Debounce } from '../sql/debounce.ts'
 import { int, textOrNull } from '../sql/rows.ts'
 import type { MysqlDatabase } from './database.ts'
+import { countHint, passNoticesOn } from './notices.ts'
 import { type News, Waiting } from './waiting.ts'
 
 const FIRST_POLL_MS = 2
@@ -27,10 +29,11 @@ const GROWTH = 1.2
 const HEADS_REST_MS = 50
 /** A job that was seen before its commit is told of again after so long. */
 const ECHOES_MS = [10, 50, 200]
-const TELL = 'UPDATE millrace_signal SET count = count + 1 WHERE id = 1'
+/** So long notices are left to others after they could not be passed on: most likely a viewer, who may not. */
+const NOTICES_REST_MS = 5_000
 const ASK =
-  'SELECT count, (SELECT id FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) AS id ' +
-  'FROM millrace_signal WHERE id = 1'
+  'SELECT count, (SELECT id FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) AS id, ' +
+  '(SELECT seq FROM millrace_notice LIMIT 1) AS seq FROM millrace_signal WHERE id = 1'
 
 /** Tells and hears hints on one database. */
 export class Wake {
@@ -51,6 +54,8 @@ export class Wake {
   #waitedHead: string | null = null
   /** When another job in front was last told of. */
   #headToldAt = 0
+  /** Until then notices are left to others. */
+  #noticesFrom = 0
   #listening: Promise<void> | undefined
   #endSleep: (() => void) | undefined
   #echoes: readonly NodeJS.Timeout[] = []
@@ -90,7 +95,7 @@ export class Wake {
 
   /** An exchange saw what a poll would. */
   saw(count: number, head: string | null): void {
-    this.#heardOf({ count, head })
+    this.#heardOf({ count, head, isNoticed: false })
   }
 
   /** Calls `onWake` after hints of other connections until the returned function is called. */
@@ -136,11 +141,16 @@ export class Wake {
   async #hear(): Promise<void> {
     const rests = !this.#isBusy && performance.now() > this.#eagerUntil
     if (this.#count !== undefined && rests && this.#waiting?.mayWait === true) {
-      const news = await this.#waiting.wait({ count: this.#count, head: this.#waitedHead })
+      const known = { count: this.#count, head: this.#waitedHead }
+      const news = await this.#waiting.wait(known, this.#heedsNotices)
       if (news === null) return
       const isFirst = this.#waitedHead === null
       this.#waitedHead = news.head
       if (this.#counted(news.count)) return
+      if (news.isNoticed) {
+        await this.#noticed()
+        return
+      }
       this.#headChanged(isFirst)
       if (!isFirst) await this.#sleep(HEADS_REST_MS)
       else this.#tellAgain()
@@ -149,7 +159,26 @@ export class Wake {
     if (this.#count !== undefined) await this.#sleep(this.#isBusy ? BUSY_POLL_MS : this.#nextPollMs())
     if (!this.#isOpen) return
     const { rows } = await this.#db().read((session) => session.query(ASK))
-    this.#heardOf({ count: int(rows[0]?.[0]), head: textOrNull(rows[0]?.[1] ?? null) })
+    const [count, head, notice] = rows[0] ?? []
+    const isNoticed = notice !== null && notice !== undefined
+    this.#heardOf({ count: int(count), head: textOrNull(head ?? null), isNoticed })
+    if (isNoticed && this.#heedsNotices) await this.#noticed()
+  }
+
+  get #heedsNotices(): boolean {
+    return performance.now() >= this.#noticesFrom
+  }
+
+  /** A caller's commit called for us, and for all others. */
+  async #noticed(): Promise<void> {
+    this.#rouse()
+    this.#wakeAll()
+    try {
+      await passNoticesOn(this.#db())
+    } catch {
+      // Others pass them on, or the polls find what they are about: a hint may be lost.
+      this.#noticesFrom = performance.now() + NOTICES_REST_MS
+    }
   }
 
   #nextPollMs(): number {
@@ -208,7 +237,7 @@ export class Wake {
   #tell(): void {
     // A hint that cannot be sent is lost: the poll finds what it was about.
     void this.#db()
-      .read((session) => session.query(TELL))
+      .read(countHint)
       .catch(() => undefined)
   }
 }
