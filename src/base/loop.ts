@@ -11,8 +11,10 @@ export interface LoopOptions {
   /** Does one round and returns how many milliseconds to sleep before the next. */
   readonly step: () => Promise<number>
   readonly onError: (error: unknown) => void
-  /** Sleep after a failed round, default 1,000 ms, doubling up to 30 s. */
+  /** Sleep after a failed round, default 1,000 ms, doubling up to `longestRetryMs`. */
   readonly retryMs?: number
+  /** Default 30 s. */
+  readonly longestRetryMs?: number
 }
 
 /** A loop that is late, and by how much. */
@@ -87,8 +89,8 @@ export class Loop implements Service {
       ms = await this.#options.step()
       this.#failures = 0
     } catch (error) {
-      const first = this.#options.retryMs ?? 1000
-      ms = Math.min(MAX_RETRY_MS, first * 2 ** this.#failures++)
+      const { retryMs = 1000, longestRetryMs = MAX_RETRY_MS } = this.#options
+      ms = Math.min(longestRetryMs, retryMs * 2 ** this.#failures++)
       if (!this.#isStopped) this.#options.onError(error)
     }
     this.#isRunning = false

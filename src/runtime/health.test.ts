@@ -11,6 +11,7 @@ const WORKER: WorkerView = {
   isolateBytes: 0,
   isolateLeftBytes: 0,
   storeAnsweredMs: 240,
+  isStoreReadOnly: false,
   late: [],
 }
 const PROCESS: WorkerProcessView = {
@@ -25,6 +26,7 @@ const PROCESS: WorkerProcessView = {
   rssBytes: 1,
   loopDelayP99Ms: 1,
   storeAnsweredMs: 0,
+  isStoreReadOnly: false,
   late: [],
 }
 
@@ -48,6 +50,14 @@ test.each<
   ['paused on request', { isPaused: true }, true, true, undefined],
   ['with a late loop', { late: [['promote', 41_000]] }, false, false, 'the loop promote is late by 41 s'],
   ['whose store is silent', { storeAnsweredMs: 30_000 }, true, false, 'it answered 30 s ago'],
+  ['whose store refused a write just now', { storeAnsweredMs: 4_000, isStoreReadOnly: true }, true, true, undefined],
+  [
+    'whose store takes no writes',
+    { storeAnsweredMs: 31_200, isStoreReadOnly: true },
+    true,
+    false,
+    'it has taken no writes for 31.2 s (STORE_READ_ONLY)',
+  ],
   ['that stops', { isStopping: true }, true, false, 'it is stopping'],
 ])('a worker %s', (_, view, isLive, isReady, wrong) => {
   const report = healthOfWorker(worker(view))
@@ -77,6 +87,13 @@ test.each<readonly [what: string, of: NodeHandle, isLive: boolean, isReady: bool
     ['the loop reclaim is late by 12 s'],
   ],
   ['whose workers reach no store', node({}, { storeAnsweredMs: 45_040 }), true, false, ['it answered 45 s ago']],
+  [
+    'whose store takes no writes',
+    node({}, { storeAnsweredMs: 31_200, isStoreReadOnly: true }),
+    true,
+    false,
+    ['it has taken no writes for 31.2 s (STORE_READ_ONLY)'],
+  ],
   ['that stops', node({ isStopping: true }, {}), true, false, []],
   ['that is late itself', node({ late: [['watch', 31_000]] }, {}), false, false, ['the loop watch is late by 31 s']],
 ])('a node %s', (_, of, isLive, isReady, wrong) => {

@@ -1,5 +1,6 @@
 /** Whether a worker or a node is well, loop by loop: what probes of orchestrators ask. */
 import type { LateLoop } from '../base/loop.ts'
+import type { StoreView } from '../worker/contact.ts'
 import type { NodeHandle, WorkerProcessView } from './node-handle.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
@@ -15,19 +16,19 @@ export interface HealthCheck {
 export interface HealthReport {
   /** Every loop does its rounds. When not, only a restart helps. */
   readonly isLive: boolean
-  /** It is live, is at work or paused on request, and its store answers. When not, it may be soon. */
+  /** It is live, is at work or paused on request, and its store answers and takes writes. When not, it may be soon. */
   readonly isReady: boolean
   readonly checks: readonly HealthCheck[]
 }
 
-/** A store that has not answered for this long is told of. */
+/** A store that has not answered, or has taken no writes, for this long is told of. */
 const SILENT_STORE_MS = 30_000
 
 /** The report of a worker in this process. */
 export function healthOfWorker(worker: WorkerHandle): HealthReport {
-  const { late, storeAnsweredMs, running, jobsDone, isStopping } = worker.view
+  const { late, running, jobsDone, isStopping } = worker.view
   const loops = loopChecks(late)
-  const store = storeCheck(storeAnsweredMs)
+  const store = storeCheck(worker.view)
   const work = {
     name: 'work',
     isOk: !isStopping,
@@ -46,22 +47,14 @@ export function healthOfNode(node: NodeHandle): HealthReport {
   return { isLive, isReady, checks: [...loops, ...workers] }
 }
 
-function workerCheck({
-  seat,
-  pid,
-  state,
-  isStalled,
-  late,
-  storeAnsweredMs,
-  running,
-  jobsDone,
-}: WorkerProcessView): HealthCheck {
+function workerCheck(worker: WorkerProcessView): HealthCheck {
+  const { seat, pid, state, isStalled, late, running, jobsDone } = worker
   const name = `worker ${seat} (pid ${pid})`
   if (state !== 'working') return { name, isOk: false, detail: `it is ${state}` }
   if (isStalled) return { name, isOk: false, detail: 'its event loop is blocked: nothing is heard of it' }
   const [first] = late
   if (first !== undefined) return { name, isOk: false, detail: lateText(first) }
-  const store = storeCheck(storeAnsweredMs)
+  const store = storeCheck(worker)
   return store.isOk ? { name, isOk: true, detail: `${running} running, ${jobsDone} done` } : { ...store, name }
 }
 
@@ -74,7 +67,8 @@ function lateText([loop, lateMs]: LateLoop): string {
   return `the loop ${loop} is late by ${Math.round(lateMs / 1000)} s`
 }
 
-function storeCheck(answeredMs: number): HealthCheck {
-  const isOk = answeredMs < SILENT_STORE_MS
-  return { name: 'store', isOk, detail: `it answered ${Math.round(answeredMs / 100) / 10} s ago` }
+function storeCheck({ storeAnsweredMs, isStoreReadOnly }: StoreView): HealthCheck {
+  const s = Math.round(storeAnsweredMs / 100) / 10
+  const detail = isStoreReadOnly ? `it has taken no writes for ${s} s (STORE_READ_ONLY)` : `it answered ${s} s ago`
+  return { name: 'store', isOk: storeAnsweredMs < SILENT_STORE_MS, detail }
 }

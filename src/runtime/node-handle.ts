@@ -6,6 +6,7 @@ import { type LateLoop, lateLoops } from '../base/loop.ts'
 import type { EventName, Events, Telemetry } from '../base/telemetry.ts'
 import type { RecycleLimits } from '../core/process/recycle.ts'
 import type { Message, Store } from '../store/contract/index.ts'
+import type { StoreView } from '../worker/contact.ts'
 import { Guard } from '../worker/isolate/guard.ts'
 import { Mailbox } from '../worker/mailbox.ts'
 import { takeEarly } from '../worker/process/early.ts'
@@ -37,7 +38,7 @@ export interface NodeParts {
 }
 
 /** One worker process of a node, as it was last heard of. */
-export interface WorkerProcessView {
+export interface WorkerProcessView extends StoreView {
   readonly seat: number
   readonly workerId: string
   readonly pid: number
@@ -48,7 +49,6 @@ export interface WorkerProcessView {
   readonly jobsDone: number
   readonly rssBytes: number | null
   readonly loopDelayP99Ms: number | null
-  readonly storeAnsweredMs: number
   readonly late: readonly LateLoop[]
 }
 
@@ -118,6 +118,7 @@ export class NodeHandle {
       rssBytes: pulse?.health.rssBytes ?? null,
       loopDelayP99Ms: pulse?.health.loopDelayP99Ms ?? null,
       storeAnsweredMs: pulse?.health.storeAnsweredMs ?? 0,
+      isStoreReadOnly: pulse?.isStoreReadOnly ?? false,
       late: pulse?.late ?? [],
     }))
   }

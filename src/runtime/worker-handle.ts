@@ -3,6 +3,7 @@ import { type LateLoop, Loop, lateLoops } from '../base/loop.ts'
 import type { WorkerStatus } from '../core/health.ts'
 import { Maintenance } from '../maintenance/maintenance.ts'
 import type { Message, MessageVerb, Retention } from '../store/contract/index.ts'
+import type { StoreView } from '../worker/contact.ts'
 import { Mailbox } from '../worker/mailbox.ts'
 import type { RunningList } from '../worker/process/running-list.ts'
 import { inTime, shutDown } from '../worker/shutdown.ts'
@@ -32,13 +33,11 @@ export interface Supervision {
 }
 
 /** How a worker is, for whoever watches over it. */
-export interface WorkerView {
+export interface WorkerView extends StoreView {
   readonly running: number
   readonly jobsDone: number
   readonly isPaused: boolean
   readonly isStopping: boolean
-  /** How long ago a call to the store has last succeeded. */
-  readonly storeAnsweredMs: number
   /** What threads that run jobs hold of themselves, in bytes. */
   readonly isolateBytes: number
   /** What jobs have left in these threads, in bytes, garbage among it since the last collection. */
@@ -105,7 +104,7 @@ export class WorkerHandle {
       worker: this.#worker,
       node: parts.supervision?.node ?? null,
       status: () => this.#status,
-      onError,
+      contact: this.#worker.contact,
     })
     const onMailError = (error: unknown) => telemetry.emit('store.failed', { operation: 'mailbox', error })
     const onMessage = (message: Message) => this.#asked(message)
@@ -132,12 +131,12 @@ export class WorkerHandle {
 
   /** How it is now. */
   get view(): WorkerView {
-    const { running, jobsDone, storeAnsweredMs, isolateBytes, isolateLeftBytes, isClaiming } = this.#worker
+    const { running, jobsDone, contact, isolateBytes, isolateLeftBytes, isClaiming } = this.#worker
     const isStopping = this.#stopping !== undefined
     return {
       running,
       jobsDone,
-      storeAnsweredMs,
+      ...contact.view,
       isolateBytes,
       isolateLeftBytes,
       isPaused: !isClaiming && !isStopping,

@@ -92,10 +92,11 @@ async function work(
   const vitals = new Vitals(systemClock)
   const heap = new HeapSamples(mill)
   const pulse = () => {
-    const { running, jobsDone, isPaused, storeAnsweredMs, isolateBytes, isolateLeftBytes, late } = worker.view
+    const { running, jobsDone, isPaused, storeAnsweredMs, isStoreReadOnly, isolateBytes, isolateLeftBytes, late } =
+      worker.view
     const health = vitals.read({ storeAnsweredMs, jobsDone }, null)
     heap.take(isolateLeftBytes)
-    void channel.send({ kind: 'pulse', running, jobsDone, isPaused, isolateBytes, health, late })
+    void channel.send({ kind: 'pulse', running, jobsDone, isPaused, isStoreReadOnly, isolateBytes, health, late })
   }
   const collect = async () => {
     collectAll()

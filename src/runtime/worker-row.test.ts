@@ -20,10 +20,14 @@ test.each([{ lease: '5m' }, { lease: '10m', heartbeat: '4m' }, {}])(
       settings: workerSettings(options),
       registry: new Registry([]),
       health: { read: async () => null, stop: () => undefined },
-      worker: { running: 0, jobsDone: 0, storeAnsweredMs: 0 },
+      worker: { running: 0, jobsDone: 0 },
       node: null,
       status: () => 'running',
-      onError: (error) => expect.fail(String(error)),
+      contact: {
+        view: { storeAnsweredMs: 0, isStoreReadOnly: false },
+        wrote: () => undefined,
+        couldNotWrite: (_, error) => expect.fail(String(error)),
+      },
     })
     row.start()
     const looks: (readonly string[])[] = []
@@ -37,3 +41,40 @@ test.each([{ lease: '5m' }, { lease: '10m', heartbeat: '4m' }, {}])(
     expect(looks).toEqual(Array(60).fill(['w']))
   },
 )
+
+test('a row that could not be written is tried again no later than it would be written anyway', async () => {
+  const clock = new ManualClock()
+  const store = createMemoryStore({ clock })
+  const triedAt: number[] = []
+  const refusal = new Error('it takes no writes')
+  const beat = async () => {
+    triedAt.push(clock.monotonic())
+    throw refusal
+  }
+  const failures: unknown[] = []
+  const row = new WorkerRow({
+    id: 'w',
+    store: { ...store, cluster: { ...store.cluster, beat } },
+    clock,
+    settings: workerSettings({ lease: '12s' }),
+    registry: new Registry([]),
+    health: { read: async () => null, stop: () => undefined },
+    worker: { running: 0, jobsDone: 0 },
+    node: null,
+    status: () => 'running',
+    contact: {
+      view: { storeAnsweredMs: 0, isStoreReadOnly: false },
+      wrote: () => expect.fail('it was not written'),
+      couldNotWrite: (_, error) => failures.push(error),
+    },
+  })
+  row.start()
+  for (let seconds = 0; seconds <= 20; seconds++) {
+    clock.advance(seconds === 0 ? 0 : 1_000)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await row.stop()
+
+  expect(triedAt).toEqual([0, 1_000, 3_000, 7_000, 11_000, 15_000, 19_000])
+  expect(failures).toEqual(triedAt.map(() => refusal))
+})

@@ -7,6 +7,7 @@ import { ALIVE_WITHIN_MS } from '../core/alive.ts'
 import type { WorkerStatus } from '../core/health.ts'
 import type { Registry } from '../job/registry.ts'
 import type { Store } from '../store/contract/index.ts'
+import type { Contact } from '../worker/contact.ts'
 import type { WorkerSettings } from '../worker/options.ts'
 import type { HealthSource } from '../worker/vitals.ts'
 import type { Worker } from '../worker/worker.ts'
@@ -20,11 +21,12 @@ export interface WorkerRowParts {
   readonly settings: WorkerSettings
   readonly registry: Registry
   readonly health: HealthSource
-  readonly worker: Pick<Worker, 'running' | 'jobsDone' | 'storeAnsweredMs'>
+  readonly worker: Pick<Worker, 'running' | 'jobsDone'>
   /** Of its supervisor; null when it has none. */
   readonly node: string | null
   readonly status: () => WorkerStatus
-  readonly onError: (error: unknown) => void
+  /** Is told how it went: of what a worker without work does, this alone is sure to write. */
+  readonly contact: Pick<Contact, 'view' | 'wrote' | 'couldNotWrite'>
 }
 
 /** A lease may be long, and with it the heartbeat; whether a worker is alive is asked by the same measure for all. */
@@ -37,7 +39,14 @@ export class WorkerRow implements Service {
 
   constructor(parts: WorkerRowParts) {
     this.#parts = parts
-    this.loop = new Loop({ clock: parts.clock, onError: parts.onError, step: () => this.#write() })
+    const { clock, contact } = parts
+    const onError = (error: unknown) => contact.couldNotWrite('beat', error)
+    // No longer than it rests: others take a worker for dead when they do not hear of it.
+    this.loop = new Loop({ clock, onError, longestRetryMs: this.#restMs, step: () => this.#write() })
+  }
+
+  get #restMs(): number {
+    return Math.min(this.#parts.settings.heartbeatMs, LONGEST_MS)
   }
 
   /** Tells of the worker for the first time after so long. */
@@ -61,8 +70,9 @@ export class WorkerRow implements Service {
   }
 
   async #write(): Promise<number> {
-    const { id, store, settings, registry, worker, node, status } = this.#parts
-    const health = await this.#parts.health.read(worker)
+    const { id, store, settings, registry, worker, contact, node, status } = this.#parts
+    const { storeAnsweredMs } = contact.view
+    const health = await this.#parts.health.read({ storeAnsweredMs, jobsDone: worker.jobsDone })
     await store.cluster.beat({
       id,
       host: hostname(),
@@ -76,6 +86,7 @@ export class WorkerRow implements Service {
       status: status(),
       health,
     })
-    return Math.min(settings.heartbeatMs, LONGEST_MS)
+    contact.wrote()
+    return this.#restMs
   }
 }

@@ -1,10 +1,23 @@
-/** Whether the store answers: back-off after failures, recovery, and the watchdog's question. */
+/**
+ * Whether the store answers: back-off after failures, recovery, and the watchdog's question.
+ *
+ * A store may answer and take no writes, as a server does that has become a replica. Then only a write that it takes says that it
+ * works again: what an idle worker asks for may be a mere look, which such a store answers as ever.
+ */
 import type { Clock } from '../base/clock.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import { StoreError } from '../core/errors.ts'
 
 const FIRST_BACK_OFF_MS = 50
 const LAST_BACK_OFF_MS = 5_000
+
+/** How the store is for a worker. */
+export interface StoreView {
+  /** How long ago a call has last succeeded; where it takes no writes, one that wrote. */
+  readonly storeAnsweredMs: number
+  /** It has said that it takes no writes, and has taken none since. */
+  readonly isStoreReadOnly: boolean
+}
 
 /** Whether the store answers, and since when it does not. */
 export class Contact {
@@ -18,6 +31,7 @@ export class Contact {
   #backOffs = 0
   #notBefore = 0
   #lastError: unknown
+  #isReadOnly = false
 
   constructor(clock: Clock, telemetry: Telemetry, lostAfterMs: number) {
     this.#clock = clock
@@ -36,9 +50,9 @@ export class Contact {
     return this.#failures > 0 && this.#leftMs <= 0
   }
 
-  /** How long ago a call has last succeeded. */
-  get sinceAnswerMs(): number {
-    return this.#clock.monotonic() - this.#lastSuccess
+  /** How it is now. */
+  get view(): StoreView {
+    return { storeAnsweredMs: this.#clock.monotonic() - this.#lastSuccess, isStoreReadOnly: this.#isReadOnly }
   }
 
   /** How long until a store that has begun to fail counts as lost; none while it answers, and when it is lost already. */
@@ -59,7 +73,10 @@ export class Contact {
     this.#failingSince = Math.min(now, this.#failingSince + ms)
   }
 
-  succeeded(operation: string): void {
+  /** A call has succeeded. `hasWritten`: a store that takes no writes would have refused it. */
+  succeeded(operation: string, hasWritten = true): void {
+    if (this.#isReadOnly && !hasWritten) return
+    this.#isReadOnly = false
     if (this.#failures > 0) {
       this.#telemetry.emit('store.recovered', { operation, afterMs: this.#clock.monotonic() - this.#lastSuccess })
       this.#failures = 0
@@ -71,7 +88,19 @@ export class Contact {
   failed(operation: string, error: unknown): void {
     if (this.#failures++ === 0) this.#failingSince = this.#clock.monotonic()
     this.#lastError = error
+    if (isOfReadOnly(error)) this.#isReadOnly = true
     this.#telemetry.emit('store.failed', { operation, error })
+  }
+
+  /** A write beside the exchanges was taken. That exchanges succeed is for them to say. */
+  wrote(): void {
+    this.#isReadOnly = false
+  }
+
+  /** One was not. It counts when the store takes none at all; else it may be that write alone that is in somebody's way. */
+  couldNotWrite(operation: string, error: unknown): void {
+    if (isOfReadOnly(error)) this.failed(operation, error)
+    else this.#telemetry.emit('store.failed', { operation, error })
   }
 
   /** How long to wait before the next try; calls in between are held off. Doubles from 50 ms to 5 s, with full jitter above half. */
@@ -86,13 +115,18 @@ export class Contact {
     return new StoreError(
       'transient',
       'STORE_UNREACHABLE',
-      `no call to ${store} has succeeded for ${this.#lostAfterMs} ms`,
+      `${this.#isReadOnly ? `${store} has taken no writes` : `no call to ${store} has succeeded`} for ${this.#lostAfterMs} ms`,
       {
         hint: 'The jobs of this worker will be taken over by others once their leases end.',
         cause: this.#lastError,
       },
     )
   }
+}
+
+/** The store is there and takes no writes for now. That this user may not write is another matter, which time does not mend. */
+function isOfReadOnly(error: unknown): boolean {
+  return error instanceof StoreError && error.kind === 'transient' && error.code === 'STORE_READ_ONLY'
 }
 
 /** The failure of a call that the store has not answered for `ms`. */

@@ -142,7 +142,8 @@ export class Exchanges {
     try {
       const settle = batch.map((outcome) => outcome.settlement)
       const result = await store.jobs.exchange(claim === undefined ? { workerId, settle } : { workerId, settle, claim })
-      contact.succeeded('exchange')
+      // One that found nothing may have been a mere look.
+      contact.succeeded('exchange', batch.length > 0 || result.claimed.length > 0)
       fetcher.sawRoundTrip(clock.monotonic() - sentAt)
       if (batch.length > 0 && settler.accepted(batch.length)) this.mayHaveMore = true
       this.#took(batch, result)

@@ -49,13 +49,14 @@ export interface WorkerParts {
 
 /** Claims, runs and settles until it is stopped. */
 export class Worker implements Service {
+  /** What is known of the store. Whoever writes to it for this worker says how that went. */
+  readonly contact: Contact
   readonly #parts: WorkerParts
   readonly #slots: Slots
   readonly #fetcher: Fetcher
   readonly #settler = new Settler()
   readonly #reporter: Reporter
   readonly #attempts: Attempts
-  readonly #contact: Contact
   readonly #exchanges: Exchanges
   readonly #wakeUps: WakeUps
   readonly #collector: RestCollector | undefined
@@ -71,7 +72,7 @@ export class Worker implements Service {
     this.#slots = new Slots(settings.concurrency, settings.queues !== 'all')
     this.#fetcher = new Fetcher(settings, this.#slots, parts.id, parts.registry.names, store.capabilities.remote)
     this.#reporter = new Reporter(parts.id, store, codec, clock, telemetry)
-    this.#contact = new Contact(clock, telemetry, settings.leaseMs * 3)
+    this.contact = new Contact(clock, telemetry, settings.leaseMs * 3)
     this.#attempts = new Attempts({
       ...parts,
       workerId: parts.id,
@@ -83,7 +84,7 @@ export class Worker implements Service {
       settler: this.#settler,
       onChange: () => this.#schedule(),
       onReleased: () => this.wake(),
-      onStoreFailed: (operation, error) => this.#contact.failed(operation, error),
+      onStoreFailed: (operation, error) => this.contact.failed(operation, error),
     })
     this.#wakeUps = new WakeUps({ ...parts, pollMs: settings.pollMs, onWake: () => this.wake() })
     if (settings.dedicated)
@@ -99,7 +100,7 @@ export class Worker implements Service {
       fetcher: this.#fetcher,
       settler: this.#settler,
       attempts: this.#attempts,
-      contact: this.#contact,
+      contact: this.contact,
       heartbeatMs: settings.heartbeatMs,
       onAnswer: (found) => this.#answered(found),
       onRetry: () => this.wake(),
@@ -113,11 +114,6 @@ export class Worker implements Service {
 
   get running(): number {
     return this.#slots.running.size
-  }
-
-  /** How long ago a call to the store has last succeeded. */
-  get storeAnsweredMs(): number {
-    return this.#contact.sinceAnswerMs
   }
 
   /** What threads that run jobs hold of themselves, in bytes. */
@@ -194,29 +190,29 @@ export class Worker implements Service {
     try {
       const hasRunning = this.#slots.running.size > 0
       await answeredWithin(clock, leaseMs, 'heartbeat', this.#attempts.leases.heartbeat())
-      if (hasRunning) this.#contact.succeeded('heartbeat')
+      if (hasRunning) this.contact.succeeded('heartbeat')
     } catch (error) {
-      this.#contact.failed('heartbeat', error)
+      this.contact.failed('heartbeat', error)
     }
     // The event loop stood still meanwhile, and an answer that was there was not read.
     this.#excuse(clock.monotonic() - now - leaseMs)
     const openMs = this.#exchanges.openMs(clock.monotonic())
-    if (openMs > leaseMs) this.#contact.failed('exchange', unanswered('exchange', openMs))
-    if (this.#contact.isLost && !this.#exchanges.isStopped) {
+    if (openMs > leaseMs) this.contact.failed('exchange', unanswered('exchange', openMs))
+    if (this.contact.isLost && !this.#exchanges.isStopped) {
       for (const job of this.#slots.running) this.#attempts.leases.abort(job, 'lease-lost')
-      this.#parts.onFatal(this.#contact.lostError(this.#parts.store.description))
+      this.#parts.onFatal(this.contact.lostError(this.#parts.store.description))
     }
     this.#schedule()
     // A timer may fire up to a millisecond early, and nobody would be judged then.
     const untilNext = Math.max(0, heartbeatMs - (clock.monotonic() - now))
-    const restMs = Math.min(untilNext, this.#contact.untilLostMs + 1)
+    const restMs = Math.min(untilNext, this.contact.untilLostMs + 1)
     this.#beatDueAt = clock.monotonic() + restMs
     return restMs
   }
 
   /** Something came so much later than it should have: from a heartbeat on, this process stood still. */
   #excuse(lateMs: number): void {
-    if (lateMs > this.#parts.settings.heartbeatMs) this.#contact.excuse(lateMs)
+    if (lateMs > this.#parts.settings.heartbeatMs) this.contact.excuse(lateMs)
   }
 
   /** Resolves when nothing runs and everything is settled. */

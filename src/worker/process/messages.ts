@@ -44,6 +44,8 @@ export interface Pulse {
   /** What threads that run its jobs hold of themselves: no job has left it. */
   readonly isolateBytes: number
   readonly health: WorkerHealth
+  /** Its store answers and takes no writes. Absent: it does not say. */
+  readonly isStoreReadOnly?: boolean
   /** Loops that should have done their round long ago, with how late they are in milliseconds. */
   readonly late: readonly (readonly [loop: string, lateMs: number])[]
 }
