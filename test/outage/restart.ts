@@ -2,10 +2,11 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { allEnded, faultsOf, startWorker } from '../kill/load.ts'
-import { startChild } from '../support/child.ts'
+import type { Millrace } from '../../src/index.ts'
+import { LedgerReader, now } from '../faults/lab/ledgers.ts'
+import { allEnded, enqueueAll, faultsOf, startWorker } from '../kill/load.ts'
+import { type Child, startChild } from '../support/child.ts'
 import { openMill } from '../support/mill.ts'
-import { outsiderOn } from '../support/outsider.ts'
 import type { PrivateServer, StopKind } from '../support/private-server.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { freshStoreUrl, type TestServer } from '../support/servers.ts'
@@ -21,12 +22,17 @@ const JOBS = LONG ? 5_000 : 450
 const WORKERS = LONG ? 4 : 2
 /** Longer than the server is away, as a rule: a job that loses its lease too often is quarantined, by design. */
 const LEASE = '3s'
-/** From the moment that the server takes connections to the first job that is completed. */
+/** From the moment that the server takes connections until every worker has begun a job. */
 const RECOVERY_MS = 5_000
 const WAIT = { timeout: 120_000, interval: 2 }
+/** Of a worker: see kill-worker.ts. */
+const SLOTS = 10
+/** How often more jobs come until every worker has begun one, and how long each takes. */
+const LOOK_MS = 100
+const OFFERED_MS = 50
 
 interface Seen {
-  /** Milliseconds until the first job was completed, after each stop. */
+  /** Milliseconds until every worker had begun a job, after each stop. */
   readonly recoveries: readonly number[]
   readonly faults: readonly string[]
 }
@@ -66,6 +72,7 @@ async function runOnce(server: TestServer, machine: PrivateServer, seed: number)
   await Promise.all([...workers, producer].map((child) => child.line('ready')))
 
   const recoveries: number[] = []
+  const more: string[] = []
   const size = Math.floor(JOBS / WAVES)
   for (let wave = 0; wave < WAVES; wave++) {
     // The half of a wave comes while the server is up, the rest is enqueued while it is away.
@@ -76,26 +83,39 @@ async function runOnce(server: TestServer, machine: PrivateServer, seed: number)
     await expect.poll(() => idsIn(acknowledged).length >= wanted, WAIT).toBe(true)
     await machine.stop(STOPS[wave % STOPS.length] ?? 'kill')
     await machine.start()
-    recoveries.push(await firstCompleted(url))
+    recoveries.push(await allAtWork(workers, mill, logs, more))
     await producer.line(`acknowledged ${(wave + 1) * size}`)
   }
   await allEnded(mill, WAIT.timeout)
   await Promise.all([...workers, producer].map((child) => child.kill()))
-  const ids = idsIn(acknowledged)
-  expect(ids).toHaveLength(size * WAVES)
+  expect(idsIn(acknowledged)).toHaveLength(size * WAVES)
+  const ids = [...idsIn(acknowledged), ...more]
   const faults = await faultsOf(mill, ids, logs)
   await mill.close()
   return { recoveries, faults }
 }
 
-/** How long it took, from now on, until a job was completed. */
-async function firstCompleted(url: string): Promise<number> {
-  const begun = performance.now()
-  const outsider = await outsiderOn(url)
-  const before = await outsider.completed()
-  await expect.poll(() => outsider.completed(), WAIT).toBeGreaterThan(before)
-  await outsider.close()
-  return performance.now() - begun
+/**
+ * How long it took, from now on, until each of the workers had begun a job that was enqueued since: one that it had fetched before
+ * would say nothing of its way to the store. More come until then than the others can run at a time; their ids go to `more`.
+ */
+async function allAtWork(workers: readonly Child[], mill: Millrace, logs: string, more: string[]): Promise<number> {
+  const begun = now()
+  const ledger = new LedgerReader(logs, 'effects')
+  const from = ledger.lines().length
+  const offered = new Set<string>()
+  const firstStarts = () => {
+    const starts = ledger.lines().slice(from)
+    return workers.map(({ pid }) => starts.find((one) => one.pid === pid && offered.has(one.id))?.at)
+  }
+  const idle = async () => {
+    const ids = await enqueueAll(mill, Array(workers.length * SLOTS).fill(OFFERED_MS))
+    for (const id of ids) offered.add(id)
+    more.push(...ids)
+    return firstStarts().flatMap((at, i) => (at === undefined ? [`worker ${i + 1} has begun nothing`] : []))
+  }
+  await expect.poll(idle, { timeout: 4 * RECOVERY_MS, interval: LOOK_MS }).toEqual([])
+  return Math.max(...firstStarts().map((at) => (at ?? Number.POSITIVE_INFINITY) - begun))
 }
 
 function idsIn(log: string): readonly string[] {

@@ -12,8 +12,6 @@ export interface Outsider {
   lock(jobId: string): Promise<void>
   /** Ends that transaction. */
   release(): Promise<void>
-  /** How many jobs are completed and kept. */
-  completed(): Promise<number>
   /** Ends the other sessions on this store. Returns how many. */
   endOthers(): Promise<number>
   /** Ends one of them: `pick` gives a number from 0 to 1 that says which. False when there is none. */
@@ -40,7 +38,6 @@ export async function outsiderOn(url: string): Promise<Outsider> {
       await session.lock(jobId)
     },
     release: () => session.run('ROLLBACK'),
-    completed: () => session.completed(),
     endOthers,
     async endOne(pick) {
       const ids = await session.others()
@@ -58,7 +55,6 @@ export async function outsiderOn(url: string): Promise<Outsider> {
 interface Session {
   run(statement: string): Promise<void>
   lock(jobId: string): Promise<void>
-  completed(): Promise<number>
   others(): Promise<readonly number[]>
   end(id: number): Promise<void>
   close(): Promise<void>
@@ -77,7 +73,6 @@ async function postgresSession(url: string): Promise<Session> {
   await client.connect()
   const close = () => client.end()
   onTestFinished(close)
-  const archive = `${pg.escapeIdentifier(schema)}.archive`
   const lock = `SELECT 1 FROM ${pg.escapeIdentifier(schema)}.job WHERE id = $1 FOR UPDATE`
   return {
     async run(statement) {
@@ -86,7 +81,6 @@ async function postgresSession(url: string): Promise<Session> {
     async lock(jobId) {
       await client.query(lock, [jobId])
     },
-    completed: async () => Number((await client.query(`SELECT count(*) FROM ${archive}`)).rows[0]?.count),
     others: async () => (await client.query(POSTGRES_OTHERS, [`%${schema}%`])).rows.map((row) => Number(row.pid)),
     async end(id) {
       await client.query('SELECT pg_terminate_backend($1)', [id])
@@ -109,10 +103,6 @@ async function mysqlSession(url: string): Promise<Session> {
     },
     async lock(jobId) {
       await client.execute('SELECT 1 FROM millrace_job WHERE id = ? FOR UPDATE', [jobId])
-    },
-    async completed() {
-      const [rows] = await client.query<RowDataPacket[]>('SELECT count(*) AS count FROM millrace_archive')
-      return Number(rows[0]?.count)
     },
     others: async () => (await client.query<RowDataPacket[]>(MYSQL_OTHERS))[0].map((row) => Number(row.id)),
     async end(id) {
