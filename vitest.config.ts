@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**', ...(process.env.MILLRACE_LONG ? [] : ['test/long/**'])],
-    globalSetup: ['test/package-built.ts'],
+    globalSetup: ['test/package-built.ts', 'test/servers-found.ts'],
     setupFiles: ['test/setup.ts'],
     // Real processes, since tests send signals and watch what a process leaves behind.
     pool: 'forks',

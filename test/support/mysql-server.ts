@@ -7,14 +7,11 @@ import { roleNames, roleStatements, roleUrls } from './roles.ts'
 import type { TestServer } from './servers.ts'
 
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/bin', ...(process.env.PATH ?? '').split(':')]
+const NOT_INSTALLED = 'mariadbd is not installed'
 
-/** Finds a server as test/support/servers.ts says, or says why there is none. */
-export async function findMysql(): Promise<TestServer | string> {
-  const named = process.env.MILLRACE_TEST_MYSQL_URL
-  if (named !== undefined && named !== '') {
-    const failure = await failureOf(named)
-    return failure === null ? serverAt(named) : `MILLRACE_TEST_MYSQL_URL does not connect: ${failure}`
-  }
+/** Finds a server as find-server.ts says, or says why there is none. `named`: it is to be this one. */
+export async function findMysql(named: string | undefined): Promise<TestServer | string> {
+  if (named !== undefined) return (await failureOf(named)) ?? serverAt(named)
   const local = 'mysql://root@127.0.0.1:3306/mysql'
   if ((await failureOf(local)) === null) return serverAt(local)
   const started = await startPrivateMysql()
@@ -139,10 +136,16 @@ async function filledTables(client: Connection, database: string): Promise<reado
   return names.map((name) => `${mysql.escapeId(database)}.${mysql.escapeId(name)}`)
 }
 
+/** Why none can be started here; null where its programs are installed. */
+export function lackForPrivateMysql(): string | null {
+  const isThere = ['mariadb-install-db', 'mariadbd'].every((name) => programNamed(name) !== null)
+  return isThere ? null : NOT_INSTALLED
+}
+
 /** Starts a MariaDB server of our own, or says why that cannot be. `settings`: more of its options, as `--name=value`. */
 export async function startPrivateMysql(settings: readonly string[] = []): Promise<PrivateServer | string> {
   const [install, daemon] = [programNamed('mariadb-install-db'), programNamed('mariadbd')]
-  if (install === null || daemon === null) return 'mariadbd is not installed'
+  if (install === null || daemon === null) return NOT_INSTALLED
   const place = (folder: string) => ['--no-defaults', `--datadir=${join(folder, 'data')}`]
   return startPrivateServer({
     name: 'mysql',

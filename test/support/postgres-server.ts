@@ -8,14 +8,11 @@ import { roleNames, roleStatements, roleUrls } from './roles.ts'
 import type { TestServer } from './servers.ts'
 
 const DEBIAN = '/usr/lib/postgresql'
+const NOT_INSTALLED = 'initdb is not installed'
 
-/** Finds a server as test/support/servers.ts says, or says why there is none. */
-export async function findPostgres(): Promise<TestServer | string> {
-  const named = process.env.MILLRACE_TEST_POSTGRES_URL
-  if (named !== undefined && named !== '') {
-    const failure = await connects(named)
-    return failure === null ? serverAt(named) : `MILLRACE_TEST_POSTGRES_URL does not connect: ${failure}`
-  }
+/** Finds a server as find-server.ts says, or says why there is none. `named`: it is to be this one. */
+export async function findPostgres(named: string | undefined): Promise<TestServer | string> {
+  if (named !== undefined) return (await connects(named)) ?? serverAt(named)
   const local = `postgres://${encodeURIComponent(userInfo().username)}@127.0.0.1:5432/test`
   if ((await connects(local)) === null) return serverAt(local)
   const started = await startPrivatePostgres()
@@ -119,6 +116,11 @@ function schemaOf(url: string): string {
   return schema
 }
 
+/** Why none can be started here; null where its programs are installed. */
+export function lackForPrivatePostgres(): string | null {
+  return programFolder() === null ? NOT_INSTALLED : null
+}
+
 /** Starts a server of our own, or says why that cannot be. `settings`: more of its configuration, as `name=value`. */
 export function startPrivatePostgres(settings: readonly string[] = []): Promise<PrivateServer | string> {
   const encoding = ['--auth', 'trust', '--encoding', 'UTF8', '--no-locale']
@@ -138,7 +140,7 @@ async function startFrom(
   settings: readonly string[],
 ): Promise<PrivateServer | string> {
   const programs = programFolder()
-  if (programs === null) return 'initdb is not installed'
+  if (programs === null) return NOT_INSTALLED
   const ours = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'shared_buffers=64MB', ...settings]
   return startPrivateServer({
     name: 'postgres',

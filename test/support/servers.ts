@@ -1,13 +1,14 @@
 /**
- * Database servers for tests: what the environment names (`MILLRACE_TEST_POSTGRES_URL`, `MILLRACE_TEST_MYSQL_URL`), else one
- * on this machine, else a private one started from installed programs in a temporary folder. Without any the tests are
- * skipped with one line that says so; with MILLRACE_REQUIRE=all that is a failure.
+ * Database servers for tests: those that were found before all of them (find-server.ts), which they share, and private ones for tests
+ * that break theirs. Without any the tests are skipped, as one line has said then (test/servers-found.ts); with MILLRACE_REQUIRE=all
+ * that is a failure.
  */
-import { afterAll, describe, it, onTestFinished } from 'vitest'
+import { afterAll, describe, inject, it, onTestFinished } from 'vitest'
 import { createStore } from '../../src/runtime/store-url.ts'
 import type { Store } from '../../src/store/contract/index.ts'
-import { findMysql, serverAt as mysqlAt, startPrivateMysql } from './mysql-server.ts'
-import { findPostgres, serverAt as postgresAt, startPrivatePostgres } from './postgres-server.ts'
+import { lackForPrivate } from './find-server.ts'
+import { serverAt as mysqlAt, startPrivateMysql } from './mysql-server.ts'
+import { serverAt as postgresAt, startPrivatePostgres } from './postgres-server.ts'
 import type { PrivateServer } from './private-server.ts'
 
 export type ServerKind = 'postgres' | 'mysql'
@@ -46,26 +47,26 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-/** How each kind is found: a server, or the reason why there is none. */
-const FIND: Readonly<Record<ServerKind, () => Promise<TestServer | string>>> = {
-  postgres: findPostgres,
-  mysql: findMysql,
-}
-
 const START: Readonly<Record<ServerKind, (settings?: readonly string[]) => Promise<PrivateServer | string>>> = {
   postgres: startPrivatePostgres,
   mysql: startPrivateMysql,
 }
 const AT = { postgres: postgresAt, mysql: mysqlAt } as const
 
-/** A server of a kind, found as the header says, or the reason why there is none. Whoever asks closes it. */
-export function findServer(kind: ServerKind): Promise<TestServer | string> {
-  return FIND[kind]()
-}
-
 /** A server that is at a URL. Whoever asks closes it. */
 export function serverOn(kind: ServerKind, url: string): TestServer {
   return AT[kind](url)
+}
+
+/**
+ * The server of a kind that all tests share; whoever asks closes what it holds of it. Null where there is none: a test is declared
+ * that is skipped, or fails, as the header says.
+ */
+export function sharedServer(kind: ServerKind): TestServer | null {
+  const { url, lack } = inject('servers')[kind]
+  if (url !== null) return serverOn(kind, url)
+  declareMissing(kind, lack ?? '')
+  return null
 }
 
 /** Declares tests that need a server of a kind. They are skipped, or fail, as the header says. */
@@ -73,13 +74,10 @@ export async function describeOn(
   kind: ServerKind,
   declare: (server: TestServer) => void | Promise<void>,
 ): Promise<void> {
-  const found = await findServer(kind)
-  if (typeof found === 'string') {
-    declareMissing(kind, found)
-    return
-  }
-  afterAll(() => found.close())
-  describe(kind, () => declare(found))
+  const server = sharedServer(kind)
+  if (server === null) return
+  afterAll(() => server.close())
+  describe(kind, () => declare(server))
 }
 
 /**
@@ -93,7 +91,9 @@ export async function describeOnPrivate(
 ): Promise<void> {
   const started = await START[kind](settings)
   if (typeof started === 'string') {
-    declareMissing(kind, started)
+    // That its programs are there and it does not start could not be said before.
+    if (lackForPrivate(kind) === null) console.warn(`no private ${kind} server: ${started}`)
+    declareMissing(kind, `a private ${kind} server: ${started}`)
     return
   }
   // Hooks run in the reverse order: what the server was used for ends before the server does.
@@ -142,16 +142,14 @@ export async function migratedStore(url: string): Promise<Store> {
   return store
 }
 
-function declareMissing(kind: ServerKind, reason: string): void {
-  const sentence = `no ${kind} server for tests: ${reason}`
+function declareMissing(kind: ServerKind, lack: string): void {
   if (process.env.MILLRACE_REQUIRE === 'all') {
     it(`needs a ${kind} server`, () => {
-      throw new Error(sentence)
+      throw new Error(`MILLRACE_REQUIRE=all, but this machine lacks ${lack}`)
     })
     return
   }
-  console.warn(sentence)
-  describe.skip(sentence, () => {
+  describe.skip(`for want of ${lack}`, () => {
     it('is skipped', () => undefined)
   })
 }

@@ -3,9 +3,8 @@
  * lets the next one begin in its quiet time, in which little happens.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lacks } from '../../support/needs.ts'
 import { seedOf } from '../../support/random.ts'
-import { findServer, SERVER_KINDS } from '../../support/servers.ts'
+import { SERVER_KINDS, sharedServer } from '../../support/servers.ts'
 import { type Built, build } from './built.ts'
 import { filesPlace, type Place, serverPlace } from './places.ts'
 import { runOnce } from './run.ts'
@@ -23,9 +22,8 @@ afterAll(() => built.remove())
 
 const places: Place[] = [filesPlace('normal')]
 for (const kind of SERVER_KINDS) {
-  const found = await findServer(kind)
-  if (!lacks(`a ${kind} server`, typeof found !== 'string') && typeof found !== 'string')
-    places.push(serverPlace(found))
+  const server = sharedServer(kind)
+  if (server !== null) places.push(serverPlace(server))
 }
 afterAll(async () => {
   for (const place of places) await place.close()

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findServer, type ServerKind, serverOn, type TestServer } from '../../support/servers.ts'
+import { findServer } from '../../support/find-server.ts'
+import { type ServerKind, serverOn, type TestServer } from '../../support/servers.ts'
 import { kindOf, type StoreKind } from '../../support/tables.ts'
 
 /** Where stores are made. */
