@@ -13,6 +13,8 @@ export interface Hold {
   readonly leases: number
   /** Whether they are claimed under that weather too, or before it. */
   readonly claimed: 'before' | 'under'
+  /** How long a call of the store may take. Default: the library's. */
+  readonly deadlineMs?: number
 }
 
 export interface Held {
@@ -30,8 +32,8 @@ const WAIT = { timeout: 120_000 }
 
 /** Holds jobs while such weather lasts, and lets them end under it. */
 export async function holdUnder(server: TestServer, weather: Weather, hold: Hold): Promise<Held> {
-  const { leaseMs, heartbeatMs } = hold
-  const direct = await freshStoreUrl(server)
+  const { leaseMs, heartbeatMs, deadlineMs } = hold
+  const direct = await freshStoreUrl(server, deadlineMs === undefined ? {} : { deadline: `${deadlineMs}ms` })
   const { proxy, url } = await startProxyTo(direct)
   const [mill, near] = [await openMill({ store: url }), await openMill({ store: direct })]
   let lost = 0
@@ -58,7 +60,9 @@ export async function holdUnder(server: TestServer, weather: Weather, hold: Hold
   const before = proxy.bytes.down
   // Held by heartbeats alone. Time has to pass here: a lease that none of them extended would end meanwhile.
   const end = performance.now() + leaseMs * hold.leases
-  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(end), WAIT)
+  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(end), {
+    timeout: end - performance.now() + WAIT.timeout,
+  })
   release.resolve()
   await Promise.all(jobs.map((job) => job.result({ timeout: '120s' })))
 

@@ -184,6 +184,24 @@ describe('a pool', () => {
     expect(made).toHaveLength(1)
   })
 
+  it.each([
+    [5_000, 5_000],
+    [30_000, 10_000],
+    [180_000, 60_000],
+  ])('with a deadline of %i ms for a call gives up connecting after %i ms', async (deadlineMs, connectMs) => {
+    const given: number[] = []
+    const connect = async (_: AbortSignal, timeoutMs: number) => {
+      given.push(timeoutMs)
+      return new FakeConnection()
+    }
+    const pool = poolOf({ size: 1, deadlineMs, connect })
+
+    await pool.use(async () => undefined)
+
+    expect(given).toEqual([expect.closeTo(connectMs, -3)])
+    await pool.close()
+  })
+
   it('ends what is being opened for nobody when it is closed', async () => {
     const { pool, opening } = await withOneOpen()
     await pool.use(async () => undefined, true)

@@ -26,15 +26,15 @@ export function poolOf({
   readonly size: number
   readonly deadlineMs?: number
   readonly made?: FakeConnection[]
-  readonly connect?: (signal: AbortSignal) => Promise<FakeConnection>
+  readonly connect?: (signal: AbortSignal, timeoutMs: number) => Promise<FakeConnection>
   readonly onLate?: (connection: FakeConnection) => Promise<void>
 }): Pool<FakeConnection> {
   const pool = new Pool({
     where: 'a fake',
     size,
     deadlineMs,
-    connect: async (_, signal) => {
-      const connection = await connect(signal)
+    connect: async (timeoutMs, signal) => {
+      const connection = await connect(signal, timeoutMs)
       made.push(connection)
       return connection
     },

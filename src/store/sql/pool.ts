@@ -39,7 +39,7 @@ export interface Tries {
   waited?: unknown
 }
 
-/** How long connecting may take, within the deadline of the call. */
+/** How long connecting may take, within the deadline of the call; a third of the deadline where that is longer: see docs/workers.md. */
 const CONNECT_MS = 10_000
 /** So long none is opened ahead after one could not be. */
 const AHEAD_AGAIN_MS = 10_000
@@ -53,6 +53,7 @@ export class Pool<C extends Pooled> {
   /** What `onLate` began and has not ended. */
   readonly #afterwards = new Set<Promise<void>>()
   readonly #shares: Shares
+  readonly #connectMs: number
   #aheadNotBefore = 0
   #used = 0
   /** Ends what is being opened when the pool closes. */
@@ -65,6 +66,7 @@ export class Pool<C extends Pooled> {
     this.#options = options
     this.where = options.where
     this.#shares = new Shares(options.size)
+    this.#connectMs = Math.max(CONNECT_MS, options.deadlineMs / 3)
   }
 
   open(): void {
@@ -220,18 +222,18 @@ export class Pool<C extends Pooled> {
     const isNeeded = this.#idle.length === 0 && this.#shares.hasRoom && (isUrgent || this.#shares.hasWorker(now))
     if (!this.#isOpen || !isNeeded || now < this.#aheadNotBefore) return
     // Not another one meanwhile, and none for a while if this fails: whoever needs one is told why there is none.
-    this.#aheadNotBefore = now + CONNECT_MS + AHEAD_AGAIN_MS
+    this.#aheadNotBefore = now + this.#connectMs + AHEAD_AGAIN_MS
     const opened = () => {
       this.#aheadNotBefore = 0
     }
-    void this.#open(now + CONNECT_MS).then(opened, () => this.#serve())
+    void this.#open(now + this.#connectMs).then(opened, () => this.#serve())
   }
 
   /** Opens a connection and gives it to whoever waits; it lies idle when nobody does. */
   async #open(deadline: number): Promise<void> {
     this.#shares.count++
     this.#shares.opening++
-    const opening = this.#options.connect(Math.min(CONNECT_MS, leftUntil(deadline)), this.#closing.signal)
+    const opening = this.#options.connect(Math.min(this.#connectMs, leftUntil(deadline)), this.#closing.signal)
     const ended = Promise.allSettled([opening])
     this.#openings.add(ended)
     try {
