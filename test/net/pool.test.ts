@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import { describeOn, freshStoreUrl, SERVER_KINDS } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const CONCURRENCY = 50
@@ -48,6 +49,7 @@ for (const kind of SERVER_KINDS) {
         mill.work([greedy, small], WORK)
         await Promise.all(jobs.map((job) => job.result({ timeout: LONG ? '5m' : '25s' })))
 
+        tally({ jobs: CONCURRENCY * 7, 'handlers at a time': highest })
         expect(highest).toBe(CONCURRENCY)
         expect(lost).toEqual([])
         for (const { id } of jobs) expect((await mill.get(id))?.history).toMatchObject([{ outcome: 'completed' }])

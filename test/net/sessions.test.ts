@@ -5,6 +5,7 @@ import { openMill } from '../support/mill.ts'
 import { outsiderOn } from '../support/outsider.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { describeOn, freshStoreUrl, SERVER_KINDS } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 import { tempDir } from '../support/temp-store.ts'
 import { endAtRandom } from './session-ender.ts'
 
@@ -42,6 +43,7 @@ for (const kind of SERVER_KINDS) {
         await allEnded(mill, 90_000)
         await Promise.all(workers.map((worker) => worker.kill()))
 
+        tally({ jobs: ids.length, 'ended sessions': ENDED })
         expect(ids).toHaveLength((ENDED + 1) * JOBS)
         if (LONG) console.log(JSON.stringify({ kind, ended: ENDED, jobs: ids.length }))
         expect(await faultsOf(mill, ids, folder)).toEqual([])

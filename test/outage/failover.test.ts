@@ -14,6 +14,7 @@ import { outsiderOn } from '../support/outsider.ts'
 import { startPostgresReplica } from '../support/postgres-server.ts'
 import type { PrivateServer } from '../support/private-server.ts'
 import { describeOnPrivate, SERVER_KINDS, type TestServer } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 import { startProxyTo } from '../support/tcp-proxy.ts'
 import { asOrdinaryUser } from './read-only.ts'
 
@@ -91,6 +92,7 @@ for (const kind of SERVER_KINDS) {
               if (one?.state !== 'completed' || one.history.filter(isCompleted).length !== 1) wrong.push(id)
             }
             if (LONG) console.log(JSON.stringify({ kind, acknowledged: acknowledged.size, before }))
+            tally({ jobs: acknowledged.size, failovers: 1 })
             expect(wrong).toEqual([])
             await mill.close()
           } finally {

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { defineJob } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import { freshStoreUrl, type TestServer } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 
 const LEAKY = 20
 const LEASE_MS = 3_000
@@ -51,6 +52,7 @@ export function leakCases(server: TestServer): void {
     end.resolve()
     await Promise.all(jobs.map((job) => job.result({ timeout: '20s' })))
 
+    tally({ jobs: LEAKY + 1, 'refused connections': refusals.length })
     expect(lost).toEqual([])
     for (const { id } of jobs) expect((await mill.get(id))?.history).toMatchObject([{ outcome: 'completed' }])
   }, 90_000)

@@ -7,6 +7,7 @@ import { openMill } from '../support/mill.ts'
 import { type Outsider, outsiderOn } from '../support/outsider.ts'
 import { generator, seedOf } from '../support/random.ts'
 import { freshStoreUrl, type TestServer } from '../support/servers.ts'
+import { tally } from '../support/tally.ts'
 
 const LONG = process.env.MILLRACE_LONG !== undefined && process.env.MILLRACE_LONG !== ''
 const LEVELS = LONG ? ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] : ['READ COMMITTED', 'SERIALIZABLE']
@@ -91,6 +92,7 @@ async function storm(server: TestServer, level: string, parameters: Readonly<Rec
     const seen = { kind: server.kind, level, ...parameters, locks, canaries: during.length, failures: failures.length }
     console.log(JSON.stringify({ ...seen, calmP99: Math.round(p99(before)), p99: Math.round(p99(during)) }))
   }
+  tally({ jobs: ids.length, 'locked rows': locks })
   expect(locks).toBeGreaterThan(10)
   const outcomes = await Promise.all(ids.map(async (id) => (await mills[0].get(id))?.history.map((h) => h.outcome)))
   expect(outcomes.filter((one) => one?.join() !== 'completed')).toEqual([])

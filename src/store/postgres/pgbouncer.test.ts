@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { lacks } from '../../../test/support/needs.ts'
 import { pgbouncerProgram, startPgbouncer } from '../../../test/support/pgbouncer.ts'
 import { describeOn } from '../../../test/support/servers.ts'
+import { tally } from '../../../test/support/tally.ts'
 import { describeStore, type OpenStore } from '../conformance/index.ts'
 import { createPostgresStore } from './store.ts'
 
@@ -12,7 +13,8 @@ const program = pgbouncerProgram()
 describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async () => {
   if (program === null) return
   await describeOn('postgres', async (server) => {
-    const through = await startPgbouncer(program, server.url)
+    const user = decodeURIComponent(new URL(server.url).username)
+    const through = await startPgbouncer(program, server.url, [`stats_users = ${user}`])
     // What is borrowed comes back with its tables.
     const migrated = new Set<string>()
     const open: OpenStore = async (options) => {
@@ -56,6 +58,20 @@ describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async
       const store = createPostgresStore({ url: through(server.freshUrl()) })
 
       expect(store.capabilities.push).toBe(false)
+    })
+
+    it('took a session of the server for each transaction, and so gave few to many', async () => {
+      const console = new URL(through(server.url))
+      console.pathname = '/pgbouncer'
+      console.search = ''
+      const client = new pg.Client({ connectionString: console.href })
+      await client.connect()
+      const { rows } = await client.query('SHOW STATS_TOTALS')
+      await client.end()
+
+      const transactions = rows.reduce((sum, row) => sum + Number(row.xact_count), 0)
+      tally({ transactions })
+      expect(transactions).toBeGreaterThan(1_000)
     })
   })
 })

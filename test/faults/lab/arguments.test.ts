@@ -47,6 +47,14 @@ test('no two scenarios have one name, and every test that stands for a fault is 
   }
 })
 
+test('every scenario stands in the table of proofs, and no other', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/guarantees.md'), 'utf8')
+  const [, table = ''] = page.split('\n| fault | proven by | command |\n')
+  const told = [...table.matchAll(/`--scenario ([^`]+)` \|$/gm)].flatMap(([, names = '']) => names.split(','))
+
+  expect(told.toSorted()).toEqual([...SCENARIOS, ...ELSEWHERE].map(({ name }) => name).toSorted())
+})
+
 test('a run prints its seed first, appends its result to the file that it names, and ends with 0', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-faults-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
