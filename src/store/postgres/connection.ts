@@ -190,14 +190,13 @@ export function sessionOptions(deadlineMs: number): string {
 
 /**
  * The limits of a session for one transaction, in the text that begins it: behind a pooler, where no session is ours, the server
- * ends what its client has given up all the same.
+ * ends what its client has given up all the same. That of a statement bounds what it waits for locks, too, so there is no third.
  */
 export function transactionLimits(deadlineMs: number): string {
-  const ms = Math.ceil(deadlineMs)
   // allow sql: a number
-  const calls = `SET LOCAL statement_timeout = ${ms}; SET LOCAL lock_timeout = ${ms}`
+  const ofStatement = `SET LOCAL statement_timeout = ${Math.ceil(deadlineMs)}`
   // allow sql: constants
-  return `${calls}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`
+  return `${ofStatement}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`
 }
 
 /** The driver names the host to the server and to the check of its certificate by itself. */
