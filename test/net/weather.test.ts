@@ -104,7 +104,9 @@ for (const kind of SERVER_KINDS) {
           expect(runs[0]?.endedAt).toBeLessThan(begun + LEASE_MS + SLACK_MS)
           expect(runs.map(({ by }) => by)).toEqual(['far', 'near'])
           expect(runs[1]?.begunAt).toBeGreaterThan(runs[0]?.endedAt ?? Number.POSITIVE_INFINITY)
-          expect((await near.get(job.id))?.history.map(({ outcome }) => outcome)).toEqual(['lost', 'completed'])
+          // What a busy machine claims so late that it gives it back unstarted is on record too.
+          const outcomes = (await near.get(job.id))?.history.map(({ outcome }) => outcome)
+          expect(outcomes?.filter((outcome) => outcome !== 'pending')).toEqual(['lost', 'completed'])
           proxy.setWeather({})
           await other.stop()
 
