@@ -19,10 +19,16 @@ const effect = defineJob({
       await new Promise(() => undefined)
     }
     const user = await beginOn(store)
-    await user.write(job.id)
-    await reached('effect')
-    await job.completeIn(user.tx, 'together')
-    await reached('completion')
+    try {
+      await user.write(job.id)
+      await reached('effect')
+      await job.completeIn(user.tx, 'together')
+      await reached('completion')
+    } catch (error) {
+      // Left open it would hold the job's row for as long as this process lives: nobody else could claim it.
+      await user.end('rollback')
+      throw error
+    }
     await user.end('commit')
     await reached('commit')
     return 'returned'
