@@ -1,8 +1,9 @@
 /** Hints are waited for on the server (src/store/mysql/waiting.ts), and polled for when that does not work. */
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { NewJob } from '../../src/store/contract/index.ts'
+import { Connection as OwnConnection } from '../../src/store/mysql/connection.ts'
 import { mysqlSettings } from '../../src/store/mysql/options.ts'
 import { Waiting } from '../../src/store/mysql/waiting.ts'
 import { describeOn, freshStoreUrl, migratedStore } from '../support/servers.ts'
@@ -72,6 +73,21 @@ await describeOn('mysql', (server) => {
 
     await expect.poll(() => heard, { timeout: 5_000 }).toBeGreaterThanOrEqual(3)
     await client.rollback()
+  })
+
+  test('a connection that the server ended while nobody waited is made anew by the next wait', async () => {
+    const { url, client } = await made()
+    const waiting = waitingOn(url)
+    const opened = vi.spyOn(OwnConnection, 'open')
+    onTestFinished(() => opened.mockRestore())
+    await client.query(TELL)
+    await waiting.wait({ count: 0, head: null }, true)
+    const first: OwnConnection | undefined = await opened.mock.results[0]?.value
+    await client.query(`KILL ${Number(first?.threadId)}`)
+    await expect.poll(() => first?.isBroken, { timeout: 5_000 }).toBe(true)
+
+    expect(await waiting.wait({ count: 0, head: null }, true)).toMatchObject({ count: 1 })
+    expect(waiting.mayWait).toBe(true)
   })
 
   async function made() {

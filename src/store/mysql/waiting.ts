@@ -74,7 +74,8 @@ export class Waiting {
   async wait(known: Known, heedsNotices: boolean): Promise<News | null> {
     const late = setTimeout(() => this.#connection?.destroy(), LATE_MS)
     try {
-      const connection = this.#connection ?? (await this.#connect())
+      // The server ends one that was not waited on for long: then nothing is wrong.
+      const connection = this.#connection?.isBroken === false ? this.#connection : await this.#connect()
       this.#isWaiting = true
       const start = performance.now()
       const found = await this.#ask(connection, known, heedsNotices)
