@@ -90,6 +90,21 @@ await describeOn('mysql', (server) => {
     expect(waiting.mayWait).toBe(true)
   })
 
+  test('a notice that is left lying is no sign of a server that looks only once', async () => {
+    const { url, store, client } = await made()
+    const waiting = waitingOn(url)
+    const known = { count: 0, head: null }
+    await client.beginTransaction()
+    await store.jobs.insertWithin(client, [{ ...someJob(), delayMs: 3_600_000 }], true)
+    await client.commit()
+    for (let round = 0; round < 3; round++) {
+      expect(await waiting.wait(known, false)).toBeNull()
+      expect(await waiting.wait(known, true)).toMatchObject({ isNoticed: true, look: 1 })
+    }
+
+    expect(waiting.mayWait).toBe(true)
+  })
+
   async function made() {
     const url = await freshStoreUrl(server)
     const store = await migratedStore(url)

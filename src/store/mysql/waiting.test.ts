@@ -13,3 +13,13 @@ test.each([
 
   expect(hearing.isDeaf).toBe(isDeaf)
 })
+
+test('a notice at the first look after silence, which did not look for any', () => {
+  const hearing = new Hearing()
+  for (let round = 0; round < 5; round++) {
+    hearing.heard(undefined)
+    hearing.heard(1, true)
+  }
+
+  expect(hearing.isDeaf).toBe(false)
+})

@@ -80,7 +80,7 @@ export class Waiting {
       const start = performance.now()
       const found = await this.#ask(connection, known, heedsNotices)
       if (found === null && performance.now() - start < SOONEST_END_MS) throw new Error('the server does not sleep')
-      this.#hearing.heard(found?.look)
+      this.#hearing.heard(found?.look, found?.isNoticed)
       return found
     } catch (error) {
       this.#notBefore = performance.now() + AGAIN_MS
@@ -148,11 +148,11 @@ export class Hearing {
     return this.#late >= MAX_DEAF
   }
 
-  /** A statement ended, at this look, from 1, or without news. */
-  heard(look: number | undefined): void {
+  /** A statement ended, at this look, from 1, or without news. A notice may be older than the statement before: that may not have looked for any. */
+  heard(look: number | undefined, isNoticed = false): void {
     if (look !== undefined && look > 1) this.#late = 0
     // There was no time between two statements in which so much can happen so often.
-    else if (look === 1 && this.#endedEmpty) this.#late++
+    else if (look === 1 && this.#endedEmpty && !isNoticed) this.#late++
     this.#endedEmpty = look === undefined
   }
 }
