@@ -1,10 +1,11 @@
 /** `notify` on MySQL and MariaDB: a notice in the caller's transaction (src/store/mysql/notices.ts). */
 import type { RowDataPacket } from 'mysql2/promise'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { defineJob } from '../../src/index.ts'
 import { createStore } from '../../src/runtime/store-url.ts'
 import type { NewJob, Store } from '../../src/store/contract/index.ts'
+import { Connection as OwnConnection } from '../../src/store/mysql/connection.ts'
 import { mysqlSettings } from '../../src/store/mysql/options.ts'
 import { Waiting } from '../../src/store/mysql/waiting.ts'
 import { openMill } from '../support/mill.ts'
@@ -16,6 +17,8 @@ import { workerAtRest } from './worker-at-rest.ts'
 /** First in line whatever comes, so that no other job that comes is. */
 const FIRST = { priority: 100 }
 const TRANSACTIONS = 40
+/** How a transaction of a store's own ends. */
+const COMMIT = 'SET autocommit = 1'
 
 await describeOn('mysql', (server) => {
   test('is seen at the commit and not before, whatever its number, and never after a rollback', async () => {
@@ -57,6 +60,42 @@ await describeOn('mysql', (server) => {
       await expect.poll(() => noticesOf(client), { timeout: 10_000 }).toBe(0)
       expect(await hintsOf(client)).toBeGreaterThan(hints)
     }
+  })
+
+  test('is passed on without holding the hints of others, should the program stand still meanwhile', async () => {
+    const { url, store, client } = await made()
+    const other = await mysqlClient(url)
+    await inserted(store, FIRST)
+    const hints = await hintsOf(other)
+    let goOn = () => {}
+    const isLetGo = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const run = OwnConnection.prototype.run
+    const commits = vi.fn()
+    const stilled = vi.spyOn(OwnConnection.prototype, 'run').mockImplementation(async function (
+      this: OwnConnection,
+      text,
+    ) {
+      if (text === COMMIT) {
+        commits()
+        await isLetGo
+      }
+      return run.call(this, text)
+    })
+    onTestFinished(() => stilled.mockRestore())
+    onTestFinished(goOn)
+    await client.beginTransaction()
+    await store.jobs.insertWithin(client, [someJob()], true)
+    await client.commit()
+    onTestFinished(store.wake.subscribe(() => undefined))
+    await expect.poll(() => commits.mock.calls.length, { timeout: 10_000 }).toBe(1)
+
+    await other.query('SET SESSION innodb_lock_wait_timeout = 1')
+    await other.query('UPDATE millrace_signal SET count = count + 1 WHERE id = 1')
+    goOn()
+    await expect.poll(() => noticesOf(other), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => countOf(other), { timeout: 10_000 }).toBe(hints + 2)
   })
 
   test('of many transactions at once each starts its job by its commit, with no poll, and a rolled back one none', async () => {
@@ -130,12 +169,16 @@ async function hintsOf(client: Awaited<ReturnType<typeof mysqlClient>>): Promise
   let known = -1
   const isSettled = async () => {
     const before = known
-    const [rows] = await client.query<RowDataPacket[]>('SELECT count FROM millrace_signal')
-    known = Number(rows[0]?.count)
+    known = await countOf(client)
     return known > 0 && known === before
   }
   await expect.poll(isSettled, { interval: 300, timeout: 10_000 }).toBe(true)
   return known
+}
+
+async function countOf(client: Awaited<ReturnType<typeof mysqlClient>>): Promise<number> {
+  const [rows] = await client.query<RowDataPacket[]>('SELECT count FROM millrace_signal')
+  return Number(rows[0]?.count)
 }
 
 async function noticesOf(client: Awaited<ReturnType<typeof mysqlClient>>): Promise<number> {

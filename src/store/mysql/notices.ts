@@ -4,9 +4,10 @@
  * writes a row of its own, a notice, which locks nobody: with its commit the notice is there, with a rollback it never was.
  * Numbers of notices are given out before the commit, so a later one may come first: any that is there is news, whatever its number.
  *
- * Who waits sees notices beside what it looks at anyway (wake.ts). The first one who does takes them away and counts up the
- * hints in one transaction, so that all others hear of them in the usual way: a worker that has no use for the job, too, tells
- * those that do. Where nobody waits, notices stay until somebody does.
+ * Who waits sees notices beside what it looks at anyway (wake.ts). The first one who does takes them away, and then counts up the
+ * hints, so that all others hear of them in the usual way: a worker that has no use for the job, too, tells those that do. Not in
+ * one transaction: a program that stood still in it would hold the row of everybody's hints. One that dies in between loses a hint,
+ * as may happen to any. Where nobody waits, notices stay until somebody does.
  */
 import { int } from '../sql/rows.ts'
 import { type RowsStatement, rowsJson, type Session, type Transaction } from '../sql/session.ts'
@@ -28,12 +29,11 @@ export async function countHint(session: Session): Promise<void> {
   await session.query(COUNT_UP)
 }
 
-/** Takes away notices whose transactions were committed, 1,000 at most, and tells everybody when there were any. */
-export function passNoticesOn(db: MysqlDatabase): Promise<void> {
+/** Takes away notices whose transactions were committed, 1,000 at most, and gives how many: none where somebody else is taking them. */
+export function takeNotices(db: MysqlDatabase): Promise<number> {
   return db.transact(async (tx) => {
     const { rows } = await tx.query(NEXT)
-    if (rows.length === 0) return
-    await tx.query(TAKE, [rowsJson(rows.map(([seq]) => ({ seq: int(seq) })))])
-    await countHint(tx)
+    if (rows.length > 0) await tx.query(TAKE, [rowsJson(rows.map(([seq]) => ({ seq: int(seq) })))])
+    return rows.length
   })
 }

@@ -13,7 +13,7 @@
 import { Debounce } from '../sql/debounce.ts'
 import { int, textOrNull } from '../sql/rows.ts'
 import type { MysqlDatabase } from './database.ts'
-import { countHint, passNoticesOn } from './notices.ts'
+import { countHint, takeNotices } from './notices.ts'
 import { type News, Waiting } from './waiting.ts'
 
 const FIRST_POLL_MS = 2
@@ -29,7 +29,7 @@ const GROWTH = 1.2
 const HEADS_REST_MS = 50
 /** A job that was seen before its commit is told of again after so long. */
 const ECHOES_MS = [10, 50, 200]
-/** So long notices are left to others after they could not be passed on: most likely a viewer, who may not. */
+/** So long notices are left to others after they could not be taken: most likely a viewer, who may not. */
 const NOTICES_REST_MS = 5_000
 const ASK =
   'SELECT count, (SELECT id FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) AS id, ' +
@@ -39,7 +39,9 @@ const ASK =
 export class Wake {
   readonly #db: () => MysqlDatabase
   readonly #listeners = new Set<() => void>()
-  readonly #debounce = new Debounce(() => this.#tell())
+  readonly #debounce = new Debounce(() => void this.#tell())
+  #isTelling = false
+  #isToTell = false
   #waiting: Waiting | undefined
   #isOpen = false
   #pollMs = FIRST_POLL_MS
@@ -174,7 +176,7 @@ export class Wake {
     this.#rouse()
     this.#wakeAll()
     try {
-      await passNoticesOn(this.#db())
+      if ((await takeNotices(this.#db())) > 0) void this.#tell()
     } catch {
       // Others pass them on, or the polls find what they are about: a hint may be lost.
       this.#noticesFrom = performance.now() + NOTICES_REST_MS
@@ -234,10 +236,18 @@ export class Wake {
     for (const listener of this.#listeners) listener()
   }
 
-  #tell(): void {
-    // A hint that cannot be sent is lost: the poll finds what it was about.
-    void this.#db()
-      .read(countHint)
-      .catch(() => undefined)
+  /** One at a time, since it may have to wait for the row: what is to be told meanwhile is told by the next one. */
+  async #tell(): Promise<void> {
+    this.#isToTell = true
+    if (this.#isTelling) return
+    this.#isTelling = true
+    while (this.#isToTell) {
+      this.#isToTell = false
+      // A hint that cannot be sent is lost: the poll finds what it was about.
+      await this.#db()
+        .read(countHint)
+        .catch(() => undefined)
+    }
+    this.#isTelling = false
   }
 }

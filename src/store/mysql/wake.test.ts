@@ -1,0 +1,56 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { QuerySession, SqlResult } from '../sql/session.ts'
+import { MysqlDatabase } from './database.ts'
+import { mysqlSettings } from './options.ts'
+import { Waiting } from './waiting.ts'
+import { Wake } from './wake.ts'
+
+test('a hint that is not told yet is waited for by the one after it, however many are given', async () => {
+  const { wake, sent } = ground([])
+  for (let i = 0; i < 100; i++) {
+    wake.hint()
+    await vi.advanceTimersByTimeAsync(10)
+  }
+  expect(sent).toHaveLength(1)
+
+  sent[0]?.()
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(sent).toHaveLength(2)
+  sent[1]?.()
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(sent).toHaveLength(2)
+})
+
+/** Hints on a database whose look finds this row. `sent`: lets the server answer to a hint. `endWaits`: the server has waited in vain. */
+function ground(look: readonly (number | null)[]) {
+  vi.useFakeTimers()
+  onTestFinished(() => {
+    vi.useRealTimers()
+    vi.restoreAllMocks()
+  })
+  const database = new MysqlDatabase(mysqlSettings('mysql://user@localhost/nowhere'), undefined, () => undefined)
+  const sent: (() => void)[] = []
+  const session: Pick<QuerySession, 'query'> = {
+    query: (statement) => {
+      if (String(statement).startsWith('SELECT')) return Promise.resolve({ rows: [look], changes: 0 })
+      return new Promise<SqlResult>((resolve) => sent.push(() => resolve({ rows: [], changes: 1 })))
+    },
+  }
+  vi.spyOn(database, 'read').mockImplementation((fn) => fn({ ...session, select: () => Promise.resolve([]) }))
+  const waits: (() => void)[] = []
+  vi.spyOn(Waiting.prototype, 'wait').mockImplementation(
+    () => new Promise((resolve) => waits.push(() => resolve(null))),
+  )
+  const endWaits = () => {
+    for (const end of waits.splice(0)) end()
+  }
+  const wake = new Wake(() => database)
+  wake.open()
+  onTestFinished(async () => {
+    const closed = wake.close()
+    endWaits()
+    await vi.advanceTimersByTimeAsync(1_000)
+    await closed
+  })
+  return { wake, database, sent, endWaits }
+}
