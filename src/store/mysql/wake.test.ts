@@ -5,6 +5,9 @@ import { mysqlSettings } from './options.ts'
 import { Waiting } from './waiting.ts'
 import { Wake } from './wake.ts'
 
+/** Hints there were, which job is first in line, and a notice. */
+const NOTICED = [5, null, 1]
+
 test('a hint that is not told yet is waited for by the one after it, however many are given', async () => {
   const { wake, sent } = ground([])
   for (let i = 0; i < 100; i++) {
@@ -19,6 +22,39 @@ test('a hint that is not told yet is waited for by the one after it, however man
   sent[1]?.()
   await vi.advanceTimersByTimeAsync(1_000)
   expect(sent).toHaveLength(2)
+})
+
+test('a steady stream of notices wakes at once, and is taken in portions', async () => {
+  const { wake, database, sent } = ground(NOTICED)
+  const take = vi.spyOn(database, 'transact').mockResolvedValue(1)
+  const onWake = vi.fn()
+  onTestFinished(wake.subscribe(onWake))
+  await vi.advanceTimersByTimeAsync(5)
+  expect([onWake.mock.calls.length, take.mock.calls.length, sent.length]).toEqual([1, 1, 1])
+
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(take.mock.calls.length).toBeGreaterThan(10)
+  expect(take.mock.calls.length).toBeLessThan(50)
+  expect(onWake.mock.calls.length).toBeLessThan(50)
+})
+
+test('notices that somebody else holds are left alone for a while, and are no reason to hurry', async () => {
+  const { wake, database, sent, endWaits } = ground(NOTICED)
+  const take = vi.spyOn(database, 'transact').mockResolvedValue(0)
+  const onWake = vi.fn()
+  onTestFinished(wake.subscribe(onWake))
+  await vi.advanceTimersByTimeAsync(5)
+  expect(onWake).toHaveBeenCalledTimes(1)
+
+  for (let second = 0; second < 5; second++) {
+    await vi.advanceTimersByTimeAsync(1_000)
+    endWaits()
+  }
+  expect(take.mock.calls.length).toBeLessThan(20)
+  expect(onWake.mock.calls.length).toBeLessThan(20)
+  expect(sent).toEqual([])
+  // At rest the server is asked to wait, which is told of no notice that is locked.
+  expect(vi.mocked(Waiting.prototype.wait).mock.calls.length).toBeGreaterThan(2)
 })
 
 /** Hints on a database whose look finds this row. `sent`: lets the server answer to a hint. `endWaits`: the server has waited in vain. */

@@ -29,8 +29,12 @@ const GROWTH = 1.2
 const HEADS_REST_MS = 50
 /** A job that was seen before its commit is told of again after so long. */
 const ECHOES_MS = [10, 50, 200]
-/** So long notices are left to others after they could not be taken: most likely a viewer, who may not. */
-const NOTICES_REST_MS = 5_000
+/** So long notices are left alone, in milliseconds: after some were taken, since taking costs a commit; */
+const TAKEN_REST_MS = 25
+/** when all there were are somebody else's, who may stand still with them; */
+const OTHERS_REST_MS = 250
+/** after they could not be taken: most likely by a viewer, who may not. */
+const REFUSED_REST_MS = 5_000
 const ASK =
   'SELECT count, (SELECT id FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) AS id, ' +
   '(SELECT seq FROM millrace_notice LIMIT 1) AS seq FROM millrace_signal WHERE id = 1'
@@ -56,7 +60,7 @@ export class Wake {
   #waitedHead: string | null = null
   /** When another job in front was last told of. */
   #headToldAt = 0
-  /** Until then notices are left to others. */
+  /** Until then notices are left alone. */
   #noticesFrom = 0
   #listening: Promise<void> | undefined
   #endSleep: (() => void) | undefined
@@ -173,14 +177,19 @@ export class Wake {
 
   /** A caller's commit called for us, and for all others. */
   async #noticed(): Promise<void> {
-    this.#rouse()
     this.#wakeAll()
+    let restMs = REFUSED_REST_MS
     try {
-      if ((await takeNotices(this.#db())) > 0) void this.#tell()
+      const taken = await takeNotices(this.#db())
+      restMs = taken > 0 ? TAKEN_REST_MS : OTHERS_REST_MS
+      if (taken > 0) {
+        this.#rouse()
+        void this.#tell()
+      }
     } catch {
       // Others pass them on, or the polls find what they are about: a hint may be lost.
-      this.#noticesFrom = performance.now() + NOTICES_REST_MS
     }
+    this.#noticesFrom = performance.now() + restMs
   }
 
   #nextPollMs(): number {
