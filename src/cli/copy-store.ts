@@ -14,7 +14,7 @@
  * there, what it has is left. Whatever that makes, it is whole only when everything is the same.
  */
 import { MillraceError } from '../core/errors.ts'
-import { type CopyNote, noteCopy, unfinishedCopy } from '../runtime/copy-note.ts'
+import { type CopyNote, FINISH_COPY, noteCopy, unfinishedCopy } from '../runtime/copy-note.ts'
 import { COPY_PARTS, type CopyPart, type Store } from '../store/contract/index.ts'
 import { COPY_PAGE, type CopiedPart, isNote, sumOf } from './copy-sums.ts'
 
@@ -52,12 +52,14 @@ const ALIVE_MS = 60_000
 
 /**
  * Copies `from` into `to`; both are open, with tables of their latest version. Throws `COPY_REFUSED`: before anything was written
- * when the target is not empty, or the source is in use and `force` is not set; at any time when workers of the target are
- * alive, also with `force`. Throws `COPY_DIFFERS` when the two are not the same at the end; the next call then copies what the
- * target lacks. Cost: everything is read twice on the source, written once and read once on the target.
+ * when the target is not empty, the source is a copy that is not whole, or it is in use and `force` is not set; at any time when
+ * workers of the target are alive. `force` changes none but that of a source in use. Throws `COPY_DIFFERS` when the two are not
+ * the same at the end; the next call then copies what the target lacks. Cost: everything is read twice on the source, written
+ * once and read once on the target.
  */
 export async function copyStore(from: Store, to: Store, options: CopyOptions = {}): Promise<CopyReport> {
   if (from.description === to.description) throw refused('source and target are the same store', from, to)
+  await refuseHalf(from, to)
   const saved = await unfinishedCopy(to)
   if (saved === null) await refuseFilled(from, to)
   else if (saved.from !== from.description) {
@@ -141,6 +143,12 @@ async function verify(
     parts.push(ours)
   }
   return parts
+}
+
+/** A copy of half a store would be called whole, since the note of the half is no part of what is copied. */
+async function refuseHalf(from: Store, to: Store): Promise<void> {
+  const half = await unfinishedCopy(from)
+  if (half !== null) throw refused(`it is itself a copy of ${half.from} that is not whole`, from, to, FINISH_COPY)
 }
 
 async function refuseFilled(from: Store, to: Store): Promise<void> {

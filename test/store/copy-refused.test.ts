@@ -4,7 +4,7 @@ import { copyStore } from '../../src/cli/copy-store.ts'
 import { refuseHalfCopy, unfinishedCopy } from '../../src/runtime/copy-note.ts'
 import type { CopyPart, Store } from '../../src/store/contract/index.ts'
 import { tempStoreUrl } from '../support/temp-store.ts'
-import { claimable, job, opened } from './copy-stores.ts'
+import { claimable, fillEachPart, job, opened } from './copy-stores.ts'
 
 it('refuses a target with jobs, and a source with workers or running jobs, before it writes anything', async () => {
   const [source, target] = await two()
@@ -23,6 +23,27 @@ it('refuses a target with jobs, and a source with workers or running jobs, befor
 
   expect(await copyStore(source, empty, { force: true })).toMatchObject({ isComplete: true, running: 1 })
   expect((await empty.jobs.list({ filter: { states: ['processing'] }, limit: 1 })).rows).toMatchObject([{ epoch: 1 }])
+})
+
+it('refuses a source that is itself half a copy, also with force, before it writes anything, and takes it once it is whole', async () => {
+  const [source, half] = await two()
+  const target = await opened(tempStoreUrl())
+  await fillEachPart(source)
+  const stop = new AbortController()
+  await copyStore(source, half, { signal: stop.signal, onProgress: () => stop.abort() })
+
+  for (const force of [false, true]) {
+    await expect(copyStore(half, target, { force })).rejects.toMatchObject({
+      code: 'COPY_REFUSED',
+      message: /copy of .* not whole/,
+      hint: /Finish it/,
+    })
+  }
+
+  expect(await target.jobs.count({}, 1)).toEqual({ count: 0, capped: false })
+  expect(await target.state.get('copy')).toBeNull()
+  const whole = await copyStore(source, half)
+  expect(await copyStore(half, target)).toMatchObject({ isResumed: false, isComplete: true, parts: whole.parts })
 })
 
 const TARGET_IN_USE = { code: 'COPY_REFUSED', message: /workers of the target/, hint: /--force/ }
