@@ -4,7 +4,8 @@
  * Parts are copied one after the other, in pages. After each page the target notes how far it came, so that a copy that was
  * stopped or killed goes on from there; a page that was written before its note was is written again, which changes nothing.
  * At the end both stores are read once more, and each part has to have the same count and the same checksum on both sides: so a
- * source that was written meanwhile is found out. Jobs, leases and instants are copied as they are; sealed bytes stay sealed.
+ * source that was written meanwhile is found out. Only remembered ids that are about to be forgotten need not be the same.
+ * Jobs, leases and instants are copied as they are; sealed bytes stay sealed.
  *
  * Nobody may work on the target before it is whole. The note stands there before the first page does, and a worker that starts
  * looks for it (`refuseHalfCopy`); one that was there before, or looked before the note was there, is seen by its row, which is
@@ -16,7 +17,7 @@
 import { MillraceError } from '../core/errors.ts'
 import { type CopyNote, FINISH_COPY, noteCopy, unfinishedCopy } from '../runtime/copy-note.ts'
 import { COPY_PARTS, type CopyPart, type Store } from '../store/contract/index.ts'
-import { COPY_PAGE, type CopiedPart, isNote, sumOf } from './copy-sums.ts'
+import { COPY_PAGE, type CopiedPart, comparedIn, isNote, sumOf } from './copy-sums.ts'
 
 /** How a copy is made, told and stopped. */
 export interface CopyOptions {
@@ -133,8 +134,9 @@ async function verify(
 ): Promise<readonly CopiedPart[] | null> {
   const parts: CopiedPart[] = []
   for (const part of COPY_PARTS) {
-    const theirs = await sumOf(from, part, signal, (count) => tell(part, count))
-    const ours = await sumOf(to, part, signal)
+    const isCompared = await comparedIn(from, part)
+    const theirs = await sumOf(from, part, isCompared, signal, (count) => tell(part, count))
+    const ours = await sumOf(to, part, isCompared, signal)
     if (theirs === null || ours === null) return null
     if (theirs.count !== ours.count || theirs.checksum !== ours.checksum) {
       await noteCopy(to, { from: from.description, part, cursor: null })

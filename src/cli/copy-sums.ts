@@ -1,11 +1,13 @@
 /** What a part of a store comes to, whatever the order that its database reads it in: two that are the same have one sum. */
 import { createHash } from 'node:crypto'
+import { ID_MEMORY_MS } from '../core/job/limits.ts'
 import { COPY_NOTE } from '../runtime/copy-note.ts'
 import type { CopyPart, CopyParts, Store } from '../store/contract/index.ts'
 
 /** A part in numbers. */
 export interface CopiedPart {
   readonly part: CopyPart
+  /** Of the items that were compared (`comparedIn`). */
   readonly count: number
   /** Of what the items say, whatever their order: 16 hexadecimal digits. */
   readonly checksum: string
@@ -14,10 +16,28 @@ export interface CopiedPart {
 /** How many items are read at once. */
 export const COPY_PAGE = 500
 
-/** Counts a part and sums the hashes of its items; null when it was stopped. Cost: reads the part once. */
+/** Within what time the source's sum of remembered ids has to be read: those that are forgotten sooner are not compared. */
+const READ_WITHIN_MS = 30_000
+
+/** Tells which items of a part are compared. */
+export type IsCompared = (item: CopyParts[CopyPart]) => boolean
+
+/**
+ * Says which items of a part have to be the same on both sides: all, but of remembered ids only those that are not about to be
+ * forgotten by the source's clock as it is now. A worker of the source that is alive, which `force` allows, forgets the others
+ * at any time, and the target, on which nobody works, keeps them: that is no difference to anybody.
+ */
+export async function comparedIn(from: Store, part: CopyPart): Promise<IsCompared> {
+  if (part !== 'remembered') return () => true
+  const since = (await from.time()) - ID_MEMORY_MS + READ_WITHIN_MS
+  return (item) => !('doneAt' in item) || item.doneAt > since
+}
+
+/** Counts what is compared of a part and sums its hashes; null when it was stopped. Cost: reads the part once. */
 export async function sumOf<P extends CopyPart>(
   store: Store,
   part: P,
+  isCompared: IsCompared,
   signal: AbortSignal | undefined,
   tell: (count: number) => void = () => undefined,
 ): Promise<CopiedPart | null> {
@@ -28,7 +48,7 @@ export async function sumOf<P extends CopyPart>(
     if (signal?.aborted) return null
     const page: Awaited<ReturnType<typeof store.copy.read<P>>> = await store.copy.read(part, cursor, COPY_PAGE)
     for (const item of page.items) {
-      if (isNote(part, item)) continue
+      if (isNote(part, item) || !isCompared(item)) continue
       count++
       sum = BigInt.asUintN(64, sum + hashOf(item))
     }

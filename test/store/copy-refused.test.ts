@@ -2,9 +2,9 @@
 import { expect, it } from 'vitest'
 import { copyStore } from '../../src/cli/copy-store.ts'
 import { refuseHalfCopy, unfinishedCopy } from '../../src/runtime/copy-note.ts'
-import type { CopyPart, Store } from '../../src/store/contract/index.ts'
+import type { Store } from '../../src/store/contract/index.ts'
 import { tempStoreUrl } from '../support/temp-store.ts'
-import { claimable, fillEachPart, job, opened } from './copy-stores.ts'
+import { beforeRead, claimable, fillEachPart, job, opened } from './copy-stores.ts'
 
 it('refuses a target with jobs, and a source with workers or running jobs, before it writes anything', async () => {
   const [source, target] = await two()
@@ -115,18 +115,6 @@ it('a worker that is seen right after the note was written stops the copy, which
 
 async function two(): Promise<readonly [source: Store, target: Store]> {
   return [await opened(tempStoreUrl()), await opened(tempStoreUrl())]
-}
-
-/** The store, with something that happens before a part of it is read for the nth time. */
-function beforeRead(store: Store, part: CopyPart, nth: number, act: () => Promise<void>): Store {
-  let reads = 0
-  const read: Store['copy']['read'] = async (...args) => {
-    if (args[0] === part && ++reads === nth) await act()
-    return store.copy.read(...args)
-  }
-  return new Proxy(store, {
-    get: (target, key) => (key === 'copy' ? { ...target.copy, read } : Reflect.get(target, key)),
-  })
 }
 
 async function beat(store: Store): Promise<void> {

@@ -2,7 +2,7 @@
 import { onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { createStore } from '../../src/runtime/store-url.ts'
-import type { NewJob, Settlement, Store } from '../../src/store/contract/index.ts'
+import type { CopyPart, NewJob, Settlement, Store } from '../../src/store/contract/index.ts'
 
 const LEASE_MS = 60_000
 
@@ -62,6 +62,18 @@ export async function fillEachPart(store: Store): Promise<void> {
   )
   await store.queues.pause('q', 'ana', 'moving')
   await store.state.put('a value', 'of the app', null)
+}
+
+/** The store, with something that happens before a part of it is read for the nth time. */
+export function beforeRead(store: Store, part: CopyPart, nth: number, act: () => Promise<void>): Store {
+  let reads = 0
+  const read: Store['copy']['read'] = async (...args) => {
+    if (args[0] === part && ++reads === nth) await act()
+    return store.copy.read(...args)
+  }
+  return new Proxy(store, {
+    get: (target, key) => (key === 'copy' ? { ...target.copy, read } : Reflect.get(target, key)),
+  })
 }
 
 async function settle(store: Store, settlements: readonly Settlement[]): Promise<void> {
