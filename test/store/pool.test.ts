@@ -166,7 +166,10 @@ describe('a pool', () => {
     const pool = poolOf({ size: 2, deadlineMs: 500, made })
     await fill(pool, 2)
     const tries = pool.tries()
-    const busy = new StoreError('transient', 'STORE_BUSY', 'it waited for a lock')
+    const busy = new StoreError('transient', 'STORE_BUSY', 'it is busy: try restarting transaction', {
+      fields: { code: 'ER_LOCK_WAIT_TIMEOUT' },
+      hint: 'Look for locks.',
+    })
     const call = pool.use(
       (connection) => {
         tries.waited = busy
@@ -176,7 +179,16 @@ describe('a pool', () => {
       tries,
     )
 
-    await expect(call).rejects.toBe(busy)
+    await expect(call).rejects.toMatchObject({
+      kind: 'transient',
+      code: 'STORE_BUSY',
+      fields: { code: 'ER_LOCK_WAIT_TIMEOUT', deadlineMs: 500 },
+      message: expect.stringMatching(
+        /did not end the call within 0.5 s: it waited for a lock. It may have been done all/,
+      ),
+      hint: 'Look for locks.',
+      cause: busy,
+    })
 
     expect(made.map(({ isBroken }) => isBroken).toSorted()).toEqual([false, true])
     await pool.close()

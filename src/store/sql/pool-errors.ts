@@ -9,6 +9,20 @@ export function lateError(where: string, deadlineMs: number): StoreError {
   })
 }
 
+/**
+ * The same of a call one of whose tries waited for a lock in vain, which is `busy`. That try was undone; a later one may have got
+ * the lock and been on its way to its commit when the time was over.
+ */
+export function waitedError(busy: StoreError, where: string, deadlineMs: number): StoreError {
+  const seconds = deadlineMs / 1000
+  const said = `${where} did not end the call within ${seconds} s: it waited for a lock. It may have been done all the same`
+  return new StoreError(busy.kind, busy.code, said, {
+    fields: { ...busy.fields, deadlineMs },
+    ...(busy.hint !== undefined && { hint: busy.hint }),
+    cause: busy,
+  })
+}
+
 /** The store was closed before, or while the call waited for a connection. */
 export function closedError(where: string): StoreError {
   return new StoreError('closed', 'STORE_CLOSED', `the store ${where} is closed`, { fields: { store: where } })

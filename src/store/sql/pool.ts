@@ -7,7 +7,7 @@
  */
 import { StoreError } from '../../core/errors.ts'
 import { Line, leftUntil, type Waiting } from './line.ts'
-import { closedError, lateError } from './pool-errors.ts'
+import { closedError, lateError, waitedError } from './pool-errors.ts'
 import { isAlive, isStale, type Pooled } from './pooled.ts'
 import { Shares } from './shares.ts'
 
@@ -33,7 +33,7 @@ export interface Tries {
   /** When the call is late, by `performance.now()`. */
   readonly deadline: number
   /**
-   * What the server said when a try waited for a lock in vain. A call that is late after that is told this: the server does answer,
+   * What the server said when a try waited for a lock in vain. A call that is late after that is told so: the server does answer,
    * and the connections that lie idle are as good as before.
    */
   waited?: unknown
@@ -151,7 +151,9 @@ export class Pool<C extends Pooled> {
 
   /** What a call is told that did not end in time. */
   #late({ waited }: Tries): unknown {
-    return waited === undefined ? lateError(this.where, this.#options.deadlineMs) : this.#options.translate(waited)
+    const { deadlineMs, translate } = this.#options
+    const busy = waited === undefined ? undefined : translate(waited)
+    return busy instanceof StoreError ? waitedError(busy, this.where, deadlineMs) : lateError(this.where, deadlineMs)
   }
 
   /**
