@@ -7,16 +7,17 @@ export type Accepted = Exclude<InsertResult, { status: 'refused' }>
 
 /**
  * What the error of an `enqueueMany` carries in `fields`: a `BULK_PARTIAL`, or the store's own error when it failed at the
- * first batch. Each input is in one of `done`, `refused` with `remaining`, `unknown` and `remaining`.
+ * first batch, or at any inside a transaction of the caller's. Each input is in one of `done`, `refused` with `remaining`,
+ * `unknown` and `remaining`.
  */
 export interface BulkEnqueueFields {
   /** How many inputs were given. */
   readonly total: number
-  /** What was committed: the place of its input, its id, and `created` or `existing`. */
+  /** What was committed, or stands in the caller's transaction: the place of its input, its id, and `created` or `existing`. */
   readonly done: readonly { readonly index: number; readonly id: string; readonly status: string }[]
   /** What the store refused row by row; nothing else was harmed by it. */
   readonly refused: readonly { readonly index: number; readonly id: string; readonly code: string }[]
-  /** What may have been committed: the answer did not come. Under another id it may be a second job. */
+  /** What may have been committed, or stand in the caller's transaction: no answer says so or not. Under another id it may be a second job. */
   readonly unknown: readonly { readonly index: number; readonly id: string }[]
   /** Places of the inputs that were certainly not written, refused ones included. */
   readonly remaining: readonly number[]
@@ -24,7 +25,12 @@ export interface BulkEnqueueFields {
   readonly ids: readonly string[]
 }
 
-/** Whether an insert that failed so may have been committed: all but where the database answered that it would not do it. */
+/**
+ * Whether an insert that failed so may have been committed: all but where the database refused its rows or its statement. Of the
+ * others many were not (a full disk, a server that takes no writes, a call that the closed store never sent). They are not told
+ * apart, since what they say holds for the last thing that was sent: a part of the batch may have been committed before it, and a
+ * commit that fails so is not known to be undone.
+ */
 export function mayBeWritten(error: unknown): boolean {
   return !(error instanceof StoreError && (error.kind === 'constraint' || error.kind === 'schema'))
 }
@@ -46,9 +52,25 @@ export function stopped(
   })
 }
 
-/** The same inside a caller's transaction: what failed there is not in it. */
-export function stoppedWithin(results: readonly InsertResult[], rows: readonly NewJob[], cause: unknown): unknown {
-  return results.length === 0 ? cause : partial(fieldsOf(results, rows, 0), cause, true)
+/**
+ * The same inside a caller's transaction. It claims nothing of that: the database may have undone it as a whole (MySQL after a
+ * deadlock, SQLite on a full disk, every server when the connection ends), or a part of the batch that failed may stand in it.
+ */
+export function stoppedWithin(
+  results: readonly InsertResult[],
+  rows: readonly NewJob[],
+  count: number,
+  cause: unknown,
+): unknown {
+  if (results.length === 0 && !mayBeWritten(cause)) return cause
+  const { done, unknown, ...told } = fieldsOf(results, rows, count)
+  const perhaps = [...done, ...unknown].map(({ index, id }) => ({ index, id }))
+  return toBeginAgain(cause, BEGIN_ALL_AGAIN, { ...told, done: [], unknown: perhaps })
+}
+
+/** The error of one job whose insert inside a caller's transaction failed: what is left of the transaction is not known. */
+export function failedWithin(cause: unknown): unknown {
+  return mayBeWritten(cause) ? toBeginAgain(cause, BEGIN_AGAIN) : cause
 }
 
 /** All rows, when none was refused. Else throws the refusal, or `BULK_PARTIAL` when some were accepted. */
@@ -74,6 +96,18 @@ export function refusal(result: Extract<InsertResult, { status: 'refused' }>, na
 const AGAIN = 'Call it again with the same inputs and `ids: error.fields.ids`: what is there already stays one job.'
 const AGAIN_WITHIN =
   'What `fields.done` names stands in your transaction; enqueue the inputs at `fields.remaining` again.'
+const BEGIN_AGAIN = 'Roll your transaction back and begin it again: what is left of it is not known.'
+const BEGIN_ALL_AGAIN = `${BEGIN_AGAIN} Make this call in it with the same inputs and \`ids: error.fields.ids\`.`
+
+/** The store's own error with this hint besides. What another than the store threw says for itself what to do. */
+function toBeginAgain(cause: unknown, hint: string, fields?: BulkEnqueueFields): unknown {
+  if (!(cause instanceof StoreError)) return cause
+  return new StoreError(cause.kind, cause.code, cause.message, {
+    fields: { ...cause.fields, ...fields },
+    hint: [hint, cause.hint].filter((each) => each !== undefined).join(' '),
+    cause,
+  })
+}
 
 function isAccepted(result: InsertResult): result is Accepted {
   return result.status !== 'refused'

@@ -43,8 +43,8 @@ const AGAIN_AFTER_MS = 100
  * Every input is checked before the first row is written. Each batch (1,000 rows or 1 MiB) is one transaction; one that fails
  * with a transient error within a second is written once more, under the same ids. When a batch fails, or some rows are
  * refused, the error says what was committed, what may have been, and the ids of all: see `BulkEnqueueFields`. Between batches
- * the event loop has its turn. With `tx` the batches follow each other inside the caller's transaction, each of them once, and
- * `BULK_PARTIAL` says what stands in it.
+ * the event loop has its turn. With `tx` the batches follow each other inside the caller's transaction, each of them once. When
+ * rows are refused there, `BULK_PARTIAL` says what stands in it; when a batch fails, the store's own error says to begin it again.
  */
 export async function enqueueBatch(
   parts: ManyParts,
@@ -143,7 +143,7 @@ async function insertAllWithin(
       const answer = store.jobs.insertWithin(tx, rest.slice(0, count), notify)
       results.push(...(answer instanceof Promise ? await answer : answer))
     } catch (error) {
-      throw stoppedWithin(results, rows, error)
+      throw stoppedWithin(results, rows, count, error)
     }
     rest = rest.slice(count)
   }

@@ -6,7 +6,7 @@ import type { Codec } from '../codec/codec.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { JobDefinition } from '../job/define-job.ts'
 import type { InsertResult, NewJob, Store } from '../store/contract/index.ts'
-import { refusal } from './bulk-enqueue-error.ts'
+import { failedWithin, refusal } from './bulk-enqueue-error.ts'
 import { Coalescer } from './coalescer.ts'
 import { type EnqueueOptions, newJob, rowWithin } from './enqueue.ts'
 import { type EnqueueManyOptions, enqueueBatch } from './enqueue-many.ts'
@@ -79,13 +79,21 @@ export class Producer implements Service {
     { tx, notify }: EnqueueOptions,
   ): Promise<JobHandle> {
     const { store } = this.#parts
-    const results = store.jobs.insertWithin(tx, [rowWithin(store, definition, row)], notify)
+    const job = rowWithin(store, definition, row)
+    const failed = (error: unknown): never => {
+      throw failedWithin(error)
+    }
     const one = (all: readonly InsertResult[]) => {
       const [result] = all
       if (result === undefined) throw new MillraceError('INTERNAL', 'the store answered no result for a job')
       return this.#handle(definition, result)
     }
-    return results instanceof Promise ? results.then(one) : Promise.resolve(one(results))
+    try {
+      const results = store.jobs.insertWithin(tx, [job], notify)
+      return results instanceof Promise ? results.then(one, failed) : Promise.resolve(one(results))
+    } catch (error) {
+      return failed(error)
+    }
   }
 
   #handle(definition: JobDefinition, result: InsertResult): JobHandle {

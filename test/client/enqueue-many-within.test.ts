@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { MAX_BATCH_BYTES } from '../../src/core/batch.ts'
-import { defineJob } from '../../src/index.ts'
+import { type BulkEnqueueFields, defineJob, type Millrace, type MillraceError, StoreError } from '../../src/index.ts'
 import { createStore } from '../../src/runtime/store-url.ts'
 import { openMill } from '../support/mill.ts'
 import { tempStorePath } from '../support/temp-store.ts'
@@ -44,21 +44,92 @@ test.each([
   expect(new Set(jobs.map((job) => job.id)).size).toBe(inputs.length)
 })
 
-test('says what stands in the transaction when a later batch fails', async () => {
-  const path = tempStorePath()
-  let calls = 0
+/** Its insert within a transaction fails at the `calls`th call. */
+async function failingAt(calls: number, path: string, error: Error): Promise<Millrace> {
+  let count = 0
   const store = wrappedStore(await createStore(`sqlite:${path}`), (inner) => ({
     insertWithin(tx, jobs) {
-      if (++calls === 2) throw new Error('no more room')
+      if (++count === calls) throw error
       return inner.insertWithin(tx, jobs)
     },
+  }))
+  return openMill({ store })
+}
+
+const BUSY = new StoreError('transient', 'STORE_BUSY', 'deadlock', { hint: 'Look for locks.', fields: { store: 's' } })
+
+test.each([1, 2])(
+  'claims nothing of a transaction in which batch %i failed: it is begun again, with the ids',
+  async (at) => {
+    const path = tempStorePath()
+    const mill = await failingAt(at, path, BUSY)
+    const db = openTransaction(path)
+    const inputs = Array.from({ length: 2500 }, (_, i) => i)
+
+    const error = await mill.enqueueMany(plain, inputs, { tx: db }).catch((each: unknown) => each as MillraceError)
+
+    if (!(error instanceof StoreError)) throw new Error('it is not the error of the store')
+    expect(error).toMatchObject({ kind: 'transient', code: 'STORE_BUSY', message: 'deadlock', cause: BUSY })
+    expect(error.hint).toMatch(/^Roll your transaction back and begin it again.*error\.fields\.ids.*Look for locks\.$/)
+    // What its docstring promises.
+    const fields = error.fields as unknown as BulkEnqueueFields
+    expect(fields).toMatchObject({ store: 's', total: 2500, done: [], refused: [] })
+    expect(fields.unknown).toEqual(fields.ids.slice(0, at * 1000).map((id, index) => ({ index, id })))
+    expect(fields.remaining).toEqual(inputs.slice(at * 1000))
+
+    db.exec('ROLLBACK')
+    db.exec('BEGIN IMMEDIATE')
+    await mill.enqueueMany(plain, inputs, { tx: db, ids: fields.ids })
+    db.exec('COMMIT')
+    expect(await mill.count({}, 10_000)).toMatchObject({ count: 2500 })
+  },
+)
+
+test('one job is told the same', async () => {
+  const path = tempStorePath()
+  const mill = await failingAt(1, path, BUSY)
+  const db = openTransaction(path)
+
+  await expect(mill.enqueue(plain, 1, { tx: db })).rejects.toMatchObject({
+    kind: 'transient',
+    code: 'STORE_BUSY',
+    fields: { store: 's' },
+    hint: expect.stringMatching(/^Roll your transaction back and begin it again.*Look for locks\.$/),
+    cause: BUSY,
+  })
+})
+
+test.each([
+  ['a refusal of the database at the first batch', 1, new StoreError('schema', 'STORE_READ_ONLY', 'no right')],
+  ['a fault that is not of the store', 2, new Error('a bug')],
+])('%s is passed on as it is', async (_, at, error) => {
+  const path = tempStorePath()
+  const mill = await failingAt(at, path, error)
+  const db = openTransaction(path)
+
+  await expect(mill.enqueueMany(plain, Array(1500).fill(1), { tx: db })).rejects.toBe(error)
+})
+
+test('says what stands in the transaction when rows were refused: the others do', async () => {
+  const path = tempStorePath()
+  const store = wrappedStore(await createStore(`sqlite:${path}`), (inner) => ({
+    insertWithin: (tx, jobs) =>
+      inner.insertWithin(
+        tx,
+        jobs.map((job, i) => (i === 1 ? { ...job, priority: 101 } : job)),
+      ),
   }))
   const mill = await openMill({ store })
   const db = openTransaction(path)
 
-  const adding = mill.enqueueMany(plain, Array(1500).fill(1), { tx: db })
+  const adding = mill.enqueueMany(plain, [0, 1, 2], { tx: db })
 
-  await expect(adding).rejects.toMatchObject({ code: 'BULK_PARTIAL', fields: { total: 1500, done: { length: 1000 } } })
+  await expect(adding).rejects.toMatchObject({
+    code: 'BULK_PARTIAL',
+    fields: { done: [{ index: 0 }, { index: 2 }], refused: [{ index: 1 }], unknown: [], remaining: [1] },
+    hint: expect.stringContaining('stands in your transaction'),
+  })
+  expect(db.prepare('SELECT count(*) AS n FROM millrace_job').get()).toMatchObject({ n: 2 })
 })
 
 test('is refused when its schema is asynchronous, since the transaction may be over by then', async () => {

@@ -50,7 +50,7 @@ const SHARE_ENDED_IDS = withRemembered(ENDED.replaceAll('a.id = v.id)', `a.id = 
 /** A job whose end is under way elsewhere is waited for, and looked for once more where it went; it may come back once. */
 const MAX_LOOKS = 3
 /** What `guarded` of an insert and a settlement say when something went wrong. */
-const BACK = 'ROLLBACK TO SAVEPOINT row_guard'
+export const BACK = 'ROLLBACK TO SAVEPOINT row_guard'
 const NOTHING: SqlResult = { rows: [], changes: 0 }
 
 type Params = readonly SqlValue[]

@@ -33,6 +33,17 @@ test('nothing is sent behind a statement that met a deadlock: it would commit it
   await expect(guarded.run('later')).rejects.toMatchObject({ errno: 1213 })
 })
 
+test.each([1205, 1213])('after %i the way back to the savepoint is sent, and nothing behind it', async (errno) => {
+  const { sent, runner } = recorder()
+  const guarded = stoppingAtConflict(runner)
+
+  await Promise.allSettled([guarded.execute(`conflict ${errno}`, []), guarded.run('behind')])
+  await guarded.run('ROLLBACK TO SAVEPOINT row_guard')
+
+  await expect(guarded.run('later')).rejects.toMatchObject({ errno })
+  expect(sent).toEqual([`conflict ${errno}`, 'ROLLBACK TO SAVEPOINT row_guard'])
+})
+
 test('an error that leaves the transaction as it was stops nothing', async () => {
   const { sent, runner } = recorder()
   const guarded = stoppingAtConflict(runner)

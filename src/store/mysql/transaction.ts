@@ -13,7 +13,7 @@ import {
   type Transaction,
 } from '../sql/session.ts'
 import { statementRunner, unusable } from '../sql/statements.ts'
-import { lockingFound } from './beside.ts'
+import { BACK, lockingFound } from './beside.ts'
 import { executeOn, type Runner, runOn } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isConflict, isDuplicate, numberOf, translateError } from './errors.ts'
@@ -74,14 +74,16 @@ export async function withinTransaction<T>(
 
 /**
  * A deadlock ends the caller's transaction at once, and what is sent behind the statement that met it would commit itself. So
- * each statement waits for the one before it, and after such an error none is sent any more.
+ * each statement waits for the one before it, and after such an error none is sent any more but the way back to the savepoint:
+ * a wait for a lock ends its statement alone, and what was written before that in the same batch is not to stay. After a
+ * deadlock there is no savepoint: the server refuses that (1305), and commits nothing.
  */
 export function stoppingAtConflict(runner: Runner): Runner {
   let last: Promise<unknown> = Promise.resolve()
   let conflict: { readonly error: unknown } | undefined
-  const inTurn = <T>(send: () => Promise<T>): Promise<T> => {
+  const inTurn = <T>(text: string, send: () => Promise<T>): Promise<T> => {
     const answer = last.then(() => {
-      if (conflict !== undefined) throw conflict.error
+      if (conflict !== undefined && text !== BACK) throw conflict.error
       return send()
     })
     last = answer.catch((error: unknown) => {
@@ -90,8 +92,8 @@ export function stoppingAtConflict(runner: Runner): Runner {
     return answer
   }
   return {
-    execute: (text, values) => inTurn(() => runner.execute(text, values)),
-    run: (text) => inTurn(() => runner.run(text)),
+    execute: (text, values) => inTurn(text, () => runner.execute(text, values)),
+    run: (text) => inTurn(text, () => runner.run(text)),
   }
 }
 
