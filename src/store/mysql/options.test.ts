@@ -47,6 +47,7 @@ describe('the URL of a mysql store', () => {
     ['mysql://u:secret@10.0.0.1/d', 'tls=verify needs the name that is in the certificate'],
     ['mysql://u:secret@h/d?tls=maybe', 'tls=maybe is none of off, require, verify'],
     ['mysql://u:secret@h/d?ca=/absent.pem', 'its ca file cannot be read'],
+    ['mysql://u:secret@h/d?ca=/etc/hostname', 'its ca file holds no certificate as PEM text'],
     ['mysql://u:secret@h/', 'it names no database'],
     ['mysql://u:sec%ret@h/d', 'cannot be read'],
     ['mysql://u:12?secret@h/d', 'cannot be read'],

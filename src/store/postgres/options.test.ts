@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { describeTarget, postgresSettings } from './options.ts'
 
 describe('the URL of a postgres store', () => {
@@ -30,6 +30,26 @@ describe('the URL of a postgres store', () => {
     expect(['db', '127.db.example.com', 'localhost.example.com'].map(modeOf)).toEqual(Array(3).fill('verify-full'))
   })
 
+  it.each(['abc', '99999', '0', '5432.5', '-1'])('refuses %s as PGPORT, by its name', (port) => {
+    vi.stubEnv('PGPORT', port)
+    onTestFinished(() => void vi.unstubAllEnvs())
+
+    expect(() => postgresSettings('postgres://u:secret@h/d')).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(`PGPORT is "${port}"`) }),
+    )
+    expect(postgresSettings('postgres://u:secret@h:5433/d').target.port).toBe(5433)
+  })
+
+  it.each([
+    ['', 5432],
+    ['6543', 6543],
+  ])('takes the port that PGPORT=%s says', (text, port) => {
+    vi.stubEnv('PGPORT', text)
+    onTestFinished(() => void vi.unstubAllEnvs())
+
+    expect(postgresSettings('postgres://u:secret@h/d').target.port).toBe(port)
+  })
+
   for (const [url, reason] of [
     ['postgres://u:secret@h/d?pol=5', 'its parameter "pol" is unknown'],
     ['postgres://u:secret@h/d?pool=0', 'pool=0 is not a whole number from 1 to 200'],
@@ -38,6 +58,7 @@ describe('the URL of a postgres store', () => {
     ['postgres://u:secret@h/d?pooler=session', 'pooler=session is neither none nor transaction'],
     ['postgres://u:secret@h/d?schema=', 'is not 1 to 63 bytes long'],
     ['postgres://u:secret@h/d?ca=/absent.pem', 'its ca file cannot be read'],
+    ['postgres://u:secret@h/d?ca=/etc/hostname', 'its ca file holds no certificate as PEM text'],
     ['postgres://u:sec%ret@h/d', 'cannot be read'],
     ['postgres://u:12?secret@h/d', 'cannot be read'],
     ['postgres://u:12#secret@h/d', 'cannot be read'],

@@ -1,6 +1,6 @@
 /** A PostgreSQL store's URL as options: `postgres://user:password@host:port/database?schema=…&pool=…&deadline=…&sslmode=…&ca=…&pooler=…`. */
 import { parseDuration } from '../../core/duration.ts'
-import type { ConfigError } from '../../core/errors.ts'
+import { ConfigError } from '../../core/errors.ts'
 import { certificatesOf, isLocal, parseServerUrl, refusedUrl } from '../sql/server-url.ts'
 
 /** How far the server's certificate is believed, as in libpq. */
@@ -34,8 +34,10 @@ export interface PostgresSettings {
 const PARAMETERS = ['schema', 'pool', 'deadline', 'sslmode', 'ca', 'pooler', 'host']
 const MODES: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full'] satisfies readonly SslMode[]
 const MAX_POOL = 200
+const DEFAULT_PORT = 5432
+const MAX_PORT = 65_535
 
-/** Reads a URL. Throws `STORE_URL` with a sentence that holds no password. */
+/** Reads a URL. Throws `STORE_URL` with a sentence that holds no password, and `CONFIG_INVALID` when `PGPORT` is no port. */
 export function postgresSettings(url: string): PostgresSettings {
   const parsed = parseServerUrl('postgres', url)
   const params = parsed.searchParams
@@ -64,7 +66,7 @@ export function postgresSettings(url: string): PostgresSettings {
   return {
     target: {
       host,
-      port: parsed.port === '' ? Number(process.env.PGPORT ?? 5432) : Number(parsed.port),
+      port: parsed.port === '' ? portOfEnvironment() : Number(parsed.port),
       user: given(parsed.username),
       password: given(parsed.password),
       database: given(parsed.pathname.replace(/^\//, '')),
@@ -77,6 +79,15 @@ export function postgresSettings(url: string): PostgresSettings {
     deadlineMs: parseDuration(/^\d+$/.test(deadline) ? Number(deadline) : deadline, 'deadline'),
     pooler,
   }
+}
+
+function portOfEnvironment(): number {
+  const text = process.env.PGPORT ?? ''
+  if (text === '') return DEFAULT_PORT
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 1 && port <= MAX_PORT) return port
+  const said = `PGPORT is ${JSON.stringify(text)}, and not a whole number from 1 to ${MAX_PORT}`
+  throw new ConfigError('CONFIG_INVALID', said, { hint: "Correct the variable, or say the port in the store's URL." })
 }
 
 /** For people: where the store is, without user and password. */

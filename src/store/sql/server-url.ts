@@ -3,6 +3,7 @@
  * (`/`, `?`, `#`) leaves its rest, and the @ behind it, in what comes after the host, where messages would show it as a database
  * or a parameter: a URL with an @ there is not read at all. One that is meant is written as %40.
  */
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { ConfigError } from '../../core/errors.ts'
@@ -32,20 +33,24 @@ export function refusedUrl(scheme: ServerScheme, url: URL, reason: string): Conf
   })
 }
 
-/** The certificates in the file that a URL names, as PEM text. Throws `STORE_URL` when it cannot be read. */
+/** The certificates in the file that a URL names, as PEM text. Throws `STORE_URL` when it cannot be read as such. */
 export function certificatesOf(scheme: ServerScheme, url: URL): string | undefined {
   const path = url.searchParams.get('ca')
   if (path === null) return undefined
   try {
-    return readFileSync(path, 'utf8')
+    const text = readFileSync(path, 'utf8')
+    // TLS passes over what it cannot read, and then believes nobody: as if the server were to blame.
+    const certificates = text.split(/(?=-----BEGIN )/).filter((part) => CERTIFICATE.test(part))
+    for (const certificate of certificates) new X509Certificate(certificate)
+    if (certificates.length > 0) return text
   } catch (error) {
-    throw refusedUrl(
-      scheme,
-      url,
-      `its ca file cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    const said = error instanceof Error ? error.message : String(error)
+    throw refusedUrl(scheme, url, `its ca file cannot be read: ${said}`)
   }
+  throw refusedUrl(scheme, url, 'its ca file holds no certificate as PEM text (-----BEGIN CERTIFICATE-----)')
 }
+
+const CERTIFICATE = /^-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/
 
 /** Whether a host is this machine. A name is not, whatever it begins with: 127.db.example.com is somewhere else. */
 export function isLocal(host: string): boolean {
