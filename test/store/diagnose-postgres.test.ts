@@ -18,6 +18,34 @@ await describeOn('postgres', (server) => {
     expect(await finding(store, 'OLD_TRANSACTION', { transactionMs: 50 }, 'the forgotten one')).toBeUndefined()
   })
 
+  it('no vacuum, however long it takes: no other one waits for it', async () => {
+    const url = await freshStoreUrl(server)
+    const schema = new URL(url).searchParams.get('schema') ?? ''
+    const store = await migratedStore(url)
+    await store.jobs.insert(jobs(900))
+    await pgRun(server.url, `DELETE FROM "${schema}".job`)
+    const [vacuum, looks] = [
+      await pgClient(server.url, { application_name: 'the slow vacuum' }),
+      await pgClient(server.url),
+    ]
+    await vacuum.query('SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1')
+    const [pid] = (await vacuum.query('SELECT pg_backend_pid() AS pid')).rows
+    const isUnderWay = async () => {
+      const text =
+        'SELECT 1 FROM pg_stat_progress_vacuum v JOIN pg_stat_activity a USING (pid) ' +
+        "WHERE pid = $1 AND backend_xmin IS NOT NULL AND xact_start < clock_timestamp() - interval '1 second'"
+      return (await looks.query(text, [pid.pid])).rows.length > 0
+    }
+    const ended = vacuum.query(`VACUUM (TRUNCATE false) "${schema}".job`).catch(() => undefined)
+
+    await expect.poll(isUnderWay, { timeout: 10_000 }).toBe(true)
+
+    expect(await finding(store, 'OLD_TRANSACTION', { transactionMs: 50 }, 'the slow vacuum')).toBeUndefined()
+    expect(await isUnderWay()).toBe(true)
+    await looks.query('SELECT pg_cancel_backend($1)', [pid.pid])
+    await ended
+  })
+
   it('an index that is missing or invalid, until the statement that is printed was run', async () => {
     const url = await freshStoreUrl(server)
     const schema = new URL(url).searchParams.get('schema') ?? ''

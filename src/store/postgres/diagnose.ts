@@ -21,11 +21,13 @@ import type { Session } from '../sql/session.ts'
 import type { PostgresDatabase } from './database.ts'
 import type { PostgresSettings } from './options.ts'
 
-// A session of another user shows its times only to who may read all statistics.
+// A session of another user shows its times only to who may read all statistics. A vacuum has a snapshot, too, which no other
+// vacuum goes by, and is nothing to be ended.
 const TRANSACTIONS =
   "SELECT pid, coalesce(usename, ''), coalesce(application_name, ''), coalesce(state, ''), " +
   'extract(epoch FROM clock_timestamp() - xact_start)::float8 FROM pg_stat_activity WHERE datname = current_database() ' +
   "AND pid <> pg_backend_pid() AND (backend_xmin IS NOT NULL OR state LIKE 'idle in transaction%') " +
+  'AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum) ' +
   "AND xact_start < clock_timestamp() - $1::float8 * interval '1 millisecond' ORDER BY xact_start LIMIT 5"
 const DEAD =
   'SELECT relname, n_dead_tup, n_live_tup FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = ANY ($2::text[]) ' +

@@ -6,8 +6,9 @@
  * It costs at most one part in 20 of the time, passes when another vacuum is at work, and a role that may not vacuum is
  * told so by the server in a warning that nobody hears: then it is autovacuum's alone, as before.
  *
- * A vacuum that is ended has done next to nothing, and of a large table it takes minutes. So it has an hour, on a connection of
- * its own that is no call's, and ends with its store: on the server too, where that can tell (PostgreSQL 14 and newer).
+ * A vacuum that is ended has done next to nothing, and of a large table it takes minutes. So it has five, on a connection of its
+ * own that is no call's, and ends with its store: on the server too, where that can tell (PostgreSQL 14 and newer, no pooler in
+ * between). No more, since a migration that alters the table has to wait for it.
  */
 import { Connection } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
@@ -16,8 +17,8 @@ const EACH_JOBS = 200_000
 /** A pause of so many times what the last one took. */
 const REST = 20
 const CONNECT_MS = 10_000
-/** How long one may take. */
-const LONGEST_MS = 3_600_000
+/** How long one may take: well below what a migration waits for a lock (`MIGRATION_WAIT_S`). */
+const LONGEST_MS = 300_000
 const VACUUM = 'VACUUM (TRUNCATE false, SKIP_LOCKED) millrace_job'
 /** Otherwise a server learns only from its answer that nobody waits for it. */
 const ENDS_WITH_CLIENT = "SET client_connection_check_interval = '1s'"
