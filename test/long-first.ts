@@ -13,6 +13,8 @@ export const LONG: readonly string[] = [
   'src/store/postgres/postgres.test.ts',
   'src/store/postgres/pgbouncer.test.ts',
   'test/net/blackhole.test.ts',
+  'test/store/migration-silence.test.ts',
+  'test/store/migration-proxies.test.ts',
   'test/outage/outage.test.ts',
   'test/net/silence.test.ts',
   'test/faults/sim/simulation.test.ts',

@@ -11,8 +11,11 @@ import { startProxyTo } from '../support/tcp-proxy.ts'
 import { stepsOf } from './later.ts'
 
 const DEADLINE_MS = 1_000
-/** A migration has two seconds at least, and as long again to notice. Whoever has no deadline takes a quarter of an hour. */
-const SETTLED_MS = 15_000
+/** A migration has ten seconds at least, and as long again to notice. Whoever has no deadline takes a quarter of an hour. */
+const SETTLED_MS = 25_000
+/** Longer than a migration waits for a server that is at work on nothing. */
+const LONG_S = 15
+const LIMIT_MS = 60_000
 const WAIT = { timeout: 30_000, interval: 25 }
 const UNREACHED = { kind: 'transient', code: 'STORE_UNREACHABLE', message: expect.stringContaining('did not answer') }
 const SLEEP: Readonly<Record<ServerKind, (seconds: number) => string>> = {
@@ -24,40 +27,52 @@ for (const kind of SERVER_KINDS) {
   await describeOn(kind, (server) => {
     const deadline = { deadline: `${DEADLINE_MS}ms` }
 
-    it('a server that falls silent during the first step ends the migration soon, and the next one does it all', async () => {
-      const direct = await freshStoreUrl(server, deadline)
-      const { proxy, url } = await startProxyTo(direct)
-      const store = await opened(url)
-      proxy.silenceAt('CREATE TABLE')
-      const begun = performance.now()
+    it(
+      'a server that falls silent during the first step ends the migration soon, and the next one does it all',
+      async () => {
+        const direct = await freshStoreUrl(server, deadline)
+        const { proxy, url } = await startProxyTo(direct)
+        const store = await opened(url)
+        proxy.silenceAt('CREATE TABLE')
+        const begun = performance.now()
 
-      await expect(store.migrate()).rejects.toMatchObject(UNREACHED)
+        await expect(store.migrate()).rejects.toMatchObject(UNREACHED)
 
-      expect(performance.now() - begun).toBeLessThan(SETTLED_MS)
-      await (await opened(direct)).migrate()
-      expect(await store.schemaVersion()).toMatchObject({ current: stepsOf(url) })
-    })
+        expect(performance.now() - begun).toBeLessThan(SETTLED_MS)
+        await (await opened(direct)).migrate()
+        expect(await store.schemaVersion()).toMatchObject({ current: stepsOf(url) })
+      },
+      LIMIT_MS,
+    )
 
-    it('a network that falls silent while a step runs ends the migration soon, and closing does not wait', async () => {
-      const direct = await freshStoreUrl(server, deadline)
-      const { proxy, url } = await startProxyTo(direct)
-      const { statement, isRunning } = await longStep(kind, direct, 61.5)
-      const store = await opened(url, statement)
-      const refused = expect(store.migrate()).rejects.toMatchObject(UNREACHED)
-      await expect.poll(isRunning, WAIT).toBe(true)
-      proxy.setSilent(true)
-      const begun = performance.now()
+    it(
+      'a network that falls silent while a step runs ends the migration soon, and closing does not wait',
+      async () => {
+        const direct = await freshStoreUrl(server, deadline)
+        const { proxy, url } = await startProxyTo(direct)
+        const { statement, isRunning } = await longStep(kind, direct, 61.5)
+        const store = await opened(url, statement)
+        const refused = expect(store.migrate()).rejects.toMatchObject(UNREACHED)
+        await expect.poll(isRunning, WAIT).toBe(true)
+        proxy.setSilent(true)
+        const begun = performance.now()
 
-      await Promise.all([refused, store.close()])
+        await Promise.all([refused, store.close()])
 
-      expect(performance.now() - begun).toBeLessThan(SETTLED_MS)
-    })
+        expect(performance.now() - begun).toBeLessThan(SETTLED_MS)
+      },
+      LIMIT_MS,
+    )
 
-    it('a step that takes longer than any deadline goes on while the server is at work on it', async () => {
-      const store = await opened(await freshStoreUrl(server, deadline), SLEEP[kind](4))
+    it(
+      'a step that takes longer than any deadline goes on while the server is at work on it',
+      async () => {
+        const store = await opened(await freshStoreUrl(server, deadline), SLEEP[kind](LONG_S))
 
-      expect(await store.migrate()).toContain((await store.schemaVersion()).latest)
-    })
+        expect(await store.migrate()).toContain((await store.schemaVersion()).latest)
+      },
+      LIMIT_MS,
+    )
   })
 }
 

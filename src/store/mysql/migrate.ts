@@ -25,7 +25,8 @@ export const STEPS: readonly Migration[] = MIGRATIONS.map((statements, i) => ({
 const HAS_TABLE = 'SELECT count(*) FROM information_schema.tables WHERE table_schema = database() AND table_name = ?'
 const CURRENT = 'SELECT version, oldest FROM millrace_schema ORDER BY version DESC LIMIT 1'
 const SERVER_MS = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(3)) DIV 1000"
-const LOCK = 'SELECT get_lock(?, 1)'
+/** And who has it: behind a proxy the number that the greeting told is the proxy's own. */
+const LOCK = 'SELECT get_lock(?, 1), connection_id()'
 const UNLOCK = 'DO release_lock(?)'
 /** One that has lost its client keeps the lock no longer than a minute. */
 const PATIENCE = 'SET SESSION lock_wait_timeout = 1, innodb_lock_wait_timeout = 1, wait_timeout = 60'
@@ -70,9 +71,9 @@ export async function migrate(db: MysqlDatabase, steps: readonly Migration[]): P
   return db.pool.apart(async () => {
     const connection = await Connection.open({ ...db.settings, deadlineMs: LONGEST_MS }, CONNECT_MS)
     try {
-      const runner = watched(db, connection)
-      await runner.run(PATIENCE)
-      return await applyAll(db, runner, steps)
+      const migrator = new Migrator(db, connection)
+      await migrator.run(PATIENCE)
+      return await applyAll(db, migrator, steps)
     } finally {
       await connection.close()
     }
@@ -80,27 +81,39 @@ export async function migrate(db: MysqlDatabase, steps: readonly Migration[]): P
 }
 
 /** The migration's connection, whose statements are watched. */
-function watched(db: MysqlDatabase, connection: Connection): Runner {
-  const watch = new StepWatch({
-    where: db.pool.where,
-    deadlineMs: db.settings.deadlineMs,
-    connect: (timeoutMs, signal) => Connection.open(db.settings, timeoutMs, 'work', signal),
-    isAtWork: async (other) => int((await other.execute(AT_WORK, [connection.threadId ?? 0])).rows[0]?.[0]) > 0,
-    isCrowded,
-    giveUp: () => connection.destroy(),
-  })
-  return {
-    execute: (text, values) => watch.over(connection.execute(text, values)),
-    run: (text) => watch.over(connection.run(text)),
+class Migrator implements Runner {
+  readonly #connection: Connection
+  readonly #watch: StepWatch<Connection>
+  /** The server's number of the session in which the statements run. */
+  threadId: number
+
+  constructor(db: MysqlDatabase, connection: Connection) {
+    this.#connection = connection
+    this.threadId = connection.threadId ?? 0
+    this.#watch = new StepWatch({
+      where: db.pool.where,
+      deadlineMs: db.settings.deadlineMs,
+      connect: (timeoutMs, signal) => Connection.open(db.settings, timeoutMs, 'work', signal),
+      isAtWork: async (other) => int((await other.execute(AT_WORK, [this.threadId])).rows[0]?.[0]) > 0,
+      isCrowded,
+      giveUp: () => connection.destroy(),
+    })
+  }
+
+  execute: Runner['execute'] = (text, values) => this.#watch.over(this.#connection.execute(text, values))
+
+  run(text: string): Promise<void> {
+    return this.#watch.over(this.#connection.run(text))
   }
 }
 
-async function applyAll(db: MysqlDatabase, runner: Runner, steps: readonly Migration[]) {
+async function applyAll(db: MysqlDatabase, runner: Migrator, steps: readonly Migration[]) {
   const lock = lockName(db.settings.target.database)
   const until = performance.now() + MIGRATION_WAIT_S * 1000
   for (;;) {
-    const isOurs = int((await runner.execute(LOCK, [lock])).rows[0]?.[0]) === 1
-    if (isOurs) break
+    const [locked] = (await runner.execute(LOCK, [lock])).rows
+    runner.threadId = int(locked?.[1])
+    if (int(locked?.[0]) === 1) break
     const { current, latest } = await versionOf(runner, steps)
     if (current >= latest) return []
     if (performance.now() > until) throw migrationWaited(db.pool.where, MIGRATION_WAIT_S)

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { ConfigError } from '../../core/errors.ts'
-import { translateConnectError, translateError } from './errors.ts'
+import { isCrowded, translateConnectError, translateError } from './errors.ts'
 
 it('a password that the server asks for and the URL has not is a refused connection, with what to do', () => {
   const said = 'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string'
@@ -100,4 +100,16 @@ it('our own errors come back as they are', () => {
   const own = new ConfigError('CONFIG_INVALID', 'pg is not installed')
 
   expect(translateConnectError(own, 'w')).toBe(own)
+})
+
+it.each([
+  ['the server', '53300', 'sorry, too many clients already', true],
+  ['PgBouncer', '08P01', 'no more connections allowed (max_client_conn)', true],
+  ['PgBouncer, of a server that it cannot reach', '08P01', 'server login has been failing, try again later', false],
+  ['somebody who quotes it', '22P02', 'no more connections allowed', false],
+])('too many connections is what it is, whoever says so: %s', (_, code, said, crowded) => {
+  const error = coded(code, said)
+
+  expect(isCrowded(error)).toBe(crowded)
+  expect(isCrowded(translateConnectError(error, 'w'))).toBe(crowded)
 })

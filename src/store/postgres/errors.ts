@@ -13,9 +13,10 @@ export function isLockTimeout(error: unknown): boolean {
   return toldCode(error) === '55P03'
 }
 
-/** The server answers, and takes no more connections. */
+/** The server, or PgBouncer in between, which has no code of its own for it, answers and takes no more connections. */
 export function isCrowded(error: unknown): boolean {
-  return toldCode(error) === '53300'
+  const code = toldCode(error)
+  return code === '53300' || (code === '08P01' && /no more connections allowed/.test(sentenceOf(error)))
 }
 
 /** Our own errors tell the server's code. */

@@ -124,6 +124,7 @@ class Migrator {
       connect: (timeoutMs, signal) => Connection.open(db.settings, timeoutMs, signal),
       isAtWork: async (other) => int((await other.query(AT_WORK, [this.pid])).rows[0]?.[0]) > 0,
       isCrowded,
+      ...(db.settings.pooler === 'transaction' && { queueMs: MIGRATION_WAIT_S * 1000 }),
       giveUp: () => connection.destroy(),
     })
   }

@@ -7,6 +7,9 @@
  * deadline (nothing answers; or the server that does has ended the statement, never got it, or has answered it and was not heard)
  * the connection is destroyed, and the migration fails as a call does that is late. A step that was cut off so is begun again by
  * the next migration.
+ *
+ * Behind a pooler the question may wait for a session, for as long as a step holds up others who have them all: one that the
+ * pooler has let in and not answered speaks against nobody, for so long as `queueMs` says.
  */
 import { lateError } from './pool-errors.ts'
 
@@ -28,6 +31,8 @@ export interface StepWatchOptions<C extends Asking> {
   readonly isAtWork: (connection: C) => Promise<boolean>
   /** Whether this is the server's word that it takes no more connections: it cannot be asked, and has not gone. */
   readonly isCrowded: (error: unknown) => boolean
+  /** A pooler stands in between, which may keep a question waiting. Taken so no longer than this since the server was last heard. */
+  readonly queueMs?: number
   /** Destroys the migration's own connection: what waits on it fails. */
   readonly giveUp: () => void
 }
@@ -36,8 +41,14 @@ export interface StepWatchOptions<C extends Asking> {
 const ASKS = 3
 /** but no less than once in so long. */
 const ASK_EACH_MS = 5_000
-/** A deadline that is meant for short calls is too short to connect and to ask in. */
-const LEAST_MS = 2_000
+/**
+ * A deadline that is meant for short calls is too short to connect and to ask in. From far away, with TLS and a login, that is ten
+ * round trips; and the step itself may keep the server busy.
+ */
+const LEAST_MS = 10_000
+
+/** What a question met; `queued`: it was let in, and not answered. */
+type Heard = 'present' | 'queued' | 'nothing'
 
 /** Watches one connection. Statements that are sent together are watched together. */
 export class StepWatch<C extends Asking> {
@@ -65,16 +76,20 @@ export class StepWatch<C extends Asking> {
   }
 
   async #watch(done: AbortSignal): Promise<void> {
-    let seenAt = performance.now()
+    const { queueMs = 0 } = this.#options
+    let presentAt = performance.now()
+    let heardAt = presentAt
     for (;;) {
       await pause(Math.min(ASK_EACH_MS, this.#patienceMs / ASKS), done)
       if (done.aborted) return
-      const leftMs = seenAt + this.#patienceMs - performance.now()
+      const leftMs = heardAt + this.#patienceMs - performance.now()
       // A process that was stopped meanwhile has heard nobody: it asks in earnest before it believes so.
-      const isAtWork = await this.#ask(done, Math.ceil(Math.max(leftMs, this.#patienceMs / ASKS)))
+      const heard = await this.#ask(done, Math.ceil(Math.max(leftMs, this.#patienceMs / ASKS)))
       if (done.aborted) return
-      if (isAtWork) seenAt = performance.now()
-      else if (performance.now() - seenAt >= this.#patienceMs) {
+      const now = performance.now()
+      if (heard === 'present') presentAt = now
+      if (heard === 'present' || (heard === 'queued' && now - presentAt < queueMs)) heardAt = now
+      else if (now - heardAt >= this.#patienceMs) {
         this.#isGivenUp = true
         this.#options.giveUp()
         return
@@ -82,15 +97,17 @@ export class StepWatch<C extends Asking> {
     }
   }
 
-  async #ask(done: AbortSignal, timeoutMs: number): Promise<boolean> {
+  async #ask(done: AbortSignal, timeoutMs: number): Promise<Heard> {
+    let hasOpened = false
     const ended = AbortSignal.any([done, AbortSignal.timeout(timeoutMs)])
     try {
       const other = await this.#options.connect(timeoutMs, ended)
+      hasOpened = true
       const giveUp = () => other.destroy()
       ended.addEventListener('abort', giveUp)
       try {
         if (ended.aborted) giveUp()
-        return await this.#options.isAtWork(other)
+        return (await this.#options.isAtWork(other)) ? 'present' : 'nothing'
       } finally {
         ended.removeEventListener('abort', giveUp)
         if (ended.aborted) giveUp()
@@ -98,7 +115,8 @@ export class StepWatch<C extends Asking> {
       }
     } catch (error) {
       // Whatever else it is, nobody has said that the server is at work.
-      return this.#options.isCrowded(error)
+      if (this.#options.isCrowded(error)) return 'present'
+      return hasOpened ? 'queued' : 'nothing'
     }
   }
 }
