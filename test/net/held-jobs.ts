@@ -29,6 +29,11 @@ export const HELD = 4
 /** Jobs that run before. */
 const WARMING = 20
 const WAIT = { timeout: 120_000 }
+/**
+ * Connections of a worker that has been at work for a while: one each for a claim, a heartbeat and what else it asks, and one that
+ * listens or another. One that is opened when the way is bad already takes a heartbeat's time: on a busy machine not all were open.
+ */
+const AT_WORK = 4
 
 /** Holds jobs while such weather lasts, and lets them end under it. */
 export async function holdUnder(server: TestServer, weather: Weather, hold: Hold): Promise<Held> {
@@ -56,6 +61,10 @@ export async function holdUnder(server: TestServer, weather: Weather, hold: Hold
   if (hold.claimed === 'under') proxy.setWeather(weather)
   const jobs = await near.enqueueMany(long, Array(HELD).fill(undefined))
   await vi.waitFor(() => expect(running).toBeGreaterThanOrEqual(HELD), WAIT)
+  await vi.waitFor(async () => {
+    await Promise.all(Array.from({ length: AT_WORK }, () => mill.count()))
+    expect(proxy.open).toBeGreaterThanOrEqual(AT_WORK)
+  }, WAIT)
   proxy.setWeather(weather)
   const before = proxy.bytes.down
   // Held by heartbeats alone. Time has to pass here: a lease that none of them extended would end meanwhile.
