@@ -4,7 +4,7 @@ import { liveWorkers } from '../client/worker-control.ts'
 import { Registry } from '../job/registry.ts'
 import { createMemoryStore } from '../store/memory/store.ts'
 import { workerSettings } from '../worker/options.ts'
-import { WorkerRow } from './worker-row.ts'
+import { WorkerRow, type WorkerRowParts } from './worker-row.ts'
 
 test.each([{ lease: '5m' }, { lease: '10m', heartbeat: '4m' }, {}])(
   'a worker with %o is alive for everybody at any time, however seldom it extends its leases',
@@ -13,21 +13,12 @@ test.each([{ lease: '5m' }, { lease: '10m', heartbeat: '4m' }, {}])(
     const store = createMemoryStore({ clock })
     await store.open()
     await store.migrate()
-    const row = new WorkerRow({
-      id: 'w',
+    const row = rowOf({
       store,
       clock,
       settings: workerSettings(options),
-      registry: new Registry([]),
-      health: { read: async () => null, stop: () => undefined },
-      worker: { running: 0, jobsDone: 0 },
-      node: null,
-      status: () => 'running',
-      contact: {
-        view: { storeAnsweredMs: 0, isStoreReadOnly: false },
-        wrote: () => undefined,
-        couldNotWrite: (_, error) => expect.fail(String(error)),
-      },
+      wrote: () => undefined,
+      couldNotWrite: (_, error) => expect.fail(String(error)),
     })
     row.start()
     const looks: (readonly string[])[] = []
@@ -52,21 +43,12 @@ test('a row that could not be written is tried again no later than it would be w
     throw refusal
   }
   const failures: unknown[] = []
-  const row = new WorkerRow({
-    id: 'w',
+  const row = rowOf({
     store: { ...store, cluster: { ...store.cluster, beat } },
     clock,
     settings: workerSettings({ lease: '12s' }),
-    registry: new Registry([]),
-    health: { read: async () => null, stop: () => undefined },
-    worker: { running: 0, jobsDone: 0 },
-    node: null,
-    status: () => 'running',
-    contact: {
-      view: { storeAnsweredMs: 0, isStoreReadOnly: false },
-      wrote: () => expect.fail('it was not written'),
-      couldNotWrite: (_, error) => failures.push(error),
-    },
+    wrote: () => expect.fail('it was not written'),
+    couldNotWrite: (_, error) => failures.push(error),
   })
   row.start()
   for (let seconds = 0; seconds <= 20; seconds++) {
@@ -78,3 +60,21 @@ test('a row that could not be written is tried again no later than it would be w
   expect(triedAt).toEqual([0, 1_000, 3_000, 7_000, 11_000, 15_000, 19_000])
   expect(failures).toEqual(triedAt.map(() => refusal))
 })
+
+/** The row of a worker without work. */
+function rowOf({
+  wrote,
+  couldNotWrite,
+  ...parts
+}: Pick<WorkerRowParts, 'store' | 'clock' | 'settings'> & Omit<WorkerRowParts['contact'], 'view'>): WorkerRow {
+  return new WorkerRow({
+    ...parts,
+    id: 'w',
+    registry: new Registry([]),
+    health: { read: async () => null, stop: () => undefined },
+    worker: { running: 0, jobsDone: 0 },
+    node: null,
+    status: () => 'running',
+    contact: { view: { storeAnsweredMs: 0, isStoreReadOnly: false }, wrote, couldNotWrite },
+  })
+}
