@@ -14,6 +14,7 @@
  * After a difference the part that differs and those behind it are copied again by the next call: what the target lacks comes
  * there, what it has is left. Whatever that makes, it is whole only when everything is the same.
  */
+import { setImmediate } from 'node:timers/promises'
 import { MillraceError } from '../core/errors.ts'
 import { type CopyNote, FINISH_COPY, noteCopy, unfinishedCopy } from '../runtime/copy-note.ts'
 import { COPY_PARTS, type CopyPart, type Store } from '../store/contract/index.ts'
@@ -79,6 +80,8 @@ export async function copyStore(from: Store, to: Store, options: CopyOptions = {
   for (const part of isResumed ? partsFrom(saved.part) : COPY_PARTS) {
     let cursor = part === saved?.part ? saved.cursor : null
     do {
+      // A store in a file answers without giving the event loop its turn, in which Ctrl-C is heard.
+      await setImmediate()
       if (options.signal?.aborted) return stopped
       await refuseWorkers(from, to)
       cursor = await copyPage(from, to, part, cursor, (count) => tell('copy', part, count))

@@ -1,5 +1,6 @@
 /** What a part of a store comes to, whatever the order that its database reads it in: two that are the same have one sum. */
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { ID_MEMORY_MS } from '../core/job/limits.ts'
 import { COPY_NOTE } from '../runtime/copy-note.ts'
 import type { CopyPart, CopyParts, Store } from '../store/contract/index.ts'
@@ -45,6 +46,7 @@ export async function sumOf<P extends CopyPart>(
   let sum = 0n
   let cursor: string | null = null
   do {
+    await setImmediate() // As in copy-store.ts: for Ctrl-C.
     if (signal?.aborted) return null
     const page: Awaited<ReturnType<typeof store.copy.read<P>>> = await store.copy.read(part, cursor, COPY_PAGE)
     for (const item of page.items) {

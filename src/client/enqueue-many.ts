@@ -88,7 +88,7 @@ function optionsOf(
   if (ids === undefined) return () => shared
   if (!Array.isArray(ids)) throw invalid('ids', ids, 'it is not a list', 'Pass one id for each input, or leave it out.')
   if (ids.length !== inputs.length) {
-    const why = `there are ${inputs.length} inputs`
+    const why = inputs.length === 1 ? 'there is 1 input' : `there are ${inputs.length} inputs`
     throw invalid('ids', `${ids.length} ids`, why, 'Pass one id for each input, in their order.')
   }
   for (let i = 0; i < ids.length; i++) checkId(ids[i], `ids[${i}]`)

@@ -64,6 +64,16 @@ it('an id that is remembered of a job that is gone is the same job on the other 
   expect(await target.count({})).toMatchObject({ count: 0 })
 })
 
+it('hears a signal while it copies between files, which answer at once', async () => {
+  const [source, target] = [await opened(tempStoreUrl()), await opened(tempStoreUrl())]
+  await source.jobs.insert(Array.from({ length: 900 }, () => job()))
+  const stop = new AbortController()
+  // As a signal's handler, this runs when the event loop has its turn.
+  const onProgress = () => void setImmediate(() => stop.abort())
+
+  expect(await copyStore(source, target, { signal: stop.signal, onProgress })).toMatchObject({ isComplete: false })
+})
+
 it('stops after a page when it is told to, and goes on from there', async () => {
   const [source, target] = [await opened(tempStoreUrl()), await opened(tempStoreUrl())]
   await source.jobs.insert(Array.from({ length: 900 }, () => job()))
