@@ -1,15 +1,12 @@
 /** A deadlock ends a transaction of these servers at once: what was sent behind the statement that met it must not commit itself. */
-import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
+import { untilSomebodyWaits } from '../support/mysql-waits.ts'
 import { describeOn } from '../support/servers.ts'
 
 const LOCK = 'SELECT 1 FROM millrace_job WHERE id = ? FOR UPDATE'
-const WAITS =
-  "SELECT count(*) AS waits FROM information_schema.innodb_trx t WHERE trx_state = 'LOCK WAIT' AND trx_mysql_thread_id IN " +
-  '(SELECT id FROM information_schema.processlist WHERE db = database())'
 
 await describeOn('mysql', (server) => {
   it('a settlement that meets a deadlock is made again, and no job of it is gone', async () => {
@@ -39,7 +36,7 @@ await describeOn('mysql', (server) => {
 
     const settle = claimed.map(({ id, epoch }) => ({ id, epoch, runMs: 1, to: 'completed', result: null }) as const)
     const exchange = store.jobs.exchange({ workerId: 'w', settle })
-    await untilWaiting(watch)
+    await untilSomebodyWaits(watch)
     await other.execute(LOCK, [first ?? ''])
     await other.rollback()
 
@@ -48,14 +45,3 @@ await describeOn('mysql', (server) => {
     expect(ended.map(({ state }) => state)).toEqual(['completed', 'completed'])
   })
 })
-
-async function untilWaiting(watch: Connection): Promise<void> {
-  const deadline = performance.now() + 20_000
-  for (;;) {
-    const [rows] = await watch.query<RowDataPacket[]>(WAITS)
-    if (Number(rows[0]?.waits) > 0) return
-    // The server looks anew only when nobody has asked for a tenth of a second.
-    await watch.query('DO sleep(0.2)')
-    if (performance.now() > deadline) throw new Error('nothing waited for a lock within 20 s')
-  }
-}

@@ -1,20 +1,18 @@
 /** A job that changes hands while a recovery waits for the row of another: it is its new worker's, and stays so. */
 import { expect, test, vi } from 'vitest'
 import { newId } from '../../src/base/id.ts'
+import { ASK_AGAIN_MS, WAITING_FOR_A_LOCK } from '../support/mysql-waits.ts'
 import { describeOn, freshStoreUrl, migratedStore, SERVER_KINDS, type ServerKind } from '../support/servers.ts'
 import { readTables } from '../support/tables.ts'
 import { beginOn } from '../tx/begin.ts'
 
 const LEASE_MS = 60_000
-/** InnoDB keeps what it tells of transactions for as long as somebody asks more often than each 100 ms. */
-const WAIT = { timeout: 20_000, interval: 250 }
+const WAIT = { timeout: 20_000, interval: ASK_AGAIN_MS }
 /** Who waits for a row in the database or schema of the test. */
 const WAITING: Readonly<Record<ServerKind, string>> = {
   postgres:
     "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || current_schema() || '%FOR UPDATE%'",
-  mysql:
-    'SELECT t.trx_id FROM information_schema.innodb_trx t JOIN information_schema.processlist p ' +
-    "ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = database()",
+  mysql: WAITING_FOR_A_LOCK,
 }
 
 for (const kind of SERVER_KINDS) {

@@ -9,6 +9,7 @@ import { newId } from '../../src/base/id.ts'
 import { defineJob, MillraceError } from '../../src/index.ts'
 import { openMill } from '../support/mill.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
+import { untilSomebodyWaits } from '../support/mysql-waits.ts'
 import { describeOn, freshStoreUrl } from '../support/servers.ts'
 
 const large = defineJob({ name: 'large', run: (input: unknown) => input })
@@ -49,7 +50,7 @@ await describeOn('mysql', (server) => {
     await tx.query('INSERT INTO effect (id) VALUES (1)')
 
     const adding = mill.enqueueMany(large, all, { tx, ids }).catch((error: unknown) => error)
-    await expect.poll(() => isWaiting(tx, other), { timeout: 20_000, interval: 20 }).toBe(true)
+    await untilSomebodyWaits(other)
     await other.query('SELECT id FROM effect WHERE id = 1 FOR UPDATE')
     const error = await adding
     // What stands behind the deadlock would have been committed by itself.
@@ -83,12 +84,4 @@ await describeOn('mysql', (server) => {
 async function effects(client: Connection): Promise<number> {
   const [rows] = await client.query('SELECT id FROM effect')
   return (rows as unknown[]).length
-}
-
-/** Whether the transaction of `tx` waits for a lock. */
-async function isWaiting(tx: Connection, client: Connection): Promise<boolean> {
-  const waiting =
-    "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_mysql_thread_id = ?"
-  const [rows] = await client.query(waiting, [tx.threadId])
-  return (rows as unknown[]).length > 0
 }

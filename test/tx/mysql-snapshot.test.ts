@@ -2,7 +2,6 @@
  * A caller's transaction at REPEATABLE READ reads as of its first reading. What Millrace decides in it goes by what is there now:
  * what others have committed since, what the transaction itself has written, and what others are about to commit.
  */
-import type { Connection } from 'mysql2/promise'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../src/base/id.ts'
 import type { Lease, NewJob, Settlement, Store } from '../../src/store/contract/index.ts'
@@ -12,6 +11,7 @@ import { mysqlSettings } from '../../src/store/mysql/options.ts'
 import { withinTransaction } from '../../src/store/mysql/transaction.ts'
 import type { Transaction } from '../../src/store/sql/session.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
+import { untilSomebodyWaits } from '../support/mysql-waits.ts'
 import { borrowedStoreUrl, describeOn, migratedStore } from '../support/servers.ts'
 
 await describeOn('mysql', (server) => {
@@ -131,8 +131,7 @@ await describeOn('mysql', (server) => {
     await jobs.settleWithin(other, 'w', completion(lease))
 
     const child = jobs.insertWithin(tx, [childOf(lease)])
-    const isWaiting = async () => (await waits(other)) > 0
-    await expect.poll(isWaiting, { timeout: 20_000, interval: 200 }).toBe(true)
+    await untilSomebodyWaits(other)
     await other[how]()
 
     expect(await child).toMatchObject([{ status: 'created', state }])
@@ -150,8 +149,7 @@ await describeOn('mysql', (server) => {
     expect(await jobs.insertWithin(other, [uniqueJob('replace')])).toMatchObject([{ status: 'replaced' }])
 
     const settled = jobs.settleWithin(tx, 'w', completion(lease))
-    const isWaiting = async () => (await waits(other)) > 0
-    await expect.poll(isWaiting, { timeout: 20_000, interval: 200 }).toBe(true)
+    await untilSomebodyWaits(other)
     await other[how]()
 
     expect(await settled).toBe('settled')
@@ -238,14 +236,6 @@ async function settle(
 
 async function stateOf(jobs: Jobs, id: string) {
   return (await jobs.get(id))?.state
-}
-
-async function waits(client: Connection): Promise<number> {
-  const [rows] = await client.query(
-    "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_mysql_thread_id IN " +
-      '(SELECT id FROM information_schema.processlist WHERE db = database())',
-  )
-  return Array.isArray(rows) ? rows.length : 0
 }
 
 function completion(lease: Lease | undefined) {
