@@ -3,7 +3,7 @@ import { type Evidence, effectsByJob, type Law, seconds } from './evidence.ts'
 import { absencesOf, cutsOf, failuresOf, pausesOf } from './hindrances.ts'
 import { DEAF_KILL, STALL_KILL } from './ledgers.ts'
 import { longestClear, overlap, type Span } from './spans.ts'
-import { HOP_MS, KEEP_EVERY_MS, LOOK_MS, MISSED, pulseMsOf, watchedFrom } from './supervisor.ts'
+import { HOP_MS, KEEP_EVERY_MS, LOOK_MS, MISSED, pulseMsOf, watchedFrom, watchRestMs } from './supervisor.ts'
 import type { Actor } from './world.ts'
 
 /** What timers are late by. */
@@ -30,8 +30,9 @@ export const explainedKills: Law = (evidence) => {
     const leastMs = kind === STALL_KILL ? stallLimitMs - pulseMsOf(leaseMs) - SLACK_MS : graceMs
     const own = pausesOf(evidence, supervisor).filter((each) => overlap(each, { from: since, to: at }))
     const awayMs = own.reduce((sum, { from, to }) => sum + Math.min(to, at) - Math.max(from, since), 0)
-    const restMs = Math.min(LOOK_MS, pulseMsOf(leaseMs))
-    if (at - since - awayMs + own.length * (restMs + AWAY_MS) >= leastMs) return []
+    const watchedAt = watchedFrom(evidence.ledgers.begins.get(actor) ?? 0, leaseMs)
+    const restMs = own.reduce((sum, { from }) => sum + (from < watchedAt ? LOOK_MS : watchRestMs(leaseMs)), 0)
+    if (at - since - awayMs + restMs + own.length * AWAY_MS >= leastMs) return []
     return [`I4: ${actor.name} was ${kind} at ${seconds(at)}, and that had lasted only since ${seconds(since)}`]
   })
 }
@@ -56,7 +57,7 @@ function deafSince({ ledgers }: Evidence, { name }: Actor, { from, to }: Span): 
 export const killsTheDeaf: Law = (evidence) => {
   const { leaseMs, latencyMs, graceMs } = evidence.plan
   const pulseMs = pulseMsOf(leaseMs)
-  const restMs = Math.min(LOOK_MS, pulseMs)
+  const restMs = watchRestMs(leaseMs)
   const takesMs = Math.min(leaseMs / 3, KEEP_EVERY_MS) + restMs + 2 * latencyMs[1] + graceMs + restMs + SLACK_MS
   const effects = effectsByJob(evidence)
   return [...evidence.wire.lives.values()].flatMap(({ n, attempts }) =>

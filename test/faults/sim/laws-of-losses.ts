@@ -9,7 +9,7 @@ import { absencesOf, cutsOf, failuresOf, pausesOf, stepsOf } from './hindrances.
 import { DEAF_KILL, type Effect, GAVE_UP, idOf, ORPHANED, STALL_KILL, STOP } from './ledgers.ts'
 import type { Attempt } from './lives.ts'
 import { longestClear, overlap, type Span } from './spans.ts'
-import { HOP_MS, KEEP_EVERY_MS, LOOK_MS, MISSED, pulseMsOf, watchedFrom } from './supervisor.ts'
+import { HOP_MS, KEEP_EVERY_MS, MISSED, pulseMsOf, watchedFrom, watchRestMs } from './supervisor.ts'
 
 /** A time in which something could have been done that would have saved a lease. */
 interface Opportunity extends Span {
@@ -83,6 +83,7 @@ function waysOf(
 ): readonly (readonly Opportunity[])[] {
   const { leaseMs, latencyMs, graceMs } = evidence.plan
   const { worker, extendedAt, closedAt } = attempt
+  const pace = evidence.plan.slots[worker.slot]?.pace ?? 1
   const still = [...pausesOf(evidence, worker), ...cutsOf(evidence, worker.slot)]
   const beatMs = (leaseMs / 3) * SLOW
   const tripMs = 2 * latencyMs[1]
@@ -109,7 +110,7 @@ function waysOf(
     ...keepsOf(evidence, attempt, begin(extendedAt), Math.min(overAt, end)),
   ]
   // By its own clock its worker dropped it.
-  const dropped = (trusted: number) => ({ ...running, from: begin(trusted), to: trusted + leaseMs * TRUSTED })
+  const dropped = (trusted: number) => ({ ...running, from: begin(trusted), to: trusted + (leaseMs * TRUSTED) / pace })
   if (effect.why === LEASE_LOST && effect.abortedAt < closedAt) {
     const last = dropped(trustedAt(attempt, overAt))
     const inVain = keptInVain(evidence, attempt, effect.abortedAt, beatMs, running)
@@ -126,11 +127,11 @@ function waysOf(
 
 /**
  * When its worker could have asked after a lease that its supervisor had kept while it stood still, before it dropped that: for a
- * heartbeat it has to take it for kept.
+ * heartbeat it has to take it for kept. One that was answered since had its chance.
  */
 function keptInVain(
   evidence: Evidence,
-  { worker, keptAt }: Attempt,
+  { worker, keptAt, trusted }: Attempt,
   droppedAt: number,
   beatMs: number,
   running: Omit<Opportunity, 'from' | 'to'>,
@@ -138,6 +139,7 @@ function keptInVain(
   const { leaseMs, latencyMs } = evidence.plan
   const pause = pausesOf(evidence, worker).findLast(({ from, to }) => from <= keptAt && to <= droppedAt + SLACK_MS)
   if (pause === undefined || keptAt > pause.to || keptAt + leaseMs < droppedAt) return []
+  if (trusted.some(({ sentAt, heardAt }) => sentAt >= pause.to && heardAt <= droppedAt)) return []
   const what = 'its worker stood still, its supervisor had kept it, and then its worker dropped it'
   if (droppedAt < pause.to + beatMs / SLOW - SLACK_MS) return [{ ...running, from: 0, to: 1, takesMs: 0, what }]
   const takesMs = 2 * latencyMs[1] + SLACK_MS
@@ -161,7 +163,7 @@ function keepsOf(evidence: Evidence, attempt: Attempt, begin: number, end: numbe
     }
     // One that stood still itself has heard nobody, and waits anew.
     if (own.some((each) => overlap(each, { from: pause.from - pulseMs, to: span.to }))) return []
-    const takesMs = Math.min(LOOK_MS, pulseMs) + 2 * latencyMs[1] + SLACK_MS
+    const takesMs = watchRestMs(leaseMs) + 2 * latencyMs[1] + SLACK_MS
     return [{ ...span, takesMs, hindrances, what: 'its worker stood still, and its supervisor could have kept it' }]
   })
 }

@@ -69,9 +69,14 @@ export function pulseMsOf(leaseMs: number): number {
   return Math.min(PULSE_MS, leaseMs / PULSES_PER_LEASE)
 }
 
+/** How long a supervisor rests between two looks at workers with such a lease, once they are ready. */
+export function watchRestMs(leaseMs: number): number {
+  return Math.min(LOOK_MS, pulseMsOf(leaseMs))
+}
+
 /** From when on a worker that began then is looked at as often as its pulse says: before it was ready, its supervisor rested longer. */
 export function watchedFrom(beganAt: number, leaseMs: number): number {
-  return beganAt + HOP_MS + LOOK_MS - Math.min(LOOK_MS, pulseMsOf(leaseMs))
+  return beganAt + HOP_MS + LOOK_MS - watchRestMs(leaseMs)
 }
 
 let lists = 0
