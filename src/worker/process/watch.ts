@@ -33,6 +33,8 @@ export interface WatchParts {
 const LOOK_MS = 500
 /** A look that is so late, in ms, was not to be had sooner: the supervisor stood still. */
 const AWAY_MS = 100
+/** A look that is so late, in ms, may come before what a worker said meanwhile has been read: timers are first. */
+const UNREAD_MS = 5
 /** How often the leases of a stalled worker are extended at least: it is also how a cancellation of what blocks it is heard of. */
 const KEEP_EVERY_MS = 1_000
 /** A worker that has not begun to work after this never will. */
@@ -85,27 +87,26 @@ export class Watch {
   }
 
   async #look(): Promise<number> {
-    const restMs = this.#wasAway() ? READ_MS : this.#lookAtAll()
+    const restMs = this.#hasToRead() ? READ_MS : this.#lookAtAll()
     this.#dueAt = this.#now + restMs
     return restMs
   }
 
   /**
    * A supervisor that stood still itself (a laptop's lid, a stopped group) has heard nobody, and that is nobody's fault. What its
-   * workers said meanwhile waits in their channels: nobody is judged before it has been read.
+   * workers said meanwhile waits in their channels, also when it was only a little late: nobody is judged before it has been read.
    */
-  #wasAway(): boolean {
+  #hasToRead(): boolean {
     const now = this.#now
     const lateMs = now - this.#dueAt
-    const isLate = lateMs > AWAY_MS
-    if (isLate) {
+    if (lateMs > AWAY_MS) {
       for (const process of this.#parts.processes()) {
         process.excusedMs += Math.min(lateMs, now - process.heardAt)
         if (process.deafSince !== undefined) process.deafSince = Math.min(now, process.deafSince + lateMs)
       }
     }
     // Not twice in a row: where every look is late, too, a blocked worker is found.
-    this.#isReading = isLate && !this.#isReading
+    this.#isReading = lateMs > UNREAD_MS && !this.#isReading
     return this.#isReading
   }
 

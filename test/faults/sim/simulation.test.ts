@@ -18,6 +18,8 @@ const HAVE_FAILED: readonly (readonly [seed: number, what: string])[] = [
   [0x19b20, 'a worker whose clock is fast was said to have dropped a lease too soon'],
   [0x2ad72, 'a supervisor that stood still before its first look at a worker was said to have killed that too soon'],
   [0x1cf86, 'a worker that was answered after a standstill, was said to have dropped a kept lease in vain'],
+  [0x2c18e, 'a supervisor that was a little late killed a worker before it had read that this was awake again'],
+  [0x2fb5d, 'the same, when all processes of a machine had stood still'],
 ]
 
 test(
