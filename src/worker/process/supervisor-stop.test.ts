@@ -226,11 +226,14 @@ describe('a worker that is silent', () => {
     expect(node.alive()).toHaveLength(2)
   })
 
-  test('as far as a supervisor knows that stood still is judged after what it said meanwhile has been read', async () => {
+  test.for([
+    ['stood still', 5_000],
+    ['was a little late', 320],
+  ] as const)('is judged after what it said has been read by a supervisor that %s', async ([, ms]) => {
     const node = await fakeNode({ stallLimitMs: 2_600 })
     node.child(0).ready()
     await node.pass(2_250)
-    node.clock.advance(5_000)
+    node.clock.advance(ms)
     await node.turn()
 
     // Its first look comes before anything that waits in a channel.
