@@ -1,4 +1,4 @@
-/** A pooler's sessions are nobody's: what the server does there for a call that was given up ends all the same. */
+/** A pooler's sessions are nobody's: what the server does there for a call that takes too long ends all the same, and the call is told. */
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/base/id.ts'
@@ -30,10 +30,10 @@ describe.skipIf(lacks('pgbouncer', program !== null))('through PgBouncer', async
     ])('a write %s, for a lock that somebody holds, ends on the server with its call', async (_, write) => {
       const direct = await freshStoreUrl(server)
       const beside = await migratedStore(direct)
-      const store = await migratedStore(through(withDeadline(direct, 1_500)))
+      const store = await migratedStore(through(withDeadline(direct, 2_500)))
       const { jobs, count } = await held(direct, beside, store)
 
-      const refused = expect(write(store, jobs)).rejects.toMatchObject({ kind: 'transient' })
+      const refused = expect(write(store, jobs)).rejects.toMatchObject({ kind: 'transient', code: 'STORE_BUSY' })
       await expect.poll(count, WAIT).toBe(1)
       await refused
 

@@ -166,14 +166,30 @@ function configOf(settings: PostgresSettings, timeoutMs: number): ClientConfig {
 }
 
 /**
+ * How long the server works on one statement: nine tenths of its call's deadline. Whoever calls is told then that the server ended
+ * it; at the deadline itself the connection would be given up as one that does not answer.
+ */
+function statementMs(deadlineMs: number): number {
+  return Math.ceil(0.9 * deadlineMs)
+}
+
+/**
+ * How long a statement waits for a lock: a quarter of the deadline. A wait that is in vain then ends while the call has time left: its
+ * transaction lets go of what it holds meanwhile, and is run again.
+ */
+function lockWaitMs(deadlineMs: number): number {
+  return Math.ceil(deadlineMs / 4)
+}
+
+/**
  * Every statement here is meant to be served row by row from an index in its order, whatever the statistics of a table that
  * was empty a moment ago say: left to itself it gathered and sorted all 200,000 that waited for each claim. Planned once, since
  * planning the exchange costs more than running it; at READ COMMITTED, which the locks rely on.
  */
 export function sessionOptions(deadlineMs: number): string {
   const options = {
-    statement_timeout: Math.ceil(deadlineMs),
-    lock_timeout: Math.ceil(deadlineMs),
+    statement_timeout: statementMs(deadlineMs),
+    lock_timeout: lockWaitMs(deadlineMs),
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     default_transaction_isolation: 'read\\ committed',
     plan_cache_mode: 'force_generic_plan',
@@ -194,7 +210,7 @@ export function sessionOptions(deadlineMs: number): string {
  */
 export function transactionLimits(deadlineMs: number): string {
   // allow sql: a number
-  const ofStatement = `SET LOCAL statement_timeout = ${Math.ceil(deadlineMs)}`
+  const ofStatement = `SET LOCAL statement_timeout = ${statementMs(deadlineMs)}`
   // allow sql: constants
   return `${ofStatement}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`
 }

@@ -1,6 +1,6 @@
 /** Transactions and time over the pool: what the shared slow road and the hot path stand on. */
 import type { Clock } from '../../base/clock.ts'
-import { Pool } from '../sql/pool.ts'
+import { Pool, type Tries } from '../sql/pool.ts'
 import { int } from '../sql/rows.ts'
 import {
   type Database,
@@ -27,6 +27,18 @@ const MAX_RESTARTS = 50
 
 /** How the others are told that something changed. */
 type Hints = Pick<Wake, 'hint' | 'hintBehind' | 'ride' | 'rode'>
+
+/** Called when a statement is sent, with what sends a hint of it right behind and tells whether it did. */
+type OnTry = (hintBehind: () => boolean) => void
+
+/** How a statement by itself is run, where that is not as usual. */
+interface StatementOptions {
+  /** Of the call that it is a part of. */
+  readonly tries?: Tries
+  /** False: it says itself how long it waits for a lock, and a wait that was in vain is the caller's at once. */
+  readonly isPatient?: boolean
+  readonly onTry?: OnTry
+}
 
 /** One schema of a database, as the shared slow road sees it. */
 export class PostgresDatabase implements Database {
@@ -89,19 +101,8 @@ export class PostgresDatabase implements Database {
   }
 
   /** Where the server's default is SERIALIZABLE a statement alone may be a conflict, too: nothing is left of it, and it runs again. */
-  async read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      const done = await this.pool.use(async (connection) => {
-        try {
-          return { value: await fn(this.sessionOn(connection)) }
-        } catch (error) {
-          if (isConflict(error) && tries < MAX_CONFLICTS) return null
-          throw error
-        }
-      })
-      if (done !== null) return done.value
-      await backOff(tries)
-    }
+  read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
+    return this.#repeat((connection) => fn(this.sessionOn(connection)), false, this.pool.tries())
   }
 
   /** A statement of the hot path as the server takes it, `NOW_SQL` in it replaced by the store's time. */
@@ -114,28 +115,42 @@ export class PostgresDatabase implements Database {
   }
 
   /**
-   * Runs one statement, which `timed` made, by itself. A conflict, which left nothing behind, is met by running it again.
-   * `onTry`: called when it is sent, with what sends a hint of it right behind and tells whether it did.
+   * Runs one statement, which `timed` made, by itself. After a conflict and a wait for a lock that was in vain, neither of which
+   * left anything behind, it is run again, all within the deadline.
    */
-  async statement(
+  statement(
     text: string,
     values: readonly SqlValue[],
     isUrgent: boolean,
-    onTry?: (hintBehind: () => boolean) => void,
-  ) {
-    for (let tries = 1; ; tries++) {
-      const result = await this.pool.use(async (connection) => {
+    { tries = this.pool.tries(), isPatient = true, onTry }: StatementOptions = {},
+  ): Promise<SqlResult> {
+    const run = (connection: Connection) => {
+      const answer = this.#alone(connection, text, values)
+      onTry?.(() => this.#wake.hintBehind(connection))
+      return answer
+    }
+    return this.#repeat(run, isUrgent, tries, isPatient)
+  }
+
+  async #repeat<T>(
+    fn: (connection: Connection) => Promise<T>,
+    isUrgent: boolean,
+    tries: Tries,
+    isPatient = true,
+  ): Promise<T> {
+    for (let count = 1; ; count++) {
+      const attempt = async (connection: Connection) => {
         try {
-          const answer = this.#alone(connection, text, values)
-          onTry?.(() => this.#wake.hintBehind(connection))
-          return await answer
+          return { value: await fn(connection) }
         } catch (error) {
-          if (isConflict(error) && tries < MAX_CONFLICTS) return null
+          const hasWaited = isPatient && noteWait(tries, error)
+          if ((hasWaited || isConflict(error)) && count < MAX_CONFLICTS) return null
           throw error
         }
-      }, isUrgent)
-      if (result !== null) return result
-      await backOff(tries)
+      }
+      const done = await this.pool.use(attempt, isUrgent, tries)
+      if (done !== null) return done.value
+      await backOff(count)
     }
   }
 
@@ -167,14 +182,17 @@ export class PostgresDatabase implements Database {
     onHint: (isHinted: boolean) => void,
   ) {
     const ride = mayRide ? this.#wake.ride() : null
-    const plainly = () => this.statement(text, values, false, (hintBehind) => onHint(hintBehind()))
+    const tries = this.pool.tries()
+    const onPlainTry: OnTry = (hintBehind) => onHint(hintBehind())
+    const plainly = () => this.statement(text, values, false, { tries, onTry: onPlainTry })
     if (ride === null) return plainly()
     let sentAt = 0
     const onTry = () => {
       sentAt = performance.now()
     }
     try {
-      const result = await this.statement(riding(text, values.length), [...values, ...ride], false, onTry)
+      const options = { tries, isPatient: false, onTry }
+      const result = await this.statement(riding(text, values.length), [...values, ...ride], false, options)
       onHint(true)
       return result
     } catch (error) {
@@ -188,11 +206,13 @@ export class PostgresDatabase implements Database {
 
   async transact<T>(fn: (tx: Transaction) => Promise<T>, isUrgent = false): Promise<T> {
     const known = new Set<string>()
+    const tries = this.pool.tries()
     let conflicts = 0
     for (let restarts = 0; ; restarts++) {
       const outcome = await this.pool.use(
-        (c) => this.#attempt(c, fn, known, restarts, conflicts < MAX_CONFLICTS),
+        (c) => this.#attempt(c, fn, known, restarts, conflicts < MAX_CONFLICTS, tries),
         isUrgent,
+        tries,
       )
       if ('value' in outcome) return outcome.value
       if (outcome.again === 'conflict') {
@@ -208,6 +228,7 @@ export class PostgresDatabase implements Database {
     known: Set<string>,
     restarts: number,
     mayRepeat: boolean,
+    tries: Tries,
   ): Promise<{ readonly value: T } | { readonly again: 'conflict' | 'restart' }> {
     try {
       const now = await this.#begin(connection)
@@ -217,9 +238,10 @@ export class PostgresDatabase implements Database {
     } catch (caught) {
       // Statements travel together, and the first to fail need not be the first that is heard of.
       const error = connection.reasonOf(caught)
+      const hasWaited = noteWait(tries, error)
       if (!connection.isBroken) await connection.run('ROLLBACK').catch(() => connection.destroy())
       if (error instanceof Restart && restarts < MAX_RESTARTS) return { again: 'restart' }
-      if (isConflict(error) && mayRepeat) return { again: 'conflict' }
+      if ((hasWaited || isConflict(error)) && mayRepeat) return { again: 'conflict' }
       throw error
     }
   }
@@ -254,6 +276,13 @@ function poolOf(settings: PostgresSettings): Pool<Connection> {
     isLost: () => false,
     translate: (error) => translateError(error, where),
   })
+}
+
+/** Notes among the tries of a call that one failed since it waited for a lock in vain; whether it did. */
+function noteWait(tries: Tries, error: unknown): boolean {
+  if (!isLockTimeout(error)) return false
+  tries.waited = error
+  return true
 }
 
 function backOff(tries: number): Promise<void> {

@@ -58,7 +58,7 @@ export function translateError(error: unknown, where: string): unknown {
       'transient',
       'STORE_BUSY',
       `${where} is busy: ${said}`,
-      'Look for long transactions that lock rows of Millrace.',
+      'Look for long transactions and locks in pg_stat_activity.',
     )
   }
   if (code === '53100')

@@ -61,7 +61,7 @@ export async function extendWaiting(
   waitMs?: number,
 ): Promise<readonly HeldResult[]> {
   const patience = waitMs === undefined ? null : String(Math.max(1, Math.ceil(waitMs)))
-  const results = await moveEnds(db, EXTEND_WAITING, workerId, leases, leaseMs, patience)
+  const results = await moveEnds(db, EXTEND_WAITING, workerId, leases, leaseMs, [patience], waitMs === undefined)
   // It waited for the locked ones, and tells of none.
   return results.map((result) => (result === 'locked' ? 'lost' : result))
 }
@@ -72,7 +72,8 @@ async function moveEnds(
   workerId: string,
   leases: readonly Lease[],
   leaseMs: number,
-  ...more: readonly (string | null)[]
+  more: readonly (string | null)[] = [],
+  isPatient = true,
 ): Promise<readonly ExtendResult[]> {
   const length = Math.floor(leaseMs)
   const values = [
@@ -80,7 +81,7 @@ async function moveEnds(
     ...[textArray(leases.map(({ id }) => id)), bigintArray(leases.map(({ epoch }) => epoch)), workerId],
     ...more,
   ]
-  const { rows } = await db.statement(db.timed(statement), values, true)
+  const { rows } = await db.statement(db.timed(statement), values, true, { isPatient })
   const until = rows.find(([, , , , kind]) => kind === HELD)?.[0]
   if (until !== undefined) db.saw(int(until) - length)
   const held = new Map<string, ExtendResult>()

@@ -138,7 +138,7 @@ export class Fronts {
     values: Readonly<Record<string, () => SqlValue>>,
   ): Promise<readonly Columns[]> {
     const all = { ...values, names: () => textArray(names), hash: () => this.#hashOf(names) }
-    return (await this.#statements.run(kind, () => FRONT_SQL[kind], all)).rows
+    return (await this.#statements.run(kind, () => FRONT_SQL[kind], all, false)).rows
   }
 
   #hashOf(names: readonly string[]): string {

@@ -27,11 +27,19 @@ export class NamedStatements {
     this.#db = db
   }
 
-  /** Runs the statement of that key, which `sql` tells once, ahead of what is not urgent. Only values that it names are made. */
-  run(key: string, sql: () => string, values: Readonly<Record<string, () => SqlValue>>): Promise<SqlResult> {
+  /**
+   * Runs the statement of that key, which `sql` tells once, ahead of what is not urgent. Only values that it names are made.
+   * `isPatient` false: it says itself how long it waits for a lock.
+   */
+  run(
+    key: string,
+    sql: () => string,
+    values: Readonly<Record<string, () => SqlValue>>,
+    isPatient = true,
+  ): Promise<SqlResult> {
     const { text, names } = this.#statement(key, sql)
     const params = [this.#db.nowParam(), ...names.map((name) => values[name]?.() ?? null)]
-    return this.#db.statement(text, params, true)
+    return this.#db.statement(text, params, true, { isPatient })
   }
 
   #statement(key: string, sql: () => string): Numbered {
