@@ -44,6 +44,13 @@ const INSERT_JOBS_ALIKE =
 const INSERT_READY_ALIKE =
   `INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) SELECT 2, QUEUE($3), $4, ${STORED_NOW}, ` +
   "v.id, $2, NULL FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v"
+// One job by itself, without the temporary table that a list of one costs in both, a tenth of the whole call. Nothing is planned.
+const INSERT_JOB =
+  'INSERT INTO millrace_job (id, name, queue, priority, state, run_at, created_at, version, payload) VALUES ($1, $2, $3, $4, ' +
+  `2, ${STORED_NOW}, ${STORED_NOW}, $5, $6)`
+const INSERT_JOB_READY =
+  'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) VALUES (2, QUEUE($3), $4, ' +
+  `${STORED_NOW}, $1, $2, NULL)`
 const INSERT_READY =
   'INSERT INTO millrace_ready (state, queue_key, place, run_at, id, name, expires_at) SELECT v.state, ' +
   "coalesce(v.queue_key, v.queue), v.place, v.run_at, v.id, v.name, v.expires_at FROM JSON_TABLE($1, '$[*]' COLUMNS (" +
@@ -196,6 +203,13 @@ async function writeAlike(session: Session, jobs: readonly NewJob[]): Promise<re
   const [first] = jobs
   if (first === undefined) return []
   const { name, queue, priority, version } = first
+  if (jobs.length === 1) {
+    await Promise.all([
+      session.query(INSERT_JOB, [first.id, name, queue, priority, version, first.payload]),
+      session.query(INSERT_JOB_READY, [first.id, name, queue, 100 - priority]),
+    ])
+    return [STATE.pending]
+  }
   let start = 1
   const rows = jobs.map(({ id, payload: { byteLength } }) => {
     start += byteLength
