@@ -178,7 +178,7 @@ await describeOnPrivate(
 
       const found = await finding(await pooled(), 'TIMEOUT_OFF')
 
-      expect(found).toMatchObject({ severity: 'warning', fix: expect.stringContaining('statement_timeout = 7000;') })
+      expect(found).toMatchObject({ severity: 'warning', fix: expect.stringContaining('statement_timeout = 6300;') })
       expect(await finding(direct, 'TIMEOUT_OFF')).toBeUndefined()
       await server.run(found?.fix.replace(/;.*/, '') ?? '')
       expect(await finding(await pooled(), 'TIMEOUT_OFF')).toBeUndefined()

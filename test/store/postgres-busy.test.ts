@@ -18,6 +18,7 @@ const SHORT_MS = 1_500
 const WAIT = { timeout: 10_000, interval: 20 }
 const ROW = 'SELECT version FROM millrace_state'
 const LOCK = `${ROW} FOR UPDATE`
+const COUNT = 'SELECT count(*) FROM millrace_state'
 const WRITE = 'UPDATE millrace_state SET version = version + 1 WHERE NOW_SQL > 0'
 const RIDDEN =
   'WITH t AS MATERIALIZED (SELECT NOW_SQL AS now) UPDATE millrace_state SET version = version + 1 FROM t WHERE t.now > 0'
@@ -71,6 +72,19 @@ await describeOn('postgres', (server) => {
     await holder.query('ROLLBACK')
 
     expect(await call).toMatchObject({ changes: 1 })
+  })
+
+  test('when one of several statements has waited in vain, nobody is given the connection on which the others still wait', async () => {
+    const { database, holder } = await ground(LONG_MS, LOCK_TABLE)
+    const query = vi.spyOn(Connection.prototype, 'query')
+    onTestFinished(() => query.mockRestore())
+    const call = database.read((session) => Promise.all([session.query(ROW), session.query(COUNT)]))
+    await expect.poll(() => query.mock.contexts.length, WAIT).toBe(6)
+
+    await holder.query('ROLLBACK')
+
+    expect(await call).toMatchObject([{ changes: 1 }, { rows: [[1]] }])
+    expect(new Set(query.mock.contexts).size).toBe(3)
   })
 
   test.each(Object.keys(CALLS))(

@@ -4,6 +4,7 @@ import { ConfigError } from '../../core/errors.ts'
 import type { Columns } from '../sql/rows.ts'
 import type { SqlResult } from '../sql/session.ts'
 import { isAfterFailure, translateConnectError } from './errors.ts'
+import { sessionOptions } from './limits.ts'
 import { describeTarget, type PostgresSettings, type PostgresTarget } from './options.ts'
 
 type Value = string | number | null | Uint8Array | readonly string[] | readonly number[]
@@ -12,14 +13,14 @@ type Value = string | number | null | Uint8Array | readonly string[] | readonly 
 const MAX_NAMED = 500
 /** How long a goodbye may take: a server that has fallen silent never answers it. */
 const GOODBYE_MS = 1_000
-/** How long the server waits for more of an open transaction; a worker that was stopped holds locks no longer. */
-const IDLE_IN_TRANSACTION_MS = 60_000
 
 /** A session with the server. */
 export class Connection {
   readonly #client: Client
   readonly #names: Map<string, string> | undefined
   #isBroken = false
+  /** Statements of callers' that are under way. */
+  #asked = 0
   /** The first of the statements that failed since the last that did not. */
   #failure: { readonly error: unknown } | null = null
   /** See `Pooled`. */
@@ -71,8 +72,23 @@ export class Connection {
     this.#client.on('end', onEnd)
   }
 
+  /** Whether the server has yet to answer a statement of a caller's. */
+  get isBusy(): boolean {
+    return this.#asked > 0
+  }
+
   /** Runs one statement. Calls that are not awaited in between travel together and run in order. */
   async query(text: string, values: readonly Value[] = []): Promise<SqlResult> {
+    this.#asked++
+    try {
+      return await this.queryBeside(text, values)
+    } finally {
+      this.#asked--
+    }
+  }
+
+  /** The same, for what no caller waits for, and which is done as soon as it is heard: the connection is not busy with it. */
+  async queryBeside(text: string, values: readonly Value[] = []): Promise<SqlResult> {
     // The driver takes any array; it only reads it.
     const config: QueryArrayConfig<unknown[]> = { text, values: values as unknown[], rowMode: 'array' }
     const name = this.#nameOf(text)
@@ -163,56 +179,6 @@ function configOf(settings: PostgresSettings, timeoutMs: number): ClientConfig {
   // A pooler in transaction mode hands sessions around: what is set on one would belong to a stranger.
   if (pooler === 'none') config.options = sessionOptions(deadlineMs)
   return config
-}
-
-/**
- * How long the server works on one statement: nine tenths of its call's deadline. Whoever calls is told then that the server ended
- * it; at the deadline itself the connection would be given up as one that does not answer.
- */
-function statementMs(deadlineMs: number): number {
-  return Math.ceil(0.9 * deadlineMs)
-}
-
-/**
- * How long a statement waits for a lock: a quarter of the deadline. A wait that is in vain then ends while the call has time left: its
- * transaction lets go of what it holds meanwhile, and is run again.
- */
-function lockWaitMs(deadlineMs: number): number {
-  return Math.ceil(deadlineMs / 4)
-}
-
-/**
- * Every statement here is meant to be served row by row from an index in its order, whatever the statistics of a table that
- * was empty a moment ago say: left to itself it gathered and sorted all 200,000 that waited for each claim. Planned once, since
- * planning the exchange costs more than running it; at READ COMMITTED, which the locks rely on.
- */
-export function sessionOptions(deadlineMs: number): string {
-  const options = {
-    statement_timeout: statementMs(deadlineMs),
-    lock_timeout: lockWaitMs(deadlineMs),
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-    default_transaction_isolation: 'read\\ committed',
-    plan_cache_mode: 'force_generic_plan',
-    enable_seqscan: 'off',
-    enable_bitmapscan: 'off',
-    enable_hashjoin: 'off',
-    enable_mergejoin: 'off',
-    jit: 'off',
-  }
-  const ours = Object.entries(options).map(([name, value]) => `-c ${name}=${value}`)
-  // What an operator sets for every client is heard, as it is by the other tools of PostgreSQL.
-  return [process.env.PGOPTIONS ?? '', ...ours].join(' ').trim()
-}
-
-/**
- * The limits of a session for one transaction, in the text that begins it: behind a pooler, where no session is ours, the server
- * ends what its client has given up all the same. That of a statement bounds what it waits for locks, too, so there is no third.
- */
-export function transactionLimits(deadlineMs: number): string {
-  // allow sql: a number
-  const ofStatement = `SET LOCAL statement_timeout = ${statementMs(deadlineMs)}`
-  // allow sql: constants
-  return `${ofStatement}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`
 }
 
 /** The driver names the host to the server and to the check of its certificate by itself. */

@@ -11,9 +11,10 @@ import {
   type Statement,
   type Transaction,
 } from '../sql/session.ts'
-import { Connection, transactionLimits } from './connection.ts'
+import { Connection } from './connection.ts'
 import { PostgresDialect } from './dialect.ts'
-import { isConflict, isLockTimeout, translateError } from './errors.ts'
+import { isConflict, isCutShort, isLockTimeout, translateError } from './errors.ts'
+import { transactionLimits } from './limits.ts'
 import { describeTarget, type PostgresSettings } from './options.ts'
 import { NOTIFY_QUIETLY, riding, type Wake } from './wake.ts'
 
@@ -144,6 +145,11 @@ export class PostgresDatabase implements Database {
           return { value: await fn(connection) }
         } catch (error) {
           const hasWaited = isPatient && noteWait(tries, error)
+          if (connection.isBusy && isCutShort(error)) {
+            // What was asked together with it may take as long again, and nobody is to stand behind that. Others' connections are well.
+            tries.waited ??= error
+            connection.destroy()
+          }
           if ((hasWaited || isConflict(error)) && count < MAX_CONFLICTS) return null
           throw error
         }

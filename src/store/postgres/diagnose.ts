@@ -19,6 +19,7 @@ import { int, text } from '../sql/rows.ts'
 import { isLocal } from '../sql/server-url.ts'
 import type { Session } from '../sql/session.ts'
 import type { PostgresDatabase } from './database.ts'
+import { statementMs } from './limits.ts'
 import type { PostgresSettings } from './options.ts'
 
 // A session of another user shows its times only to who may read all statistics. A vacuum has a snapshot, too, which no other
@@ -199,7 +200,7 @@ function timeoutOff(deadlineMs: number): Diagnosis {
   const message =
     'statement_timeout is off for the sessions behind the pooler: a read that its caller has given up goes on, with what it costs'
   // allow sql: a number, in a statement that is shown and not run
-  const fix = `ALTER ROLE CURRENT_USER SET statement_timeout = ${Math.ceil(deadlineMs)}; then, at the console of PgBouncer: RECONNECT;`
+  const fix = `ALTER ROLE CURRENT_USER SET statement_timeout = ${statementMs(deadlineMs)}; then, at the console of PgBouncer: RECONNECT;`
   return warning('TIMEOUT_OFF', message, fix)
 }
 

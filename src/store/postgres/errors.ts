@@ -13,6 +13,11 @@ export function isLockTimeout(error: unknown): boolean {
   return toldCode(error) === '55P03'
 }
 
+/** The server ended a statement since it, or its wait for a lock, took too long. */
+export function isCutShort(error: unknown): boolean {
+  return isLockTimeout(error) || toldCode(error) === '57014'
+}
+
 /** The server, or PgBouncer in between, which has no code of its own for it, answers and takes no more connections. */
 export function isCrowded(error: unknown): boolean {
   const code = toldCode(error)

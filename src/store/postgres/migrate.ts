@@ -20,10 +20,11 @@ import { codeOf } from '../sql/network-error.ts'
 import { int } from '../sql/rows.ts'
 import type { Session } from '../sql/session.ts'
 import { StepWatch } from '../sql/step-watch.ts'
-import { Connection, transactionLimits } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { PostgresDatabase } from './database.ts'
 import { ident } from './dialect.ts'
 import { isConflict, isCrowded } from './errors.ts'
+import { transactionLimits } from './limits.ts'
 import { MIGRATIONS, OLDEST, VERSION_TABLE } from './schema.ts'
 
 /** The steps of this version. */

@@ -122,7 +122,7 @@ export class Wake {
     if (!this.#isOpen || !this.#debounce.mayTell()) return false
     this.#toldAt = performance.now()
     // One that fails is lost, as the call before it most likely is.
-    void connection.query(NOTIFY_QUIETLY, [this.#channel, this.#mark]).catch(() => undefined)
+    void connection.queryBeside(NOTIFY_QUIETLY, [this.#channel, this.#mark]).catch(() => undefined)
     return true
   }
 
