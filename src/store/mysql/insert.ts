@@ -1,10 +1,10 @@
 /**
- * New jobs. Plain ones go by two statements, each over one JSON parameter, into the job table and the ready table, in one
- * transaction. An id that lives is a row that is there already: then the batch takes the slow road. So it does when an id has
- * ended, which is looked for after the rows are written, since what lived a moment ago may have ended meanwhile; only where one
- * is neither made for this insert nor newer than all that has ended: that look costs as much as a third of the writing. Payloads are one parameter too, all
- * bytes in a row, each job's a part of them: as text in the JSON they would double, and be read once for each column.
- * Jobs with a unique key or parents take the slow road.
+ * New jobs. Plain ones go by two statements, each over one JSON parameter (a single job by its values), into the job table and
+ * the ready table, in one transaction. An id that lives is a row that is there already: then the batch takes the slow road. So
+ * it does when an id has ended, which is looked for after the rows are written, since what lived a moment ago may have ended
+ * meanwhile; only where one is neither made for this insert nor newer than all that has ended: that look costs as much as a
+ * third of the writing. Payloads are one parameter too, all bytes in a row, each job's a part of them: as text in the JSON they
+ * would double, and be read once for each column. Jobs with a unique key or parents take the slow road.
  */
 import { isFinal } from '../../core/job/state.ts'
 import type { InsertResult, NewJob } from '../contract/index.ts'

@@ -17,7 +17,7 @@ const EACH_JOBS = 200_000
 /** A pause of so many times what the last one took. */
 const REST = 20
 const CONNECT_MS = 10_000
-/** How long one may take, told by a timer here; the server's own limit, a part of a deadline, is later. Well below what a migration waits for a lock (`MIGRATION_WAIT_S`). */
+/** How long one may take: well below what a migration waits for a lock (`MIGRATION_WAIT_S`). A timer here ends it. */
 const LONGEST_MS = 300_000
 const VACUUM = 'VACUUM (TRUNCATE false, SKIP_LOCKED) millrace_job'
 /** Otherwise a server learns only from its answer that nobody waits for it. */
@@ -62,6 +62,7 @@ export class Vacuum {
 
   async #vacuum(signal: AbortSignal): Promise<void> {
     const { dialect, settings } = this.#db
+    // The server's own limits, which are parts of a deadline, come after that timer.
     const connection = await Connection.open({ ...settings, deadlineMs: 2 * LONGEST_MS }, CONNECT_MS, signal)
     const giveUp = () => connection.destroy()
     const timer = setTimeout(giveUp, LONGEST_MS)
