@@ -164,8 +164,10 @@ for (const kind of SERVER_KINDS) {
           expect(near.lost).not.toContain(job.id)
           // The network is whole again when both are heard.
           for (const { mill } of sides) await vi.waitFor(() => mill.count({}), WAIT)
-          const info = await near.mill.get(job.id)
-          expect(info?.history.map(({ outcome }) => outcome)).toEqual(['lost', 'completed'])
+          const outcomes = (await near.mill.get(job.id))?.history.map(({ outcome }) => outcome)
+          // A claim that was under way as the near one was paused may have brought it the job, which it gave back.
+          if (outcomes?.[0] === 'pending') outcomes.shift()
+          expect(outcomes).toEqual(['lost', 'completed'])
         }
         tally({ jobs: PARTITIONS, partitions: PARTITIONS })
         for (const { runs } of sides) expect(runs.size).toBe(PARTITIONS)
