@@ -18,8 +18,8 @@ export function storeUrl(given: string | undefined): string {
 
 /**
  * Makes the store that a URL names, not yet open: `sqlite:PATH` (`?durability=full|normal`, `?busy=10s`),
- * `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (`?schema=millrace`, `?pool=5`, `?deadline=30s`, `?sslmode=verify-full`,
- * `?ca=FILE`, `?pooler=transaction`), `mysql://USER:PASSWORD@HOST:PORT/DATABASE` (`?pool=5`, `?deadline=30s`, `?tls=verify`, `?ca=FILE`,
+ * `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (`?schema=millrace`, `?pool=6`, `?deadline=30s`, `?sslmode=verify-full`,
+ * `?ca=FILE`, `?pooler=transaction`), `mysql://USER:PASSWORD@HOST:PORT/DATABASE` (`?pool=6`, `?deadline=30s`, `?tls=verify`, `?ca=FILE`,
  * `?socket=PATH`; also `mariadb:`), `memory:`. Relative paths count from `base` (default: the working directory); time is that of `clock` (default: the machine's, or the server's). Throws `STORE_URL`.
  */
 export async function createStore(url: string, base: string = process.cwd(), clock?: Clock): Promise<Store> {

@@ -30,17 +30,15 @@ export const HELD = 4
 const WARMING = 20
 const WAIT = { timeout: 120_000 }
 /**
- * Connections of the worker, and how many of them are open before the way becomes bad. One that is opened later takes a heartbeat's
- * time, and with the default of five a heartbeat may have to wait for one: two calls that are as urgent, and three that are not, have
- * all of them.
+ * Connections of a worker that has been at work for a while: three for ordinary calls, one more that is opened ahead, one for a
+ * heartbeat, and the one that listens. One that is opened when the way is bad already takes a heartbeat's time.
  */
-const [POOL, AT_WORK] = [10, 8]
+const AT_WORK = 6
 
 /** Holds jobs while such weather lasts, and lets them end under it. */
 export async function holdUnder(server: TestServer, weather: Weather, hold: Hold): Promise<Held> {
   const { leaseMs, heartbeatMs, deadlineMs } = hold
-  const deadline = deadlineMs === undefined ? {} : { deadline: `${deadlineMs}ms` }
-  const direct = await freshStoreUrl(server, { pool: String(POOL), ...deadline })
+  const direct = await freshStoreUrl(server, deadlineMs === undefined ? {} : { deadline: `${deadlineMs}ms` })
   const { proxy, url } = await startProxyTo(direct)
   const [mill, near] = [await openMill({ store: url }), await openMill({ store: direct })]
   let lost = 0

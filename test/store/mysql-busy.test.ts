@@ -19,7 +19,7 @@ const LOCK_WAIT = 'SELECT @@innodb_lock_wait_timeout'
 
 /** Each way in which a call may wait. */
 const CALLS: Readonly<Record<string, (database: MysqlDatabase) => Promise<unknown>>> = {
-  statement: (database) => database.statement(`${WRITE} AND NOW_SQL > 0`, [], false),
+  statement: (database) => database.statement(`${WRITE} AND NOW_SQL > 0`, [], 'ordinary'),
   transaction: (database) => database.transact((tx) => tx.select(LOCK, [])),
   'transaction whose statements wait one behind the other': (database) =>
     database.transact((tx) => Promise.all([tx.select(LOCK, []), tx.select(LOCK, []), tx.select(LOCK, [])])),

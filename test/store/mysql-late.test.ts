@@ -19,12 +19,12 @@ const WAIT = { timeout: 10_000, interval: 25 }
 /** Each way to the server, over a table that somebody else has locked. */
 const CALLS: Readonly<Record<string, (database: MysqlDatabase) => Promise<unknown>>> = {
   read: (database) => database.read((session) => session.query('SELECT name FROM millrace_queue')),
-  statement: (database) => database.statement('SELECT name, NOW_SQL FROM millrace_queue', [], false),
+  statement: (database) => database.statement('SELECT name, NOW_SQL FROM millrace_queue', [], 'ordinary'),
   transaction: (database) =>
     database.transactOpening(
       { statement: 'SELECT NOW_SQL AS now FROM millrace_queue', params: [] },
       async () => null,
-      false,
+      'ordinary',
     ),
 }
 

@@ -24,13 +24,13 @@ describe('a pool', () => {
 
   it('has one more connection open than urgent calls use, so that a heartbeat waits for none', async () => {
     const { pool, opening } = await withOneOpen()
-    const exchange = hold(pool, true)
+    const exchange = hold(pool, 'urgent')
     await exchange.begun
     expect(opening.count).toBe(2)
     opening.next()
 
-    await pool.use(async () => undefined, true)
-    const beside = [hold(pool, true), hold(pool, true)]
+    await pool.use(async () => undefined, 'urgent')
+    const beside = [hold(pool, 'urgent'), hold(pool, 'urgent')]
 
     opening.next()
     expect(opening.count).toBe(3)
@@ -44,7 +44,7 @@ describe('a pool', () => {
   it('tells nobody of a connection that it could not open ahead, and does not try again at once', async () => {
     const { pool, opening } = await withOneOpen()
 
-    const calls = Array.from({ length: 5 }, () => () => pool.use(async () => 'answered', true))
+    const calls = Array.from({ length: 5 }, () => () => pool.use(async () => 'answered', 'urgent'))
     const answers = [await calls[0]?.()]
     opening.next(new Error('too many connections'))
     for (const call of calls.slice(1)) answers.push(await call())
@@ -56,13 +56,13 @@ describe('a pool', () => {
 
   it('leaves the last open connection beside a worker to its heartbeat, and opens another for what else waits', async () => {
     const { pool, opening } = await withThreeOpen()
-    const [claim, read] = [hold(pool, true), hold(pool)]
+    const [claim, read] = [hold(pool, 'urgent'), hold(pool)]
     await Promise.all([claim.begun, read.begun])
 
     const second = hold(pool)
     await turn()
     expect([second.hasBegun, opening.count]).toEqual([false, 1])
-    expect(await pool.use(async () => 'beat', true)).toBe('beat')
+    expect(await pool.use(async () => 'beat', 'heartbeat')).toBe('beat')
     expect(second.hasBegun).toBe(false)
 
     opening.next()
@@ -72,14 +72,14 @@ describe('a pool', () => {
 
   it('shares what is open where the server grants no more, the last of it with urgent calls alone', async () => {
     const { pool, opening } = await withThreeOpen()
-    const [claim, read] = [hold(pool, true), hold(pool)]
+    const [claim, read] = [hold(pool, 'urgent'), hold(pool)]
     await Promise.all([claim.begun, read.begun])
     const second = hold(pool)
     await turn()
 
     opening.next(new Error('too many connections'))
     await turn()
-    expect([second.hasBegun, await pool.use(async () => 'beat', true)]).toEqual([false, 'beat'])
+    expect([second.hasBegun, await pool.use(async () => 'beat', 'heartbeat')]).toEqual([false, 'beat'])
 
     read.end()
     await second.begun
@@ -88,9 +88,9 @@ describe('a pool', () => {
 
   it('has an urgent call wait for what is open, too', async () => {
     const { pool, opening } = await withThreeOpen()
-    const held = [hold(pool, true), hold(pool, true), hold(pool, true)]
+    const held = [hold(pool, 'urgent'), hold(pool, 'urgent'), hold(pool, 'heartbeat')]
     await Promise.all(held.map(({ begun }) => begun))
-    const beat = hold(pool, true)
+    const beat = hold(pool, 'heartbeat')
     await turn()
     for (let left = opening.count; left > 0; left--) opening.next(new Error('too many connections'))
     await turn()
@@ -103,10 +103,10 @@ describe('a pool', () => {
 
   it('tells whoever waited so in vain why it had none, not that the server did not answer', async () => {
     const { pool, opening } = await withThreeOpen({ deadlineMs: 50 })
-    const held = [hold(pool, true), hold(pool, true), hold(pool, true)]
+    const held = [hold(pool, 'urgent'), hold(pool, 'urgent'), hold(pool, 'heartbeat')]
     const ended = Promise.allSettled(held.map(({ done }) => done))
     await Promise.all(held.map(({ begun }) => begun))
-    const refused = expect(pool.use(async () => undefined, true)).rejects.toThrow('too many connections')
+    const refused = expect(pool.use(async () => undefined, 'urgent')).rejects.toThrow('too many connections')
     await turn()
     for (let left = opening.count; left > 0; left--) opening.next(new Error('too many connections'))
 
@@ -119,13 +119,13 @@ describe('a pool', () => {
   it('tries anew for those who wait so once nothing is open any more', async () => {
     const { pool, opening } = await withThreeOpen()
     const end = Promise.withResolvers<void>()
-    const ending = Array.from({ length: 3 }, () =>
+    const ending = (['urgent', 'urgent', 'heartbeat'] as const).map((urgency) =>
       pool.use(async (connection) => {
         await end.promise
         connection.destroy()
-      }, true),
+      }, urgency),
     )
-    const beat = hold(pool, true)
+    const beat = hold(pool, 'heartbeat')
     await turn()
     const tried = opening.count
     for (let left = tried; left > 0; left--) opening.next(new Error('too many connections'))
@@ -204,7 +204,7 @@ describe('a pool', () => {
 
   it('ends what is being opened for nobody when it is closed', async () => {
     const { pool, opening } = await withOneOpen()
-    await pool.use(async () => undefined, true)
+    await pool.use(async () => undefined, 'urgent')
     expect(opening.count).toBe(2)
 
     await pool.close()
@@ -217,7 +217,7 @@ describe('a pool', () => {
 async function withOneOpen() {
   const opening = openings()
   const pool = poolOf({ size: 3, connect: opening.connect })
-  const first = pool.use(async () => undefined, true)
+  const first = pool.use(async () => undefined, 'urgent')
   opening.next()
   await first
   return { pool, opening }

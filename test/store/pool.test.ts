@@ -13,7 +13,7 @@ describe('a pool', () => {
     const second = hold(pool)
     await held.begun
 
-    expect(await pool.use(async () => 'urgent', true)).toBe('urgent')
+    expect(await pool.use(async () => 'urgent', 'urgent')).toBe('urgent')
 
     expect(second.hasBegun).toBe(false)
     held.end()
@@ -23,18 +23,33 @@ describe('a pool', () => {
     await pool.close()
   })
 
-  it('gives a free connection to the urgent one of those who wait', async () => {
+  it('has a connection that only heartbeats use, whatever else there is to do', async () => {
+    const pool = poolOf({ size: 6 })
+    const urgent = Array.from({ length: 6 }, () => hold(pool, 'urgent'))
+    const ordinary = Array.from({ length: 6 }, () => hold(pool))
+    const all = [...urgent, ...ordinary]
+    for (let rounds = 0; rounds < 20; rounds++) await new Promise(setImmediate)
+    expect(all.filter(({ hasBegun }) => hasBegun)).toHaveLength(5)
+
+    expect(await pool.use(async () => 'beat', 'heartbeat')).toBe('beat')
+
+    for (const { end } of all) end()
+    await Promise.all(all.map(({ done }) => done))
+    await pool.close()
+  })
+
+  it('gives a free connection to the most urgent of those who wait', async () => {
     const pool = poolOf({ size: 1 })
     const held = hold(pool)
     await held.begun
     const order: string[] = []
-    const ordinary = pool.use(async () => order.push('ordinary'))
-    const urgent = pool.use(async () => order.push('urgent'), true)
+    const kinds = ['ordinary', 'urgent', 'heartbeat'] as const
+    const waiting = kinds.map((kind) => pool.use(async () => order.push(kind), kind))
 
     held.end()
-    await Promise.all([ordinary, urgent, held.done])
+    await Promise.all([...waiting, held.done])
 
-    expect(order).toEqual(['urgent', 'ordinary'])
+    expect(order).toEqual(['heartbeat', 'urgent', 'ordinary'])
     await pool.close()
   })
 
@@ -109,12 +124,12 @@ describe('a pool', () => {
     const made: FakeConnection[] = []
     const pool = poolOf({ size: 3, made })
     await fill(pool, 2)
-    const held = hold(pool, true)
+    const held = hold(pool, 'urgent')
     await held.begun
     const answer = Promise.withResolvers<void>()
     for (const connection of made) Object.assign(connection, { idleSince: LONG_AGO, check: () => answer.promise })
 
-    const call = pool.use(async (connection) => connection, true)
+    const call = pool.use(async (connection) => connection, 'urgent')
     held.end()
     await held.done
     answer.reject(new Error('it has ended'))
@@ -133,9 +148,9 @@ describe('a pool', () => {
       begun++
       return untilDestroyed(connection)
     }
-    await expect(pool.use(attempt, false, tries)).rejects.toThrow('did not answer')
+    await expect(pool.use(attempt, 'ordinary', tries)).rejects.toThrow('did not answer')
 
-    await expect(pool.use(attempt, false, tries)).rejects.toThrow('did not answer')
+    await expect(pool.use(attempt, 'ordinary', tries)).rejects.toThrow('did not answer')
 
     expect(begun).toBe(1)
     await pool.close()
@@ -175,7 +190,7 @@ describe('a pool', () => {
         tries.waited = busy
         return untilDestroyed(connection)
       },
-      false,
+      'ordinary',
       tries,
     )
 

@@ -30,7 +30,7 @@ const LEASES = [{ id: 'held', epoch: 1 }]
 
 /** Each way in which a call may wait. */
 const CALLS: Readonly<Record<string, (database: PostgresDatabase) => Promise<unknown>>> = {
-  statement: (database) => database.statement(database.timed(WRITE), [database.nowParam()], false),
+  statement: (database) => database.statement(database.timed(WRITE), [database.nowParam()], 'ordinary'),
   read: (database) => database.read((session) => session.query(ROW)),
   transaction: (database) => database.transact((tx) => tx.query(LOCK)),
   'transaction whose statements wait one behind the other': (database) =>
@@ -39,7 +39,7 @@ const CALLS: Readonly<Record<string, (database: PostgresDatabase) => Promise<unk
 
 /** Each way in which a call may meet conflicts. */
 const CONFLICTS: Readonly<Record<string, (database: PostgresDatabase) => Promise<unknown>>> = {
-  statement: (database) => database.statement(CONFLICT, [], false),
+  statement: (database) => database.statement(CONFLICT, [], 'ordinary'),
   read: (database) => database.read((session) => session.query(CONFLICT)),
   transaction: (database) => database.transact((tx) => tx.query(CONFLICT)),
 }

@@ -1,6 +1,7 @@
 /** Pools of connections that lead nowhere. */
 import { Pool } from '../../src/store/sql/pool.ts'
 import type { Pooled } from '../../src/store/sql/pooled.ts'
+import type { Urgency } from '../../src/store/sql/shares.ts'
 
 /** A connection that leads nowhere. */
 export class FakeConnection implements Pooled {
@@ -74,14 +75,14 @@ export function openings() {
 
 /** Has `count` connections made that then lie idle. */
 export async function fill(pool: Pool<FakeConnection>, count: number): Promise<void> {
-  const held = Array.from({ length: count }, () => hold(pool, true))
+  const held = Array.from({ length: count }, () => hold(pool, 'heartbeat'))
   await Promise.all(held.map(({ begun }) => begun))
   for (const { end } of held) end()
   await Promise.all(held.map(({ done }) => done))
 }
 
 /** A call that lasts until it is ended. */
-export function hold(pool: Pool<FakeConnection>, isUrgent = false) {
+export function hold(pool: Pool<FakeConnection>, urgency: Urgency = 'ordinary') {
   const begun = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
   const call = {
@@ -92,7 +93,7 @@ export function hold(pool: Pool<FakeConnection>, isUrgent = false) {
       call.hasBegun = true
       begun.resolve()
       await ended.promise
-    }, isUrgent),
+    }, urgency),
   }
   return call
 }

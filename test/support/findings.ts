@@ -21,10 +21,10 @@ export async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
   return promise
 }
 
-/** Declares it for a server that takes 20 connections, of which PostgreSQL keeps 3; a program takes `own`, and a fifth is to be left. */
+/** Declares it for a server that takes 20 connections, of which PostgreSQL keeps 3; a program with a pool of five takes `own`, and a fifth is to be left. */
 export function findsTooFewConnections(server: TestServer, own: number): void {
   it('more live programs than there are connections for, until one is gone', async () => {
-    const store = await migratedStore(await freshStoreUrl(server))
+    const store = await migratedStore(await freshStoreUrl(server, { pool: '5' }))
     const { cluster } = store
     const beat = (pid: number, worker: string) => cluster.beat({ ...NODE, pid, id: `${pid} ${worker}` })
     for (const worker of ['a', 'b', 'c']) await beat(1, worker)

@@ -10,6 +10,7 @@ import {
   type SqlValue,
   type Transaction,
 } from '../sql/session.ts'
+import type { Urgency } from '../sql/shares.ts'
 import type { Connection, Runner } from './connection.ts'
 import { filled, MysqlDialect, scalar } from './dialect.ts'
 import { isConflict, isLost } from './errors.ts'
@@ -100,15 +101,15 @@ export class MysqlDatabase implements Database {
   }
 
   /** What an opening finds, outside of a transaction. */
-  look(opening: Opening, isUrgent: boolean): Promise<{ readonly now: number; readonly rows: readonly Columns[] }> {
-    return this.pool.use((connection) => this.#openOn(connection, opening), isUrgent)
+  look(opening: Opening, urgency: Urgency): Promise<{ readonly now: number; readonly rows: readonly Columns[] }> {
+    return this.pool.use((connection) => this.#openOn(connection, opening), urgency)
   }
 
   /**
    * Runs one statement by itself, which `timed` makes, and which may be run twice. After a conflict, which left
    * nothing behind, and on a connection that had ended while nobody used it, it is run again, all within the deadline.
    */
-  async statement(statement: string, params: readonly SqlValue[], isUrgent: boolean): Promise<SqlResult> {
+  async statement(statement: string, params: readonly SqlValue[], urgency: Urgency): Promise<SqlResult> {
     const { text, values } = this.timed(statement, params)
     const tries = this.pool.tries()
     for (let count = 1; ; count++) {
@@ -123,7 +124,7 @@ export class MysqlDatabase implements Database {
           return null
         }
       }
-      const result = await this.pool.use(attempt, isUrgent, tries)
+      const result = await this.pool.use(attempt, urgency, tries)
       if (result !== null) return result
       await backOff(count)
     }
@@ -138,15 +139,15 @@ export class MysqlDatabase implements Database {
     return filled(template, [now, ...params])
   }
 
-  transact<T>(fn: (tx: Transaction) => Promise<T>, isUrgent = false): Promise<T> {
-    return this.transactOpening(ASK_TIME, fn, isUrgent)
+  transact<T>(fn: (tx: Transaction) => Promise<T>, urgency: Urgency = 'ordinary'): Promise<T> {
+    return this.transactOpening(ASK_TIME, fn, urgency)
   }
 
   /** `transact` with another first question than that for the time. `takesTurn`: it makes a large claim. */
   transactOpening<T>(
     opening: Opening,
     fn: (tx: OpenedTransaction) => Promise<T>,
-    isUrgent: boolean,
+    urgency: Urgency,
     takesTurn = false,
   ): Promise<T> {
     const known = new Set<string>()
@@ -155,7 +156,7 @@ export class MysqlDatabase implements Database {
       const [, { now, rows }] = await Promise.all([connection.run(BEGIN), this.#openOn(connection, opening)])
       return { ...this.sessionOn(connection), now, opening: rows, known, restarts }
     }
-    return this.#repeat(begin, fn, isUrgent)
+    return this.#repeat(begin, fn, urgency)
   }
 
   /** A transaction that need not know the time: it stays on the server, as `STORED_NOW`, which saves a round trip. */
@@ -165,20 +166,20 @@ export class MysqlDatabase implements Database {
       else await connection.execute(BEGIN_AT_OWN, [this.#saw(this.#clock.now())])
       return this.sessionOn(connection)
     }
-    return this.#repeat(begin, fn, false)
+    return this.#repeat(begin, fn, 'ordinary')
   }
 
   async #repeat<S, T>(
     begin: (connection: Connection, restarts: number) => Promise<S>,
     fn: (session: S) => Promise<T>,
-    isUrgent: boolean,
+    urgency: Urgency,
   ): Promise<T> {
     const tries = this.pool.tries()
     let conflicts = 0
     for (let restarts = 0; ; restarts++) {
       const outcome = await this.pool.use(
         (c) => this.#attempt(c, (on) => begin(on, restarts), fn, restarts, conflicts < MAX_CONFLICTS, tries),
-        isUrgent,
+        urgency,
         tries,
       )
       if ('value' in outcome) return outcome.value

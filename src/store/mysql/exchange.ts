@@ -109,11 +109,11 @@ export class Exchange {
   async #run(request: ExchangeRequest): Promise<ExchangeResult> {
     const wanted = request.claim !== undefined && request.claim.limit > 0 && request.claim.names.length > 0
     if (request.settle.length === 0 && !wanted) {
-      const { now, rows } = await this.#db.look(lookOf(request), true)
+      const { now, rows } = await this.#db.look(lookOf(request), 'urgent')
       return { settled: NOTHING, claimed: NOTHING, more: false, cancelling: leasesIn(rows, NOTHING), now }
     }
     if (request.settle.length === 0 && this.#isIdle) {
-      const { now, rows } = await this.#db.look({ statement: LOOK_IDLE, params: [request.workerId] }, true)
+      const { now, rows } = await this.#db.look({ statement: LOOK_IDLE, params: [request.workerId] }, 'urgent')
       const head = rowOf(rows, ROW.first)
       const hints = rowOf(rows, ROW.hints)
       if (hints !== undefined) this.#on.saw(int(hints[2]), head === undefined ? null : text(head[1]))
@@ -146,7 +146,7 @@ export class Exchange {
         if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)
         return { settled, claimed, cancelling: leasesIn(tx.opening, request.settle), now: tx.now }
       },
-      true,
+      'urgent',
       // Outcomes wait for nobody's claim.
       request.settle.length === 0 && (request.claim?.limit ?? 0) >= LARGE_CLAIM,
     )

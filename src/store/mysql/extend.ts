@@ -29,9 +29,9 @@ export async function extendLeases(
   leases: readonly Lease[],
   leaseMs: number,
 ): Promise<readonly ExtendResult[]> {
-  const { changes } = await db.statement(EXTEND, paramsOf(workerId, leases, leaseMs), true)
+  const { changes } = await db.statement(EXTEND, paramsOf(workerId, leases, leaseMs), 'heartbeat')
   if (changes === leases.length) return leases.map(() => 'held')
-  return db.transact((tx) => extend(tx, workerId, leases, leaseMs), true)
+  return db.transact((tx) => extend(tx, workerId, leases, leaseMs), 'heartbeat')
 }
 
 /** See `JobsFacet.extendWaiting`. */
@@ -42,7 +42,7 @@ export async function extendWaiting(
   leaseMs: number,
   waitMs?: number,
 ): Promise<readonly HeldResult[]> {
-  if (waitMs === undefined) return db.transact((tx) => waiting(tx, workerId, leases, leaseMs), true)
+  if (waitMs === undefined) return db.transact((tx) => waiting(tx, workerId, leases, leaseMs), 'urgent')
   const { text, values } = db.timed(EXTEND_WAITING, paramsOf(workerId, leases, leaseMs))
   const { changes } = await db.pool.use(async (connection) => {
     await connection.run(patience(Math.max(1, Math.ceil(waitMs / 1_000))))
@@ -51,7 +51,7 @@ export async function extendWaiting(
     } finally {
       if (!connection.isBroken) await connection.run(patience(lockWaitSeconds(db.settings.deadlineMs)))
     }
-  }, true)
+  }, 'urgent')
   if (changes === leases.length) return leases.map(() => 'held')
   const results = await extendLeases(db, workerId, leases, leaseMs)
   return results.map((result) => {

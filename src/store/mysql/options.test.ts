@@ -16,7 +16,7 @@ describe('the URL of a mysql store', () => {
         tls: 'verify',
         ca: undefined,
       },
-      pool: 5,
+      pool: 6,
       deadlineMs: 30_000,
     })
     expect(describeTarget(settings)).toBe('mysql db.example.com:3306/jobs')

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { parseDuration } from '../../core/duration.ts'
 import type { ConfigError } from '../../core/errors.ts'
 import { certificatesOf, isLocal, parseServerUrl, refusedUrl } from '../sql/server-url.ts'
+import { DEFAULT_POOL } from '../sql/shares.ts'
 
 /** `verify`: encrypted, certificate and name checked. `require`: encrypted, whoever answers. */
 export type TlsMode = 'off' | 'require' | 'verify'
@@ -55,7 +56,7 @@ export function mysqlSettings(url: string): MysqlSettings {
   if (tls === 'verify' && socket === undefined && isIP(host) !== 0) {
     throw refused(parsed, 'tls=verify needs the name that is in the certificate, and its host is an address')
   }
-  const pool = Number(params.get('pool') ?? 5)
+  const pool = Number(params.get('pool') ?? DEFAULT_POOL)
   if (!Number.isInteger(pool) || pool < 1 || pool > MAX_POOL) {
     throw refused(parsed, `pool=${params.get('pool')} is not a whole number from 1 to ${MAX_POOL}`)
   }

@@ -35,8 +35,8 @@ export async function readOn<T>(pool: Pool<Connection>, fn: (connection: Connect
       return null
     }
   }
-  const first = await pool.use(read, false, tries)
-  return first === null ? pool.use(fn, false, tries) : first.value
+  const first = await pool.use(read, 'ordinary', tries)
+  return first === null ? pool.use(fn, 'ordinary', tries) : first.value
 }
 
 /** Notes among the tries of a call that one failed since it waited for a lock in vain. To be called before anything else is sent. */

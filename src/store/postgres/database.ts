@@ -11,6 +11,7 @@ import {
   type Statement,
   type Transaction,
 } from '../sql/session.ts'
+import type { Urgency } from '../sql/shares.ts'
 import { Connection } from './connection.ts'
 import { PostgresDialect } from './dialect.ts'
 import { isConflict, isCutShort, isLockTimeout, translateError } from './errors.ts'
@@ -103,7 +104,7 @@ export class PostgresDatabase implements Database {
 
   /** Where the server's default is SERIALIZABLE a statement alone may be a conflict, too: nothing is left of it, and it runs again. */
   read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
-    return this.#repeat((connection) => fn(this.sessionOn(connection)), false, this.pool.tries())
+    return this.#repeat((connection) => fn(this.sessionOn(connection)), 'ordinary', this.pool.tries())
   }
 
   /** A statement of the hot path as the server takes it, `NOW_SQL` in it replaced by the store's time. */
@@ -122,7 +123,7 @@ export class PostgresDatabase implements Database {
   statement(
     text: string,
     values: readonly SqlValue[],
-    isUrgent: boolean,
+    urgency: Urgency,
     { tries = this.pool.tries(), isPatient = true, onTry }: StatementOptions = {},
   ): Promise<SqlResult> {
     const run = (connection: Connection) => {
@@ -130,12 +131,12 @@ export class PostgresDatabase implements Database {
       onTry?.(() => this.#wake.hintBehind(connection))
       return answer
     }
-    return this.#repeat(run, isUrgent, tries, isPatient)
+    return this.#repeat(run, urgency, tries, isPatient)
   }
 
   async #repeat<T>(
     fn: (connection: Connection) => Promise<T>,
-    isUrgent: boolean,
+    urgency: Urgency,
     tries: Tries,
     isPatient = true,
   ): Promise<T> {
@@ -154,7 +155,7 @@ export class PostgresDatabase implements Database {
           throw error
         }
       }
-      const done = await this.pool.use(attempt, isUrgent, tries)
+      const done = await this.pool.use(attempt, urgency, tries)
       if (done !== null) return done.value
       await backOff(count)
     }
@@ -190,7 +191,7 @@ export class PostgresDatabase implements Database {
     const ride = mayRide ? this.#wake.ride() : null
     const tries = this.pool.tries()
     const onPlainTry: OnTry = (hintBehind) => onHint(hintBehind())
-    const plainly = () => this.statement(text, values, false, { tries, onTry: onPlainTry })
+    const plainly = () => this.statement(text, values, 'ordinary', { tries, onTry: onPlainTry })
     if (ride === null) return plainly()
     let sentAt = 0
     const onTry = () => {
@@ -198,7 +199,7 @@ export class PostgresDatabase implements Database {
     }
     try {
       const options = { tries, isPatient: false, onTry }
-      const result = await this.statement(riding(text, values.length), [...values, ...ride], false, options)
+      const result = await this.statement(riding(text, values.length), [...values, ...ride], 'ordinary', options)
       onHint(true)
       return result
     } catch (error) {
@@ -210,14 +211,14 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  async transact<T>(fn: (tx: Transaction) => Promise<T>, isUrgent = false): Promise<T> {
+  async transact<T>(fn: (tx: Transaction) => Promise<T>, urgency: Urgency = 'ordinary'): Promise<T> {
     const known = new Set<string>()
     const tries = this.pool.tries()
     let conflicts = 0
     for (let restarts = 0; ; restarts++) {
       const outcome = await this.pool.use(
         (c) => this.#attempt(c, fn, known, restarts, conflicts < MAX_CONFLICTS, tries),
-        isUrgent,
+        urgency,
         tries,
       )
       if ('value' in outcome) return outcome.value

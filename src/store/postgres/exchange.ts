@@ -253,7 +253,7 @@ export class Exchange {
   async #claimedOf(rows: readonly TakenJob[], claim: ClaimRequest, more: boolean): Promise<Claimed> {
     const unreadable = rows.filter(isUnreadable)
     if (unreadable.length === 0) return { claimed: rows.filter(isReadable), unreadable, more }
-    await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), true)
+    await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), 'urgent')
     this.#held.settled(unreadable)
     return { claimed: rows.filter(isReadable), unreadable, more: true }
   }
@@ -266,7 +266,7 @@ export class Exchange {
       const { rows } = await tx.query(CANCELLING, [request.workerId])
       const cancelling = rows.map((row) => ({ id: text(row[0]), epoch: int(row[1]) }))
       return { settled, claimed, cancelling, now: tx.now }
-    }, true)
+    }, 'urgent')
     const { lease } = claimed
     if (lease !== undefined) {
       const held = this.#held.begin(lease)

@@ -6,6 +6,7 @@
  */
 import type { ExtendResult, HeldResult, Lease } from '../contract/index.ts'
 import { int } from '../sql/rows.ts'
+import type { Urgency } from '../sql/shares.ts'
 import { bigintArray, textArray } from './arrays.ts'
 import type { PostgresDatabase } from './database.ts'
 
@@ -49,7 +50,7 @@ export function extendLeases(
   leases: readonly Lease[],
   leaseMs: number,
 ): Promise<readonly ExtendResult[]> {
-  return moveEnds(db, EXTEND, workerId, leases, leaseMs)
+  return moveEnds(db, EXTEND, workerId, leases, leaseMs, 'heartbeat')
 }
 
 /** See `JobsFacet.extendWaiting`. */
@@ -61,7 +62,16 @@ export async function extendWaiting(
   waitMs?: number,
 ): Promise<readonly HeldResult[]> {
   const patience = waitMs === undefined ? null : String(Math.max(1, Math.ceil(waitMs)))
-  const results = await moveEnds(db, EXTEND_WAITING, workerId, leases, leaseMs, [patience], waitMs === undefined)
+  const results = await moveEnds(
+    db,
+    EXTEND_WAITING,
+    workerId,
+    leases,
+    leaseMs,
+    'urgent',
+    [patience],
+    waitMs === undefined,
+  )
   // It waited for the locked ones, and tells of none.
   return results.map((result) => (result === 'locked' ? 'lost' : result))
 }
@@ -72,6 +82,7 @@ async function moveEnds(
   workerId: string,
   leases: readonly Lease[],
   leaseMs: number,
+  urgency: Urgency,
   more: readonly (string | null)[] = [],
   isPatient = true,
 ): Promise<readonly ExtendResult[]> {
@@ -81,7 +92,7 @@ async function moveEnds(
     ...[textArray(leases.map(({ id }) => id)), bigintArray(leases.map(({ epoch }) => epoch)), workerId],
     ...more,
   ]
-  const { rows } = await db.statement(db.timed(statement), values, true, { isPatient })
+  const { rows } = await db.statement(db.timed(statement), values, urgency, { isPatient })
   const until = rows.find(([, , , , kind]) => kind === HELD)?.[0]
   if (until !== undefined) db.saw(int(until) - length)
   const held = new Map<string, ExtendResult>()

@@ -39,7 +39,7 @@ export class NamedStatements {
   ): Promise<SqlResult> {
     const { text, names } = this.#statement(key, sql)
     const params = [this.#db.nowParam(), ...names.map((name) => values[name]?.() ?? null)]
-    return this.#db.statement(text, params, true, { isPatient })
+    return this.#db.statement(text, params, 'urgent', { isPatient })
   }
 
   #statement(key: string, sql: () => string): Numbered {

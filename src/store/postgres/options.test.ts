@@ -16,7 +16,7 @@ describe('the URL of a postgres store', () => {
         ca: undefined,
       },
       schema: 'millrace',
-      pool: 5,
+      pool: 6,
       deadlineMs: 30_000,
       pooler: 'none',
     })

@@ -2,6 +2,7 @@
 import { parseDuration } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { certificatesOf, isLocal, parseServerUrl, refusedUrl } from '../sql/server-url.ts'
+import { DEFAULT_POOL } from '../sql/shares.ts'
 
 /** How far the server's certificate is believed, as in libpq. */
 export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full'
@@ -55,7 +56,7 @@ export function postgresSettings(url: string): PostgresSettings {
   if (ca !== null && !sslmode.startsWith('verify-')) {
     throw refused(parsed, `with sslmode=${sslmode} nobody looks at its ca; use verify-full or verify-ca`)
   }
-  const pool = Number(params.get('pool') ?? 5)
+  const pool = Number(params.get('pool') ?? DEFAULT_POOL)
   if (!Number.isInteger(pool) || pool < 1 || pool > MAX_POOL) {
     throw refused(parsed, `pool=${params.get('pool')} is not a whole number from 1 to ${MAX_POOL}`)
   }

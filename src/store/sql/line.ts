@@ -1,8 +1,9 @@
-/** Those who wait for a connection of a pool: urgent calls first, others now and then between them. */
+/** Those who wait for a connection of a pool: heartbeats first, then urgent calls, ordinary ones now and then between those. */
+import type { Urgency } from './shares.ts'
 
 /** One who waits. */
 export interface Waiting<C> {
-  readonly isUrgent: boolean
+  readonly urgency: Urgency
   /** When it waits no longer, by `performance.now()`. */
   readonly deadline: number
   readonly give: (connection: C) => void
@@ -13,23 +14,22 @@ export interface Waiting<C> {
   refusal: unknown
 }
 
-/** With calls of both kinds waiting, each so many-th place is given to one that is not urgent. */
-const OTHERS_TURN = 8
+/** With urgent and ordinary calls waiting, each so many-th place is given to an ordinary one. */
+const ORDINARY_TURN = 8
 
 /** The line of one pool. */
 export class Line<C> {
-  readonly #urgent: Waiting<C>[] = []
-  readonly #others: Waiting<C>[] = []
+  readonly #lines: Record<Urgency, Waiting<C>[]> = { heartbeat: [], urgent: [], ordinary: [] }
   #turn = 0
 
   /** Waits until the deadline. `onJoined`: called with the one who waits, once in line. */
-  join(isUrgent: boolean, deadline: number, late: () => unknown, onJoined: (waiting: Waiting<C>) => void): Promise<C> {
+  join(urgency: Urgency, deadline: number, late: () => unknown, onJoined: (waiting: Waiting<C>) => void): Promise<C> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         if (this.leave(waiting)) reject(waiting.refusal ?? late())
       }, leftUntil(deadline))
       const waiting: Waiting<C> = {
-        isUrgent,
+        urgency,
         deadline,
         isOpening: false,
         refusal: undefined,
@@ -42,34 +42,34 @@ export class Line<C> {
           reject(error)
         },
       }
-      this.#of(isUrgent).push(waiting)
+      this.#lines[urgency].push(waiting)
       onJoined(waiting)
     })
   }
 
   /** Takes it out; tells whether it was in it still. */
   leave(waiting: Waiting<C>): boolean {
-    const line = this.#of(waiting.isUrgent)
+    const line = this.#lines[waiting.urgency]
     const at = line.indexOf(waiting)
     if (at >= 0) line.splice(at, 1)
     return at >= 0
   }
 
-  /** Takes out who is the next to be given a connection. `mayServeOthers`: calls that are not urgent may have one. */
-  next(mayServeOthers: boolean): Waiting<C> | undefined {
-    const others = mayServeOthers ? this.#others : []
+  /** Takes out who is the next to be given a connection, of those that `may` have one. */
+  next(may: (urgency: Urgency) => boolean): Waiting<C> | undefined {
+    const { heartbeat, urgent, ordinary } = this.#lines
+    if (heartbeat.length > 0) return heartbeat.shift()
+    const [isUrgent, isOrdinary] = [urgent.length > 0 && may('urgent'), ordinary.length > 0 && may('ordinary')]
     // A busy worker has urgent calls all the time.
-    const isOthersTurn = others.length > 0 && ++this.#turn % OTHERS_TURN === 0
-    return this.#urgent.length > 0 && !isOthersTurn ? this.#urgent.shift() : others.shift()
+    const isOrdinaryTurn = isOrdinary && ++this.#turn % ORDINARY_TURN === 0
+    if (isUrgent && !isOrdinaryTurn) return urgent.shift()
+    return isOrdinary ? ordinary.shift() : undefined
   }
 
-  /** All, urgent ones first. */
+  /** All, the most urgent first. */
   get all(): readonly Waiting<C>[] {
-    return [...this.#urgent, ...this.#others]
-  }
-
-  #of(isUrgent: boolean): Waiting<C>[] {
-    return isUrgent ? this.#urgent : this.#others
+    const { heartbeat, urgent, ordinary } = this.#lines
+    return [...heartbeat, ...urgent, ...ordinary]
   }
 }
 

@@ -28,7 +28,7 @@ export async function post(tx: Transaction, { to, verb, by, ttlMs }: NewMessage)
 /** See `ClusterFacet.take`. Most of the time there is none: one reading says so. */
 export async function take(db: Pick<Database, 'read' | 'transact'>, to: string): Promise<readonly Message[]> {
   const { rows } = await db.read((session) => session.query(HAS_MESSAGES, [to]))
-  return rows.length === 0 ? [] : db.transact((tx) => takeOut(tx, to), true)
+  return rows.length === 0 ? [] : db.transact((tx) => takeOut(tx, to), 'urgent')
 }
 
 async function takeOut(tx: Transaction, to: string): Promise<readonly Message[]> {

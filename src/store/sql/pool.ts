@@ -1,7 +1,7 @@
 /**
  * Connections, few and shared. A call waits for one, uses it, and gives it back; one that is past its deadline is destroyed,
- * never given back, since nobody knows what it will answer next. Urgent calls (a worker's exchange and heartbeat) go ahead
- * of all others, and some connections are kept for them (see shares.ts): slow reads never cost a worker its leases. Nor does
+ * never given back, since nobody knows what it will answer next. A worker's heartbeats go ahead of its other calls, and these of
+ * all others, and some connections are kept for each (see shares.ts): slow calls never cost a worker its leases. Nor does
  * connecting, which takes several round trips: one more than urgent calls use is opened ahead of them, and a call that waits for a
  * new connection takes another that is free before.
  */
@@ -9,7 +9,7 @@ import { StoreError } from '../../core/errors.ts'
 import { Line, leftUntil, type Waiting } from './line.ts'
 import { closedError, lateError, waitedError } from './pool-errors.ts'
 import { isAlive, isStale, type Pooled } from './pooled.ts'
-import { Shares } from './shares.ts'
+import { Shares, type Urgency } from './shares.ts'
 
 /** How a driver connects, and how it understands its errors. */
 export interface PoolOptions<C extends Pooled> {
@@ -97,16 +97,16 @@ export class Pool<C extends Pooled> {
   }
 
   /** Runs `fn` on a connection, all within the deadline. What it throws is translated. `tries`: of the call that this is a try of. */
-  async use<T>(fn: (connection: C) => Promise<T>, isUrgent = false, tries = this.tries()): Promise<T> {
+  async use<T>(fn: (connection: C) => Promise<T>, urgency: Urgency = 'ordinary', tries = this.tries()): Promise<T> {
     if (!this.#isOpen) throw closedError(this.where)
     this.#used++
     const now = performance.now()
-    this.#shares.called(isUrgent, now)
+    this.#shares.called(urgency, now)
     try {
       // A timer may end the try before a millisecond early.
       if (leftUntil(tries.deadline) < 1) throw this.#late(tries)
-      const connection = await this.#take(tries, isUrgent)
-      return await this.#within(connection, fn, tries, isUrgent)
+      const connection = await this.#take(tries, urgency)
+      return await this.#within(connection, fn, tries, urgency)
     } catch (error) {
       throw this.#options.translate(error)
     } finally {
@@ -129,7 +129,7 @@ export class Pool<C extends Pooled> {
     }
   }
 
-  async #within<T>(connection: C, fn: (c: C) => Promise<T>, tries: Tries, isUrgent: boolean): Promise<T> {
+  async #within<T>(connection: C, fn: (c: C) => Promise<T>, tries: Tries, urgency: Urgency): Promise<T> {
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
@@ -145,7 +145,7 @@ export class Pool<C extends Pooled> {
       clearTimeout(timer)
       // What ended this one has most likely ended those that nobody was using: the next call begins anew.
       if (connection.isBroken && tries.waited === undefined) this.#dropIdle()
-      this.#giveBack(connection, isUrgent)
+      this.#giveBack(connection, urgency)
     }
   }
 
@@ -172,26 +172,26 @@ export class Pool<C extends Pooled> {
     void after.finally(() => this.#afterwards.delete(after))
   }
 
-  async #take(tries: Tries, isUrgent: boolean): Promise<C> {
-    if (this.#shares.mayTake(isUrgent, this.#idle.length, performance.now())) {
+  async #take(tries: Tries, urgency: Urgency): Promise<C> {
+    if (this.#shares.mayTake(urgency, this.#idle.length, performance.now())) {
       // Taken before it is there, so that nobody else counts on it meanwhile.
-      if (!isUrgent) this.#shares.ordinary++
+      this.#shares.used[urgency]++
       for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
         const wasAsked = !idle.isBroken
         if (await isAlive(idle, tries.deadline)) {
-          this.#openAhead(isUrgent)
+          this.#openAhead(urgency)
           return idle
         }
         this.#shares.count--
         // One by one the others would cost this call its time.
         if (wasAsked) this.#dropIdle(isStale)
       }
-      if (!isUrgent) this.#shares.ordinary--
+      this.#shares.used[urgency]--
       // Closed while an idle connection was asked whether it still lives.
       if (!this.#isOpen) throw closedError(this.where)
     }
     return this.#line.join(
-      isUrgent,
+      urgency,
       tries.deadline,
       () => this.#late(tries),
       (waiting) => this.#openFor(waiting),
@@ -200,11 +200,11 @@ export class Pool<C extends Pooled> {
 
   /** Opens a connection because of one who waits, where one more may be open; whoever is first in line by then has it. */
   #openFor(waiting: Waiting<C>): void {
-    const { isUrgent, deadline } = waiting
-    if (!this.#isOpen || waiting.isOpening || !this.#shares.mayOpen(isUrgent, performance.now())) return
+    const { urgency, deadline } = waiting
+    if (!this.#isOpen || waiting.isOpening || !this.#shares.mayOpen(urgency, performance.now())) return
     if (waiting.refusal !== undefined && this.#shares.hasOpen) return
     waiting.isOpening = true
-    if (!isUrgent) this.#shares.ordinaryOpening++
+    if (urgency === 'ordinary') this.#shares.ordinaryOpening++
     const refused = (error: unknown) => {
       // Where the server grants no more, those that it has granted are shared: whoever waits has the next.
       if (this.#shares.hasOpen) waiting.refusal = error
@@ -212,16 +212,17 @@ export class Pool<C extends Pooled> {
     }
     const ended = () => {
       waiting.isOpening = false
-      if (!isUrgent) this.#shares.ordinaryOpening--
+      if (urgency === 'ordinary') this.#shares.ordinaryOpening--
       this.#serve()
     }
     void this.#open(deadline).catch(refused).finally(ended)
   }
 
   /** All that are open are in use where a worker is: its next urgent call is not to wait until another is. */
-  #openAhead(isUrgent: boolean): void {
+  #openAhead(urgency: Urgency): void {
     const now = performance.now()
-    const isNeeded = this.#idle.length === 0 && this.#shares.hasRoom && (isUrgent || this.#shares.hasWorker(now))
+    const isNeeded =
+      this.#idle.length === 0 && this.#shares.hasRoom && (urgency !== 'ordinary' || this.#shares.hasWorker(now))
     if (!this.#isOpen || !isNeeded || now < this.#aheadNotBefore) return
     // Not another one meanwhile, and none for a while if this fails: whoever needs one is told why there is none.
     this.#aheadNotBefore = now + this.#connectMs + AHEAD_AGAIN_MS
@@ -263,8 +264,8 @@ export class Pool<C extends Pooled> {
     }
   }
 
-  #giveBack(connection: C, isUrgent: boolean): void {
-    if (!isUrgent) this.#shares.ordinary--
+  #giveBack(connection: C, urgency: Urgency): void {
+    this.#shares.used[urgency]--
     if (connection.isBroken) this.#shares.count--
     else {
       connection.idleSince = performance.now()
@@ -280,14 +281,15 @@ export class Pool<C extends Pooled> {
         this.#shares.count--
         continue
       }
-      const next = this.#line.next(this.#shares.mayTake(false, this.#idle.length + 1, performance.now()))
+      const [free, now] = [this.#idle.length + 1, performance.now()]
+      const next = this.#line.next((urgency) => this.#shares.mayTake(urgency, free, now))
       if (next === undefined) {
         // One that was made for nobody is as good as one that was just used.
         if (idle.idleSince === 0) idle.idleSince = performance.now()
         this.#idle.push(idle)
         break
       }
-      if (!next.isUrgent) this.#shares.ordinary++
+      this.#shares.used[next.urgency]++
       next.give(idle)
     }
     for (const waiting of this.#line.all) this.#openFor(waiting)

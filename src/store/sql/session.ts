@@ -9,6 +9,7 @@
  */
 import type { QueryWords } from './query/words.ts'
 import type { Columns } from './rows.ts'
+import type { Urgency } from './shares.ts'
 
 /** A bound value. A list goes where the statement says LIST. */
 export type SqlValue = string | number | null | Uint8Array | readonly string[] | readonly number[]
@@ -79,8 +80,11 @@ export interface Database {
   readonly dialect: Dialect
   /** Runs what only reads, on one connection, outside of a transaction. */
   read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T>
-  /** Runs `fn` in one transaction, again when it throws `Restart` or meets a deadlock. `urgent`: ahead of those who wait for a connection. */
-  transact<T>(fn: (tx: Transaction) => Promise<T>, urgent?: boolean): Promise<T>
+  /**
+   * Runs `fn` in one transaction, again when it throws `Restart` or meets a deadlock. `urgency`: whom it goes ahead of where calls
+   * wait for a connection, ordinary by default.
+   */
+  transact<T>(fn: (tx: Transaction) => Promise<T>, urgency?: Urgency): Promise<T>
   /** The store's time: the server's clock, kept from going back. */
   time(): Promise<number>
   /** Tells workers and waiters elsewhere, soon, that jobs became claimable, ended, or were asked to stop. */

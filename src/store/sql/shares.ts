@@ -1,13 +1,21 @@
 /**
- * Who may use how many connections of a pool. Where a worker is, two are kept for its urgent calls: while a claim is on its way a
- * heartbeat has one. As long as not all are open that counts for those that are: the last that is free is left to urgent calls,
- * since one that is being opened, which takes several round trips, is of no use to a heartbeat.
+ * Who may use how many connections of a pool. Where a worker is, some are kept from ordinary calls, so that its claims and outcomes
+ * wait for none of those, and one from all calls but heartbeats, on which its leases depend. As long as not all are open that counts
+ * for those that are: the last that is free is left to calls that are more urgent, since one that is being opened, which takes
+ * several round trips, is of no use to a heartbeat. Only who has none at all takes it: the server may grant no more.
  */
 
-/** Connections that are kept for urgent calls: one for a claim, one for a heartbeat. */
-const KEPT = 2
+/** Who goes ahead of whom: the heartbeats of leases, then what else a worker says, then all others. */
+export type Urgency = 'heartbeat' | 'urgent' | 'ordinary'
+
+/** Connections of a pool at most, by default: beside a worker three for ordinary calls, two for what it says, one for heartbeats. */
+export const DEFAULT_POOL = 6
+/** Connections that are kept from ordinary calls beside a worker: one to claim, one to settle, one for a heartbeat. */
+const KEPT = 3
 /** So many calls of others go on side by side in a small pool: one that is slow does not hold up all. */
 const LEAST = 2
+/** A pool of so many has one that only heartbeats use; a smaller one is too small for that. */
+const LEAST_WITH_OWN = 4
 /** A process that has made no urgent call for so long has no worker any more. */
 const WORKER_MS = 60_000
 
@@ -18,8 +26,9 @@ export class Shares {
   count = 0
   /** Of these those that are being opened. */
   opening = 0
-  /** Connections in use by calls that are not urgent, and those that are being opened for such. */
-  ordinary = 0
+  /** Connections in use by each kind of call. */
+  readonly used: Record<Urgency, number> = { heartbeat: 0, urgent: 0, ordinary: 0 }
+  /** Those that are being opened for ordinary calls. */
   ordinaryOpening = 0
   #urgentAt = Number.NEGATIVE_INFINITY
 
@@ -29,8 +38,8 @@ export class Shares {
   }
 
   /** A call is made at this instant of `performance.now()`. */
-  called(isUrgent: boolean, now: number): void {
-    if (isUrgent) this.#urgentAt = now
+  called(urgency: Urgency, now: number): void {
+    if (urgency !== 'ordinary') this.#urgentAt = now
   }
 
   /** Whether a worker makes its calls here. */
@@ -49,18 +58,20 @@ export class Shares {
   }
 
   /** Whether a call may have one of so many connections that are free now. */
-  mayTake(isUrgent: boolean, free: number, now: number): boolean {
-    if (isUrgent) return true
-    if (this.ordinary === 0) return true
-    return this.ordinary < this.#most(now) && (free > 1 || !this.hasWorker(now))
+  mayTake(urgency: Urgency, free: number, now: number): boolean {
+    if (urgency === 'heartbeat') return true
+    if (urgency === 'ordinary' && this.used.ordinary >= this.#most(now)) return false
+    const isSmall = this.#size < LEAST_WITH_OWN
+    if (free > 1 || (urgency === 'urgent' ? isSmall : !this.hasWorker(now))) return true
+    return this.used[urgency] === 0 && (isSmall || this.hasRoom)
   }
 
   /** Whether a connection may be opened for a call that waits. */
-  mayOpen(isUrgent: boolean, now: number): boolean {
-    return this.hasRoom && (isUrgent || this.ordinary + this.ordinaryOpening < this.#most(now))
+  mayOpen(urgency: Urgency, now: number): boolean {
+    return this.hasRoom && (urgency !== 'ordinary' || this.used.ordinary + this.ordinaryOpening < this.#most(now))
   }
 
-  /** How many connections other calls than urgent ones may use. */
+  /** How many connections ordinary calls may use. */
   #most(now: number): number {
     const most = this.#size - 1
     return Math.max(1, this.hasWorker(now) ? Math.max(Math.min(LEAST, most), this.#size - KEPT) : most)

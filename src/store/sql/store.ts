@@ -46,9 +46,10 @@ export function jobsFacet(db: Database, hot: HotPath): JobsFacet {
       leases.length === 0 ? db.read(async () => []) : hot.extend(workerId, leases, leaseMs),
     extendWaiting: (workerId, leases, leaseMs, waitMs) =>
       leases.length === 0 ? db.read(async () => []) : hot.extendWaiting(workerId, leases, leaseMs, waitMs),
-    start: (workerId, lease) => db.transact((tx) => start(tx, workerId, lease), true),
-    report: (workerId, reports) => db.transact((tx) => report(tx, workerId, reports), true),
-    saveCheckpoint: (workerId, lease, bytes) => db.transact((tx) => saveCheckpoint(tx, workerId, lease, bytes), true),
+    start: (workerId, lease) => db.transact((tx) => start(tx, workerId, lease), 'urgent'),
+    report: (workerId, reports) => db.transact((tx) => report(tx, workerId, reports), 'urgent'),
+    saveCheckpoint: (workerId, lease, bytes) =>
+      db.transact((tx) => saveCheckpoint(tx, workerId, lease, bytes), 'urgent'),
     checkpoint: (id) => db.read((s) => readCheckpoint(s, id)),
     promote: (limit) =>
       told(
@@ -137,7 +138,7 @@ export function stateFacet(db: Database): StateFacet {
 /** The cluster facet of a SQL store. */
 export function clusterFacet(db: Database): ClusterFacet {
   return {
-    beat: (node) => db.transact((tx) => beat(tx, node), true),
+    beat: (node) => db.transact((tx) => beat(tx, node), 'urgent'),
     nodes: async (withinMs) => {
       const since = Math.floor((await db.time()) - withinMs)
       return db.read((s) => nodes(s, since))
