@@ -105,7 +105,8 @@ await describeOn('postgres', (server) => {
       expect(took).toBeGreaterThan(SHORT_MS - 10)
       expect(took).toBeLessThan(2 * SHORT_MS)
       const after = await twoPids(database)
-      expect(after.filter((pid) => before.includes(pid))).toHaveLength(1)
+      // The one that waited stays as well when the deadline comes between two tries.
+      expect(after.filter((pid) => before.includes(pid)).length).toBeGreaterThan(0)
     },
   )
 
