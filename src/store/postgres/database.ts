@@ -104,7 +104,7 @@ export class PostgresDatabase implements Database {
 
   /** Where the server's default is SERIALIZABLE a statement alone may be a conflict, too: nothing is left of it, and it runs again. */
   read<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
-    return this.#repeat((connection) => fn(this.sessionOn(connection)), 'ordinary', this.pool.tries())
+    return this.#repeat((connection) => fn(this.sessionOn(connection)), 'ordinary', this.pool.tries(true))
   }
 
   /** A statement of the hot path as the server takes it, `NOW_SQL` in it replaced by the store's time. */

@@ -11,11 +11,12 @@ export function lateError(where: string, deadlineMs: number): StoreError {
 
 /**
  * The same of a call one of whose tries waited for a lock in vain, which is `busy`. That try was undone; a later one may have got
- * the lock and been on its way to its commit when the time was over.
+ * the lock and been on its way to its commit when the time was over, unless it `onlyReads`.
  */
-export function waitedError(busy: StoreError, where: string, deadlineMs: number): StoreError {
+export function waitedError(busy: StoreError, where: string, deadlineMs: number, onlyReads = false): StoreError {
   const seconds = deadlineMs / 1000
-  const said = `${where} did not end the call within ${seconds} s: it waited for a lock. It may have been done all the same`
+  const why = `${where} did not end the call within ${seconds} s: it waited for a lock`
+  const said = onlyReads ? why : `${why}. It may have been done all the same`
   return new StoreError(busy.kind, busy.code, said, {
     fields: { ...busy.fields, deadlineMs },
     ...(busy.hint !== undefined && { hint: busy.hint }),

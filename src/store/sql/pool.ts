@@ -32,6 +32,8 @@ export interface PoolOptions<C extends Pooled> {
 export interface Tries {
   /** When the call is late, by `performance.now()`. */
   readonly deadline: number
+  /** It only reads, so nothing of it can have been done that its caller was not told. */
+  readonly onlyReads: boolean
   /**
    * What the server said when a try waited for a lock in vain. A call that is late after that is told so: the server does answer,
    * and the connections that lie idle are as good as before.
@@ -92,27 +94,19 @@ export class Pool<C extends Pooled> {
   }
 
   /** The tries of a call that begins now. */
-  tries(): Tries {
-    return { deadline: performance.now() + this.#options.deadlineMs }
+  tries(onlyReads = false): Tries {
+    return { deadline: performance.now() + this.#options.deadlineMs, onlyReads }
   }
 
   /** Runs `fn` on a connection, all within the deadline. What it throws is translated. `tries`: of the call that this is a try of. */
   async use<T>(fn: (connection: C) => Promise<T>, urgency: Urgency = 'ordinary', tries = this.tries()): Promise<T> {
-    if (!this.#isOpen) throw closedError(this.where)
-    this.#used++
-    const now = performance.now()
-    this.#shares.called(urgency, now)
-    try {
+    return this.apart(async () => {
+      this.#shares.called(urgency, performance.now())
       // A timer may end the try before a millisecond early.
       if (leftUntil(tries.deadline) < 1) throw this.#late(tries)
       const connection = await this.#take(tries, urgency)
       return await this.#within(connection, fn, tries, urgency)
-    } catch (error) {
-      throw this.#options.translate(error)
-    } finally {
-      this.#used--
-      if (this.#used === 0) this.#onDrained?.()
-    }
+    })
   }
 
   /** Runs `fn`, which opens and closes a connection of its own and sees to its own deadlines. What it throws is translated. */
@@ -150,10 +144,12 @@ export class Pool<C extends Pooled> {
   }
 
   /** What a call is told that did not end in time. */
-  #late({ waited }: Tries): unknown {
+  #late({ waited, onlyReads }: Tries): unknown {
     const { deadlineMs, translate } = this.#options
     const busy = waited === undefined ? undefined : translate(waited)
-    return busy instanceof StoreError ? waitedError(busy, this.where, deadlineMs) : lateError(this.where, deadlineMs)
+    return busy instanceof StoreError
+      ? waitedError(busy, this.where, deadlineMs, onlyReads)
+      : lateError(this.where, deadlineMs)
   }
 
   /**
