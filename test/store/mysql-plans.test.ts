@@ -12,6 +12,7 @@ import { filled, MysqlDialect } from '../../src/store/mysql/dialect.ts'
 import { EXCHANGE_STATEMENTS } from '../../src/store/mysql/exchange.ts'
 import { EXTEND_STATEMENTS } from '../../src/store/mysql/extend.ts'
 import { INSERT_STATEMENTS } from '../../src/store/mysql/insert.ts'
+import { SETTLE_STATEMENTS } from '../../src/store/mysql/settle.ts'
 import { STEPWISE } from '../../src/store/mysql/stepwise.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
 import { WAITING_STATEMENTS } from '../../src/store/mysql/waiting.ts'
@@ -59,6 +60,7 @@ await describeOn('mysql', (server) => {
     const dialect = new MysqlDialect()
     const statements = {
       ...EXCHANGE_STATEMENTS,
+      ...SETTLE_STATEMENTS,
       ...INSERT_STATEMENTS,
       ...CLAIM_STATEMENTS,
       ...QUEUE_STATEMENTS,
@@ -111,7 +113,7 @@ function paramsOf(sql: string): (string | number | string[])[] {
     // Up to the last: a window as large as can be.
     if (new RegExp(`id <= \\$${n}`).test(sql)) return 'zzz'
     if (new RegExp(`JSON_TABLE\\(\\$${n},`).test(sql)) return IDS
-    return new RegExp(`(queue|name|worker_id|recipient) = \\$${n}|_?id >=? \\$${n}|QUEUE\\(\\$${n}\\)`).test(sql)
+    return new RegExp(`(queue|name|worker_id|recipient) = \\$${n}|_?id >?=? \\$${n}|QUEUE\\(\\$${n}\\)`).test(sql)
       ? 'q0'
       : 5
   })

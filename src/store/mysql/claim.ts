@@ -2,6 +2,9 @@
  * Claiming: each queue's share is read from the front of the ready table together with the jobs' rows, both locked, those
  * that others hold passed over; then the places are deleted and the jobs marked as held. A suspect goes alone and keeps its
  * place; a batch carries at most 1 MiB of payload. Nobody waits for a lock here, so a claim meets no deadlock.
+ *
+ * One job by itself, as most claims at a steady load are, is taken by its values: a list of one costs the server 50 µs in each of
+ * the two statements, half of what they take.
  */
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { isSuspect } from '../../core/job/decide.ts'
@@ -43,13 +46,19 @@ const LEAVE =
   "DELETE r FROM JSON_TABLE($1, '$[*]' COLUMNS (place BIGINT PATH '$[0]', run_at BIGINT PATH '$[1]', " +
   "id VARBINARY(255) PATH '$[2]')) v STRAIGHT_JOIN millrace_ready r FORCE INDEX (PRIMARY) ON r.state = 2 " +
   'AND r.queue_key = QUEUE($2) AND r.place = v.place AND r.run_at = v.run_at AND r.id = v.id'
+const LEAVE_ONE =
+  'DELETE r FROM millrace_ready r FORCE INDEX (PRIMARY) WHERE r.state = 2 AND r.queue_key = QUEUE($4) ' +
+  'AND r.place = CAST($1 AS SIGNED) AND r.run_at = CAST($2 AS SIGNED) AND r.id = $3'
 /** Of what `LEAVE` is given. The rows are locked by `CANDIDATES`: their order is nobody's. */
 const TAKE =
   "UPDATE JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[2]')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) " +
   'ON j.id = v.id SET j.state = 3, j.epoch = j.epoch + 1, j.worker_id = $2, j.claimed_at = $3, j.lease_until = $4, j.room = NULL'
+const TAKE_ONE =
+  'UPDATE millrace_job FORCE INDEX (PRIMARY) SET state = 3, epoch = epoch + 1, worker_id = $2, claimed_at = $3, ' +
+  'lease_until = $4, room = NULL WHERE id = $1'
 
 /** The statements whose plans the tests assert. */
-export const CLAIM_STATEMENTS = { CANDIDATES, LEAVE, TAKE } as const
+export const CLAIM_STATEMENTS = { CANDIDATES, LEAVE, LEAVE_ONE, TAKE, TAKE_ONE } as const
 
 /** A claim that gave nothing. */
 export const NOTHING_CLAIMED: Claimed = { claimed: [], more: false, unreadable: [], bound: [] }
@@ -76,13 +85,12 @@ interface Candidate {
 export async function claim(tx: Transaction, request: ClaimRequest, terms: ClaimTerms): Promise<Claimed> {
   const { alike } = terms
   const taken: Candidate[] = []
-  const leaving: (readonly Place[])[] = []
+  const leaving: Leaving[] = []
   const writes: Promise<unknown>[] = []
   const unfinished = new Set<string>()
   const asked = new Set<string>()
   let bytes = 0
   let isCut = false
-  let json = ''
   for (const { queue, max: most } of await sharesOf(tx, request, terms)) {
     const max = Math.min(most, request.limit - taken.length)
     // A queue that gave less than it was asked for has no more.
@@ -111,22 +119,46 @@ export async function claim(tx: Transaction, request: ClaimRequest, terms: Claim
     const places = taken.slice(first).map(({ row }) => placeOf(row, alike))
     // The same queue may be asked again: what is taken has to be gone from it by then.
     if (places.length > 0) {
-      leaving.push(places)
-      json = JSON.stringify(places)
-      writes.push(tx.query(LEAVE, [json, queue]))
+      const left = { queue, places, json: places.length > 1 ? JSON.stringify(places) : '' }
+      leaving.push(left)
+      writes.push(leave(tx, left))
     }
     if (isCut) break
   }
   if (taken.length === 0) return NOTHING_CLAIMED
-  const lease = Math.floor(tx.now + request.leaseMs)
-  const all = leaving.length === 1 ? json : JSON.stringify(leaving.flat())
-  writes.push(tx.query(TAKE, [all, request.workerId, tx.now, lease]))
+  writes.push(take(tx, request, leaving))
   await Promise.all(writes)
   const large = taken.filter(({ row }) => row[7] === null).map(({ row }) => text(row[0]))
   const { claimed, unreadable } = readClaimed(taken, alike, await bytesOfAll(tx, large))
   const more = isCut || unreadable.length > 0 || taken.length >= request.limit || unfinished.size > 0
   const bound = taken.flatMap((one) => (one.more.isBound ? [text(one.row[0])] : []))
   return { claimed, unreadable, more, bound }
+}
+
+/** Jobs that leave the line of one queue. */
+interface Leaving {
+  readonly queue: string
+  readonly places: readonly Place[]
+  /** `places`, where they are several. */
+  readonly json: string
+}
+
+function leave(tx: Transaction, { queue, places, json }: Leaving): Promise<unknown> {
+  const [first] = places
+  return first !== undefined && places.length === 1
+    ? tx.query(LEAVE_ONE, [...first, queue])
+    : tx.query(LEAVE, [json, queue])
+}
+
+function take(tx: Transaction, { workerId, leaseMs }: ClaimRequest, leaving: readonly Leaving[]): Promise<unknown> {
+  const held = [workerId, tx.now, Math.floor(tx.now + leaseMs)]
+  const [first, ...others] = leaving
+  const all = leaving.flatMap(({ places }) => places)
+  const [one] = all
+  if (one !== undefined && all.length === 1) return tx.query(TAKE_ONE, [one[2], ...held])
+  // Mostly all are of one queue, and have been written down already.
+  const json = first !== undefined && others.length === 0 ? first.json : JSON.stringify(all)
+  return tx.query(TAKE, [json, ...held])
 }
 
 /** Where a job stands in its queue's line. */

@@ -1,19 +1,18 @@
 /**
  * The worker's one hot operation: settle outcomes and claim more, in one transaction of few statements.
  *
- * Settling is all or nothing: one statement locks the jobs in the order of their ids and moves to the archive those that are
- * still held by this worker and plain (no dependents, no unique key); when it moved fewer than it was given, the transaction
- * is undone and the exchange takes the slow road. What the worker's own memory says is not plain (another outcome than
- * completed, a large result, bonds at the time of the claim) takes it at once.
+ * What is plain is settled all or nothing (settle.ts): when not everything was, the transaction is undone and the exchange takes
+ * the slow road. What the worker's own memory says is not plain (another outcome than completed, a large result, bonds at the
+ * time of the claim) takes it at once.
  */
 import type { ExchangeRequest, ExchangeResult, Lease, Settlement, SettleResult } from '../contract/index.ts'
-import { ALIKE_CHARACTERS } from '../sql/remembered.ts'
 import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
-import type { SqlValue, Transaction } from '../sql/session.ts'
+import type { Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
 import { type Alike, alikeOf, UNLIKE } from '../sql/taken.ts'
 import { type Claimed, claim, NOTHING_CLAIMED } from './claim.ts'
 import type { MysqlDatabase, OpenedTransaction, Opening } from './database.ts'
+import { NotPlain, settlePlain } from './settle.ts'
 import { bytesOf, PENDING_ENDS, type QueueEnd } from './stepwise.ts'
 
 /** The time, this worker's jobs that are asked to stop, and the paused queues. */
@@ -27,41 +26,14 @@ const LOOK_FOR_ALL = `${LOOK} UNION ALL (SELECT 3, j.queue, 0, r.queue_key ${PEN
 const LOOK_IDLE =
   `${LOOK} UNION ALL (SELECT 3, id, 0, NULL FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) ` +
   'UNION ALL SELECT 5, NULL, count, NULL FROM millrace_signal WHERE id = 1'
-const SETTLED =
-  "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]', epoch BIGINT PATH '$[1]', run_ms BIGINT PATH '$[2]', " +
-  "start BIGINT PATH '$[3]', length BIGINT PATH '$[4]')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = v.id"
-const ARCHIVE =
-  'INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, attempt_offset, ' +
-  'losses, crashes, epoch, worker_id, started_at, finished_at, progress, progress_note, timeout_ms, retry, tags, payload, ' +
-  'result) SELECT j.id, j.name, j.version, j.queue, j.priority, 5, j.created_at, j.run_at, j.attempts + 1, j.attempt_offset, ' +
-  'j.losses, j.crashes, j.epoch, j.worker_id, $2 - v.run_ms, $2, j.progress, j.progress_note, j.timeout_ms, j.retry, j.tags, ' +
-  `j.payload, SUBSTR($3, v.start, v.length) FROM ${SETTLED} WHERE j.epoch = v.epoch AND j.worker_id = $4 AND j.state = 3 ` +
-  'AND j.dependents = 0 AND j.unique_key IS NULL FOR UPDATE'
-/** Takes away those of which there is only the row. */
-const FORGET =
-  "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$')) v STRAIGHT_JOIN millrace_job j " +
-  'FORCE INDEX (PRIMARY) ON j.id = v.id WHERE j.epoch = 1 AND j.worker_id = $2 AND j.state = 3 AND j.dependents = 0 ' +
-  'AND j.unique_key IS NULL AND j.payload IS NOT NULL AND (SELECT 1 FROM millrace_log l FORCE INDEX (PRIMARY) ' +
-  'WHERE l.job_id = j.id LIMIT 1) IS NULL'
-const REMEMBER =
-  'INSERT INTO millrace_done (bucket, first_id, last_id, done_at, ids) SELECT v.bucket, v.first_id, v.last_id, $2, v.ids ' +
-  "FROM JSON_TABLE($1, '$[*]' COLUMNS (bucket VARBINARY(40) PATH '$[0]', first_id VARBINARY(255) PATH '$[1]', " +
-  "last_id VARBINARY(255) PATH '$[2]', ids LONGTEXT CHARACTER SET utf8mb4 PATH '$[3]')) v"
-const REMOVE =
-  "DELETE j FROM JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]')) v STRAIGHT_JOIN millrace_job j " +
-  'FORCE INDEX (PRIMARY) ON j.id = v.id'
-
 /** The statements whose plans the tests assert. */
-export const EXCHANGE_STATEMENTS = { LOOK, LOOK_FOR_ALL, LOOK_IDLE, ARCHIVE, FORGET, REMEMBER, REMOVE } as const
+export const EXCHANGE_STATEMENTS = { LOOK, LOOK_FOR_ALL, LOOK_IDLE } as const
 
 /** What a row of a look tells, by its first number. */
 const ROW = { cancelling: 1, paused: 2, first: 3, last: 4, hints: 5 } as const
 /** Claims from here on take turns. */
 const LARGE_CLAIM = 64
 const NOTHING: readonly never[] = []
-
-/** Thrown inside a transaction: something among what is settled is not plain. */
-class NotPlain extends Error {}
 
 /** What an exchange learns beside what it was made for. */
 export interface ExchangeNews {
@@ -123,7 +95,7 @@ export class Exchange {
     }
     if (!this.#isPlain(request)) return this.#slowly(request)
     try {
-      return await this.#transact(request, settlePlain)
+      return await this.#transact(request, ({ settle, workerId }, tx) => settlePlain(tx, workerId, settle))
     } catch (error) {
       if (!(error instanceof NotPlain)) throw error
       return this.#slowly(request)
@@ -189,63 +161,6 @@ function rowOf(rows: readonly Columns[], kind: number): Columns | undefined {
 function endIn(rows: readonly Columns[], kind: number): QueueEnd | undefined {
   const row = rowOf(rows, kind)
   return row === undefined ? undefined : { queue: text(row[1]), key: bytesOf(row[3]) }
-}
-
-async function settlePlain({ settle, workerId }: ExchangeRequest, tx: Transaction): Promise<readonly SettleResult[]> {
-  const sorted = settle.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  // One that was claimed before has left attempts behind.
-  const kept = sorted.filter((s) => !isForgotten(s) || s.epoch !== 1)
-  const forgotten = sorted.flatMap((s) => (isForgotten(s) && s.epoch === 1 ? [s.id] : []))
-  // Sent together: when the first ones moved fewer, all is undone.
-  const moves: ReturnType<Transaction['query']>[] = []
-  const rest: Promise<unknown>[] = []
-  if (kept.length > 0) {
-    moves.push(archive(tx, workerId, kept))
-    rest.push(tx.query(REMOVE, [JSON.stringify(kept.map((s) => [s.id]))]))
-  }
-  if (forgotten.length > 0) {
-    moves.push(tx.query(FORGET, [JSON.stringify(forgotten), workerId]))
-    rest.push(tx.query(REMEMBER, [JSON.stringify(remembering(forgotten)), tx.now]))
-  }
-  const [moved] = await Promise.all([Promise.all(moves), ...rest])
-  if (moved.reduce((sum, { changes }) => sum + changes, 0) < settle.length) {
-    throw new NotPlain('not every settlement is plain')
-  }
-  return settle.map((): SettleResult => 'settled')
-}
-
-/** Sorted ids as rows of `millrace_done` (see `sql/remembered.ts`). */
-function remembering(ids: readonly string[]): readonly (readonly (string | null)[])[] {
-  const alike: string[][] = []
-  for (const id of ids) {
-    const last = alike.at(-1)
-    if (last?.[0]?.slice(0, ALIKE_CHARACTERS) === id.slice(0, ALIKE_CHARACTERS)) last.push(id)
-    else alike.push([id])
-  }
-  return alike.map((row) => {
-    const [first = ''] = row
-    return [first.slice(0, ALIKE_CHARACTERS), first, row.at(-1) ?? first, row.length > 1 ? `,${row.join()},` : null]
-  })
-}
-
-function isForgotten(s: Settlement): boolean {
-  return s.to === 'completed' && s.forget === true
-}
-
-function archive(tx: Transaction, workerId: string, settle: readonly Settlement[]) {
-  const results: Uint8Array[] = []
-  let start = 1
-  const rows = settle.map((s) => {
-    const row: SqlValue[] = [s.id, s.epoch, Math.ceil(s.runMs)]
-    const result = s.to === 'completed' ? s.result : null
-    if (result !== null) {
-      row.push(start, result.byteLength)
-      results.push(result)
-      start += result.byteLength
-    }
-    return row
-  })
-  return tx.query(ARCHIVE, [JSON.stringify(rows), tx.now, Buffer.concat(results), workerId])
 }
 
 async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {
