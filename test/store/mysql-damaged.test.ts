@@ -2,6 +2,7 @@
 import type { RowDataPacket } from 'mysql2/promise'
 import { expect, it } from 'vitest'
 import { claimRequest, newJob } from '../../src/store/conformance/fixture.ts'
+import type { ClaimedJob, JobsFacet } from '../../src/store/contract/index.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
 import { borrowedStoreUrl, describeOn, migratedStore } from '../support/servers.ts'
 import { tally } from '../support/tally.ts'
@@ -20,27 +21,44 @@ const UNREADABLE = [
 ]
 
 await describeOn('mysql', (server) => {
-  it('a job that cannot be read fails, its place is gone, and those beside it are claimed', async () => {
-    const url = await borrowedStoreUrl(server)
-    const { jobs } = await migratedStore(url)
-    const client = await mysqlClient(url)
-    for (const damage of UNREADABLE) {
-      const [bad, good] = [newJob(), newJob()]
-      await jobs.insert([bad, good])
-      // allow sql: the damages of this file
-      await client.query(`UPDATE millrace_job j SET ${damage} WHERE j.id = ?`, [bad.id])
-      await client.query('UPDATE millrace_ready r JOIN millrace_job j ON j.id = r.id SET r.run_at = j.run_at')
+  it.each([
+    ['together', 100],
+    ['one by one', 1],
+  ] as const)(
+    'claimed %s, a job that cannot be read fails, its place is gone, and those beside it are claimed',
+    async (_, limit) => {
+      const url = await borrowedStoreUrl(server)
+      const { jobs } = await migratedStore(url)
+      const client = await mysqlClient(url)
+      for (const damage of UNREADABLE) {
+        const [bad, good] = [newJob(), newJob()]
+        await jobs.insert([bad, good])
+        // allow sql: the damages of this file
+        await client.query(`UPDATE millrace_job j SET ${damage} WHERE j.id = ?`, [bad.id])
+        await client.query('UPDATE millrace_ready r JOIN millrace_job j ON j.id = r.id SET r.run_at = j.run_at')
 
-      const { claimed } = await jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest() })
-      const [places] = await client.query<RowDataPacket[]>('SELECT id FROM millrace_ready')
+        const claimed = await claimAll(jobs, limit)
+        const [places] = await client.query<RowDataPacket[]>('SELECT id FROM millrace_ready')
 
-      expect([damage, claimed.map(({ id }) => id)]).toEqual([damage, [good.id]])
-      expect([damage, places]).toEqual([damage, []])
-      expect(await jobs.get(bad.id)).toMatchObject({ state: 'failed', reason: 'unreadable' })
-      tally({ jobs: 2, 'rows damaged': 1 })
-    }
-  })
+        expect([damage, claimed.map(({ id }) => id)]).toEqual([damage, [good.id]])
+        expect([damage, places]).toEqual([damage, []])
+        expect(await jobs.get(bad.id)).toMatchObject({ state: 'failed', reason: 'unreadable' })
+        tally({ jobs: 2, 'rows damaged': 1 })
+      }
+    },
+  )
 })
+
+/** Claims until there is nothing left, a few times at most. */
+async function claimAll(jobs: JobsFacet, limit: number): Promise<readonly ClaimedJob[]> {
+  const all: ClaimedJob[] = []
+  for (let i = 0; i < 4; i++) {
+    const { claimed, more } = await jobs.exchange({ workerId: 'w1', settle: [], claim: claimRequest({ limit }) })
+    all.push(...claimed)
+    if (!more) break
+  }
+  return all
+}
 
 /** What somebody sets by hand and leaves the place in the line as it was, and what then puts the job where it stands already. */
 const MOVED = [

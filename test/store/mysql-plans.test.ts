@@ -9,9 +9,9 @@ import type { NewJob } from '../../src/store/contract/index.ts'
 import { CLAIM_STATEMENTS } from '../../src/store/mysql/claim.ts'
 import { DIAGNOSE_STATEMENTS } from '../../src/store/mysql/diagnose.ts'
 import { filled, MysqlDialect } from '../../src/store/mysql/dialect.ts'
-import { EXCHANGE_STATEMENTS } from '../../src/store/mysql/exchange.ts'
 import { EXTEND_STATEMENTS } from '../../src/store/mysql/extend.ts'
 import { INSERT_STATEMENTS } from '../../src/store/mysql/insert.ts'
+import { OPENING_STATEMENTS } from '../../src/store/mysql/opening.ts'
 import { SETTLE_STATEMENTS } from '../../src/store/mysql/settle.ts'
 import { STEPWISE } from '../../src/store/mysql/stepwise.ts'
 import { createMysqlStore } from '../../src/store/mysql/store.ts'
@@ -59,7 +59,7 @@ await describeOn('mysql', (server) => {
 
     const dialect = new MysqlDialect()
     const statements = {
-      ...EXCHANGE_STATEMENTS,
+      ...OPENING_STATEMENTS,
       ...SETTLE_STATEMENTS,
       ...INSERT_STATEMENTS,
       ...CLAIM_STATEMENTS,

@@ -6,31 +6,15 @@
  * time of the claim) takes it at once.
  */
 import type { ExchangeRequest, ExchangeResult, Lease, Settlement, SettleResult } from '../contract/index.ts'
-import { type Columns, INLINE_BYTES, int, text } from '../sql/rows.ts'
+import { INLINE_BYTES } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
 import { settleAll } from '../sql/settle.ts'
 import { type Alike, alikeOf, UNLIKE } from '../sql/taken.ts'
 import { type Claimed, claim, NOTHING_CLAIMED } from './claim.ts'
-import type { MysqlDatabase, OpenedTransaction, Opening } from './database.ts'
+import type { MysqlDatabase } from './database.ts'
+import { idleLook, Looking, type Seen, seenIdle, seenIn, wholeLook } from './opening.ts'
 import { NotPlain, settlePlain } from './settle.ts'
-import { bytesOf, PENDING_ENDS, type QueueEnd } from './stepwise.ts'
 
-/** The time, this worker's jobs that are asked to stop, and the paused queues. */
-const LOOK =
-  'SELECT NOW_SQL AS now, NULL AS id, NULL AS epoch, NULL AS data UNION ALL SELECT 1, id, epoch, NULL FROM millrace_job ' +
-  'FORCE INDEX (job_due) WHERE phase = 4 AND worker_id = $1 UNION ALL SELECT 2, name, 0, NULL FROM millrace_queue ' +
-  'WHERE paused_at IS NOT NULL'
-/** The same, and the first and the last queue that has something pending. */
-const LOOK_FOR_ALL = `${LOOK} UNION ALL (SELECT 3, j.queue, 0, r.queue_key ${PENDING_ENDS} LIMIT 1) UNION ALL (SELECT 4, j.queue, 0, r.queue_key ${PENDING_ENDS} DESC LIMIT 1)`
-/** The same as the first, whether anything at all is pending, and how many hints there were. */
-const LOOK_IDLE =
-  `${LOOK} UNION ALL (SELECT 3, id, 0, NULL FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2 LIMIT 1) ` +
-  'UNION ALL SELECT 5, NULL, count, NULL FROM millrace_signal WHERE id = 1'
-/** The statements whose plans the tests assert. */
-export const EXCHANGE_STATEMENTS = { LOOK, LOOK_FOR_ALL, LOOK_IDLE } as const
-
-/** What a row of a look tells, by its first number. */
-const ROW = { cancelling: 1, paused: 2, first: 3, last: 4, hints: 5 } as const
 /** Claims from here on take turns. */
 const LARGE_CLAIM = 64
 const NOTHING: readonly never[] = []
@@ -47,6 +31,7 @@ export interface ExchangeNews {
 export class Exchange {
   readonly #db: MysqlDatabase
   readonly #on: ExchangeNews
+  readonly #looking = new Looking()
   /** Running jobs that had dependents or a unique key when they were claimed here. */
   readonly #bound = new Set<string>()
   #turn = 0
@@ -81,17 +66,14 @@ export class Exchange {
   async #run(request: ExchangeRequest): Promise<ExchangeResult> {
     const wanted = request.claim !== undefined && request.claim.limit > 0 && request.claim.names.length > 0
     if (request.settle.length === 0 && !wanted) {
-      const { now, rows } = await this.#db.look(lookOf(request), 'urgent')
-      return { settled: NOTHING, claimed: NOTHING, more: false, cancelling: leasesIn(rows, NOTHING), now }
+      const { now, rows } = await this.#db.look(wholeLook(request.workerId), 'urgent')
+      return { settled: NOTHING, claimed: NOTHING, more: false, cancelling: seenIn(rows).cancelling, now }
     }
     if (request.settle.length === 0 && this.#isIdle) {
-      const { now, rows } = await this.#db.look({ statement: LOOK_IDLE, params: [request.workerId] }, 'urgent')
-      const head = rowOf(rows, ROW.first)
-      const hints = rowOf(rows, ROW.hints)
-      if (hints !== undefined) this.#on.saw(int(hints[2]), head === undefined ? null : text(head[1]))
-      if (head === undefined) {
-        return { settled: NOTHING, claimed: NOTHING, more: false, cancelling: leasesIn(rows, NOTHING), now }
-      }
+      const { now, rows } = await this.#db.look(idleLook(request.workerId), 'urgent')
+      const { cancelling, head, hints } = seenIdle(rows)
+      if (hints !== null) this.#on.saw(hints, head)
+      if (head === null) return { settled: NOTHING, claimed: NOTHING, more: false, cancelling, now }
     }
     if (!this.#isPlain(request)) return this.#slowly(request)
     try {
@@ -110,13 +92,15 @@ export class Exchange {
     request: ExchangeRequest,
     settle: (request: ExchangeRequest, tx: Transaction) => Promise<readonly SettleResult[]>,
   ): Promise<ExchangeResult> {
+    const opening = this.#looking.opening(request)
     const done = await this.#db.transactOpening(
-      lookOf(request),
+      opening,
       async (tx) => {
+        const seen = await this.#looking.seen(opening, request, tx)
         const settled = request.settle.length === 0 ? NOTHING : await settle(request, tx)
-        const claimed = await this.#claim(request, tx)
+        const claimed = await this.#claim(request, tx, seen)
         if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)
-        return { settled, claimed, cancelling: leasesIn(tx.opening, request.settle), now: tx.now }
+        return { settled, claimed, cancelling: stillHeld(seen.cancelling, request.settle), now: tx.now }
       },
       'urgent',
       // Outcomes wait for nobody's claim.
@@ -131,11 +115,9 @@ export class Exchange {
   }
 
   /** What is locked for a moment by somebody who then leaves it is passed over: where nothing was found it is looked once more. */
-  async #claim({ claim: asked }: ExchangeRequest, tx: OpenedTransaction): Promise<Claimed> {
+  async #claim({ claim: asked }: ExchangeRequest, tx: Transaction, { paused, ends }: Seen): Promise<Claimed> {
     if (asked === undefined || asked.limit <= 0 || asked.names.length === 0) return NOTHING_CLAIMED
     const turn = this.#turn++
-    const paused = pausedIn(tx.opening)
-    const ends = { first: endIn(tx.opening, ROW.first), last: endIn(tx.opening, ROW.last) }
     const terms = { turn, paused, alike: this.#alike }
     const claimed = await claim(tx, asked, { ...terms, ends })
     return claimed.claimed.length + claimed.unreadable.length > 0 ? claimed : claim(tx, asked, terms)
@@ -150,19 +132,6 @@ export class Exchange {
   }
 }
 
-function lookOf({ workerId, claim: asked }: ExchangeRequest): Opening {
-  return { statement: asked?.queues === 'all' ? LOOK_FOR_ALL : LOOK, params: [workerId] }
-}
-
-function rowOf(rows: readonly Columns[], kind: number): Columns | undefined {
-  return rows.slice(1).find((row) => int(row[0]) === kind)
-}
-
-function endIn(rows: readonly Columns[], kind: number): QueueEnd | undefined {
-  const row = rowOf(rows, kind)
-  return row === undefined ? undefined : { queue: text(row[1]), key: bytesOf(row[3]) }
-}
-
 async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {
   const settle = leases.map(
     (lease): Settlement => ({ ...lease, runMs: 0, to: 'failed', reason: 'unreadable', error: null }),
@@ -170,16 +139,10 @@ async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[
   await settleAll(tx, workerId, settle)
 }
 
-function leasesIn(rows: readonly Columns[], settled: readonly Lease[]): readonly Lease[] {
-  const leases = rows.slice(1).filter((row) => int(row[0]) === ROW.cancelling)
-  if (leases.length === 0) return NOTHING
+/** The leases that are not settled with this. */
+function stillHeld(leases: readonly Lease[], settled: readonly Lease[]): readonly Lease[] {
+  if (leases.length === 0) return leases
   // One that was settled under an epoch before is lost, and its job runs on.
   const gone = new Map(settled.map(({ id, epoch }) => [id, epoch]))
-  return leases
-    .map((row) => ({ id: text(row[1]), epoch: int(row[2]) }))
-    .filter(({ id, epoch }) => gone.get(id) !== epoch)
-}
-
-function pausedIn(rows: readonly Columns[]): ReadonlySet<string> {
-  return new Set(rows.slice(1).flatMap((row) => (int(row[0]) === ROW.paused ? [text(row[1])] : [])))
+  return leases.filter(({ id, epoch }) => gone.get(id) !== epoch)
 }

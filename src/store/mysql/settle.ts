@@ -53,6 +53,7 @@ export const SETTLE_STATEMENTS = {
   FORGET,
   FORGET_ONE,
   REMEMBER,
+  REMEMBER_ONE,
 } as const
 
 /** Thrown inside a transaction, which is to be undone: something among what is settled is not plain. */
