@@ -3,8 +3,8 @@
  * that others hold passed over; then the places are deleted and the jobs marked as held. A suspect goes alone and keeps its
  * place; a batch carries at most 1 MiB of payload. Nobody waits for a lock here, so a claim meets no deadlock.
  *
- * One job by itself, as most claims at a steady load are, is taken by its values: a list of one costs the server 50 µs in each of
- * the two statements, half of what they take.
+ * What is written is found by lists of ids (see `LISTED` in dialect.ts), of one id as of 512. Jobs that were enqueued together
+ * stand side by side, and leave by such a list too. Others leave by a join, which finds each place, notes it, and finds it again.
  */
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
 import { isSuspect } from '../../core/job/decide.ts'
@@ -13,6 +13,7 @@ import { bytesOfAll } from '../sql/read.ts'
 import { BYTES_FIELD, type Columns, int, text } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
 import { type Alike, IS_BOUND, isReadable, type More, moreOf, takenJob } from '../sql/taken.ts'
+import { listsOf } from './dialect.ts'
 import { pendingQueues, type QueueEnds } from './stepwise.ts'
 
 /** What a claim came to. */
@@ -27,6 +28,8 @@ export type Claimed = Pick<ExchangeResult, 'claimed' | 'more'> & {
 const LAST_PLACE = 100
 /** Above so many shares, those queues that have nothing are left out first. */
 const MANY_SHARES = 8
+/** So many jobs side by side, on average, leave by statements of their own: 2 µs a job are saved, and one costs 100 µs. */
+const WORTH_A_STATEMENT = 48
 
 /** Whether a job `j` has what hardly any has: two steps of the server's for each, instead of nine. */
 const HAS_MORE =
@@ -46,19 +49,17 @@ const LEAVE =
   "DELETE r FROM JSON_TABLE($1, '$[*]' COLUMNS (place BIGINT PATH '$[0]', run_at BIGINT PATH '$[1]', " +
   "id VARBINARY(255) PATH '$[2]')) v STRAIGHT_JOIN millrace_ready r FORCE INDEX (PRIMARY) ON r.state = 2 " +
   'AND r.queue_key = QUEUE($2) AND r.place = v.place AND r.run_at = v.run_at AND r.id = v.id'
-const LEAVE_ONE =
-  'DELETE r FROM millrace_ready r FORCE INDEX (PRIMARY) WHERE r.state = 2 AND r.queue_key = QUEUE($4) ' +
-  'AND r.place = CAST($1 AS SIGNED) AND r.run_at = CAST($2 AS SIGNED) AND r.id = $3'
-/** Of what `LEAVE` is given. The rows are locked by `CANDIDATES`: their order is nobody's. */
+/** Of jobs that stand side by side: of one priority and run time. */
+const LEAVE_SIDE_BY_SIDE =
+  'DELETE r FROM millrace_ready r FORCE INDEX (PRIMARY) WHERE r.state = 2 AND r.queue_key = QUEUE($1) ' +
+  'AND r.place = CAST($2 AS SIGNED) AND r.run_at = CAST($3 AS SIGNED) AND r.id IN LIST($4 text)'
+/** The rows are locked by `CANDIDATES`: their order is nobody's. */
 const TAKE =
-  "UPDATE JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[2]')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) " +
-  'ON j.id = v.id SET j.state = 3, j.epoch = j.epoch + 1, j.worker_id = $2, j.claimed_at = $3, j.lease_until = $4, j.room = NULL'
-const TAKE_ONE =
   'UPDATE millrace_job FORCE INDEX (PRIMARY) SET state = 3, epoch = epoch + 1, worker_id = $2, claimed_at = $3, ' +
-  'lease_until = $4, room = NULL WHERE id = $1'
+  'lease_until = $4, room = NULL WHERE id IN LIST($1 text)'
 
 /** The statements whose plans the tests assert. */
-export const CLAIM_STATEMENTS = { CANDIDATES, LEAVE, LEAVE_ONE, TAKE, TAKE_ONE } as const
+export const CLAIM_STATEMENTS = { CANDIDATES, LEAVE, LEAVE_SIDE_BY_SIDE, TAKE } as const
 
 /** A claim that gave nothing. */
 export const NOTHING_CLAIMED: Claimed = { claimed: [], more: false, unreadable: [], bound: [] }
@@ -85,7 +86,6 @@ interface Candidate {
 export async function claim(tx: Transaction, request: ClaimRequest, terms: ClaimTerms): Promise<Claimed> {
   const { alike } = terms
   const taken: Candidate[] = []
-  const leaving: Leaving[] = []
   const writes: Promise<unknown>[] = []
   const unfinished = new Set<string>()
   const asked = new Set<string>()
@@ -118,15 +118,13 @@ export async function claim(tx: Transaction, request: ClaimRequest, terms: Claim
     }
     const places = taken.slice(first).map(({ row }) => placeOf(row, alike))
     // The same queue may be asked again: what is taken has to be gone from it by then.
-    if (places.length > 0) {
-      const left = { queue, places, json: places.length > 1 ? JSON.stringify(places) : '' }
-      leaving.push(left)
-      writes.push(leave(tx, left))
-    }
+    writes.push(...leave(tx, queue, places))
     if (isCut) break
   }
   if (taken.length === 0) return NOTHING_CLAIMED
-  writes.push(take(tx, request, leaving))
+  const held = [request.workerId, tx.now, Math.floor(tx.now + request.leaseMs)]
+  const ids = taken.map(({ row }) => text(row[0]))
+  writes.push(...listsOf(ids).map((list) => tx.query(TAKE, [list, ...held])))
   await Promise.all(writes)
   const large = taken.filter(({ row }) => row[7] === null).map(({ row }) => text(row[0]))
   const { claimed, unreadable } = readClaimed(taken, alike, await bytesOfAll(tx, large))
@@ -135,30 +133,32 @@ export async function claim(tx: Transaction, request: ClaimRequest, terms: Claim
   return { claimed, unreadable, more, bound }
 }
 
-/** Jobs that leave the line of one queue. */
-interface Leaving {
-  readonly queue: string
-  readonly places: readonly Place[]
-  /** `places`, where they are several. */
-  readonly json: string
+function leave(tx: Transaction, queue: string, places: readonly Place[]): Promise<unknown>[] {
+  const sides = sideBySide(places)
+  if (sides.length > 1 && places.length < sides.length * WORTH_A_STATEMENT) {
+    return [tx.query(LEAVE, [JSON.stringify(places), queue])]
+  }
+  return sides.flatMap(({ place, runAt, ids }) =>
+    listsOf(ids).map((list) => tx.query(LEAVE_SIDE_BY_SIDE, [queue, place, runAt, list])),
+  )
 }
 
-function leave(tx: Transaction, { queue, places, json }: Leaving): Promise<unknown> {
-  const [first] = places
-  return first !== undefined && places.length === 1
-    ? tx.query(LEAVE_ONE, [...first, queue])
-    : tx.query(LEAVE, [json, queue])
+/** Jobs of one priority and run time. */
+interface Side {
+  readonly place: Place[0]
+  readonly runAt: Place[1]
+  readonly ids: string[]
 }
 
-function take(tx: Transaction, { workerId, leaseMs }: ClaimRequest, leaving: readonly Leaving[]): Promise<unknown> {
-  const held = [workerId, tx.now, Math.floor(tx.now + leaseMs)]
-  const [first, ...others] = leaving
-  const all = leaving.flatMap(({ places }) => places)
-  const [one] = all
-  if (one !== undefined && all.length === 1) return tx.query(TAKE_ONE, [one[2], ...held])
-  // Mostly all are of one queue, and have been written down already.
-  const json = first !== undefined && others.length === 0 ? first.json : JSON.stringify(all)
-  return tx.query(TAKE, [json, ...held])
+/** Places, in their order, by what stands side by side. */
+function sideBySide(places: readonly Place[]): readonly Side[] {
+  const sides: Side[] = []
+  for (const [place, runAt, id] of places) {
+    const last = sides.at(-1)
+    if (last?.place === place && last.runAt === runAt) last.ids.push(id)
+    else sides.push({ place, runAt, ids: [id] })
+  }
+  return sides
 }
 
 /** Where a job stands in its queue's line. */

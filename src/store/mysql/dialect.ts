@@ -14,8 +14,14 @@ import type { ColumnTypes, Dialect, RowsStatement, SqlValue, Statement } from '.
 import type { Bound } from './connection.ts'
 import { OVERRIDES } from './overrides.ts'
 
-/** The lengths of lists. */
-const LIST_LENGTHS = [1, 8, 64, 512, 4096, 32_768]
+/** The lengths of lists. What is between costs the server and the driver 0.5 µs a place that is left over. */
+const LIST_LENGTHS = [1, 8, 16, 32, 64, 128, 256, 512, 4096, 32_768]
+/**
+ * Longer lists that write are cut. An UPDATE or a DELETE of one table by such a list changes each row as it finds it, in the order of
+ * the ids. One that joins the table to JSON_TABLE notes what it finds first, and looks for each row once more: that cost the server
+ * 2.8 µs of the 14 in which a claim marks a job, and 2.3 of 6 in which its place is deleted (MariaDB 10.11, EPYC, 540 jobs at once).
+ */
+const LISTED = 512
 // No EXISTS: the server would make a join of it, and begin with all that is remembered.
 /** What `REMEMBERED(…)` stands for. */
 export const REMEMBERED =
@@ -144,6 +150,12 @@ function listOf(value: SqlValue, values: Bound[], map: (one: string | number) =>
     values.push(one === undefined ? null : map(one))
   }
   return `IN (?${',?'.repeat(length - 1)})`
+}
+
+/** Ids in lists of 512 at most, in their order. */
+export function listsOf(ids: readonly string[]): readonly (readonly string[])[] {
+  if (ids.length <= LISTED) return ids.length === 0 ? [] : [ids]
+  return Array.from({ length: Math.ceil(ids.length / LISTED) }, (_, i) => ids.slice(i * LISTED, (i + 1) * LISTED))
 }
 
 /** A value that is bound as it is: no list. */
