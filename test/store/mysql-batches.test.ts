@@ -11,7 +11,7 @@ import { mysqlClient } from '../support/mysql-client.ts'
 import { borrowedStoreUrl, describeOn, migratedStore } from '../support/servers.ts'
 
 /** More than two lists hold. */
-const MANY = 1_100
+const MANY = 1_700
 
 await describeOn('mysql', (server) => {
   it('finds each job of a batch by its key once, and notes none to look for it again', async () => {

@@ -3,7 +3,7 @@
  * that others hold passed over; then the places are deleted and the jobs marked as held. A suspect goes alone and keeps its
  * place; a batch carries at most 1 MiB of payload. Nobody waits for a lock here, so a claim meets no deadlock.
  *
- * What is written is found by lists of ids (see `LISTED` in dialect.ts), of one id as of 512. Jobs that were enqueued together
+ * What is written is found by lists of ids (see `LISTED` in dialect.ts), of one id as of 768. Jobs that were enqueued together
  * stand side by side, and leave by such a list too. Others leave by a join, which finds each place, notes it, and finds it again.
  */
 import { MAX_BATCH_BYTES } from '../../core/batch.ts'
