@@ -10,11 +10,15 @@ import { statSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
 import { SteadyTime } from '../../base/steady-time.ts'
-import { MillraceError, StoreError } from '../../core/errors.ts'
+import { StoreError } from '../../core/errors.ts'
 import { type Columns, columnsOf } from '../sql/rows.ts'
 import { isBusy, isOutOfRange, translateError } from './errors.ts'
 import { prepareFile } from './file.ts'
+import { retryNow } from './retry.ts'
 import { Turns } from './turns.ts'
+
+/** How long a read may hold up the event loop behind another program's lock. */
+const READ_PATIENCE_MS = 500
 
 /** Which file, and how it is written. */
 export interface ConnectionOptions {
@@ -70,6 +74,11 @@ export class Connection {
     return this.#db
   }
 
+  /** How long a write waits for another program's lock. */
+  get busyDeadlineMs(): number {
+    return this.#options.busyDeadlineMs
+  }
+
   get isOpen(): boolean {
     return this.#db !== undefined
   }
@@ -81,7 +90,7 @@ export class Connection {
       const db = new DatabaseSync(this.path, { timeout: 0, enableForeignKeyConstraints: false })
       this.#db = db
       const full = this.#options.durability === 'full'
-      // Several processes may be switching a new file to WAL at once; SQLite answers BUSY without waiting.
+      // Several processes may be switching a new file to WAL at once.
       retryNow(() => db.exec('PRAGMA journal_mode = WAL'), this.#options.busyDeadlineMs)
       db.exec(`PRAGMA synchronous = ${full ? 'FULL' : 'NORMAL'}`)
       db.exec(
@@ -175,12 +184,15 @@ export class Connection {
     return statement
   }
 
-  /** Runs `fn`, which only reads, and translates what it throws. */
-  read<T>(fn: () => T): T {
+  /**
+   * Runs `fn`, which only reads, and translates what it throws. Readers are locked out only while the log is recovered, after a
+   * crash or as the first one opens the file, or removed as the last one closes it: `patienceMs` is how long that may take.
+   */
+  read<T>(fn: () => T, patienceMs = READ_PATIENCE_MS): T {
     if (this.#db === undefined) throw closedError(this.path)
     try {
       this.#checkFile()
-      return fn()
+      return retryNow(fn, patienceMs)
     } catch (error) {
       throw translateError(error, this.path)
     }
@@ -280,18 +292,4 @@ function withNumbers(row: unknown): Columns {
 /** The error of every call on a closed store. */
 function closedError(path: string): StoreError {
   return new StoreError('closed', 'STORE_CLOSED', `the store ${path} is closed`, { fields: { path } })
-}
-
-/** Repeats a statement that answers BUSY without SQLite's own waiting. Only for opening: it holds the loop for milliseconds. */
-function retryNow(fn: () => void, deadlineMs: number): void {
-  const end = performance.now() + deadlineMs
-  for (;;) {
-    try {
-      fn()
-      return
-    } catch (error) {
-      if (error instanceof MillraceError || !isBusy(error) || performance.now() > end) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 4)
-    }
-  }
 }

@@ -108,9 +108,10 @@ class SqliteStore implements Store {
 
   async open(): Promise<void> {
     this.connection.open()
-    const version = await this.schemaVersion()
     try {
-      refuseNewer(this.connection.path, version)
+      // Others that open it at the same time may be recovering the log.
+      const ask = () => schemaVersion(this.connection, this.#steps)
+      refuseNewer(this.connection.path, this.connection.read(ask, this.connection.busyDeadlineMs))
     } catch (error) {
       this.connection.close()
       throw error
