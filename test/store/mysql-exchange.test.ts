@@ -10,11 +10,11 @@ import { mysqlClient } from '../support/mysql-client.ts'
 import { borrowedStoreUrl, describeOn, migratedStore } from '../support/servers.ts'
 
 const { LEAVE, LEAVE_SIDE_BY_SIDE, TAKE } = CLAIM_STATEMENTS
-const { ARCHIVE, ARCHIVE_ONE, REMOVE, FORGET, FORGET_ONE, REMEMBER, REMEMBER_ONE } = SETTLE_STATEMENTS
+const { ARCHIVE, ARCHIVE_ONE, REMOVE, FORGET, REMEMBER, REMEMBER_ONE } = SETTLE_STATEMENTS
 // Those of six priorities do not stand side by side.
-const LISTS = [LEAVE, ARCHIVE, FORGET]
-const SINGLES = [LEAVE_SIDE_BY_SIDE, ARCHIVE_ONE, FORGET_ONE]
-const BOTH = [TAKE, REMOVE, REMEMBER_ONE]
+const LISTS = [LEAVE, ARCHIVE]
+const SINGLES = [LEAVE_SIDE_BY_SIDE, ARCHIVE_ONE]
+const BOTH = [TAKE, REMOVE, FORGET, REMEMBER_ONE]
 const RESULTS = [null, new Uint8Array(0), Uint8Array.of(0, 39, 92, 255)]
 /** As long as a hash that stands for a long name. */
 const LIKE_A_HASH = `#${'0a'.repeat(32)}`

@@ -41,6 +41,25 @@ describe('a pool', () => {
     await pool.close()
   })
 
+  it('does not leave a connection lying for heartbeats while others are only being opened', async () => {
+    const opening = openings()
+    const pool = poolOf({ size: 4, connect: opening.connect })
+    const first = hold(pool, 'urgent')
+    opening.next()
+    await first.begun
+    const behind = Array.from({ length: 3 }, () => hold(pool, 'urgent'))
+    await turn()
+    expect(opening.count).toBe(4)
+
+    for (const [i, call] of [first, ...behind].entries()) {
+      await call.begun
+      expect([first, ...behind].filter(({ hasBegun }) => hasBegun)).toHaveLength(i + 1)
+      call.end()
+      await call.done
+    }
+    await pool.close()
+  })
+
   it('tells nobody of a connection that it could not open ahead, and does not try again at once', async () => {
     const { pool, opening } = await withOneOpen()
 

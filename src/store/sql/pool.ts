@@ -239,6 +239,7 @@ export class Pool<C extends Pooled> {
       this.#idle.push(await opening)
     } catch (error) {
       this.#shares.count--
+      this.#shares.refused(performance.now())
       throw error
     } finally {
       this.#shares.opening--

@@ -4,12 +4,12 @@ import { Shares } from './shares.ts'
 const NOW = 1_000
 const FREE = 3
 
-type Counts = Shares['used'] & Pick<Shares, 'count' | 'ordinaryOpening'>
+type Counts = Shares['used'] & Pick<Shares, 'count' | 'opening' | 'ordinaryOpening'>
 
 /** The counts of a pool of six, or of so many. */
 function shares({ size = 6, worker = false, ...counts }: { size?: number; worker?: boolean } & Partial<Counts> = {}) {
-  const { count = size, ordinaryOpening = 0, ...used } = counts
-  const made = Object.assign(new Shares(size), { count, ordinaryOpening })
+  const { count = size, opening = 0, ordinaryOpening = 0, ...used } = counts
+  const made = Object.assign(new Shares(size), { count, opening, ordinaryOpening })
   Object.assign(made.used, used)
   if (worker) made.called('urgent', NOW)
   return made
@@ -67,6 +67,14 @@ describe('urgent calls', () => {
     expect(shares({ urgent: 2, count: 5 }).mayTake('urgent', 1, NOW)).toBe(false)
     expect(shares({ urgent: 0, count: 5 }).mayTake('urgent', 1, NOW)).toBe(true)
     expect(shares({ urgent: 0, count: 6 }).mayTake('urgent', 1, NOW)).toBe(false)
+    expect(shares({ urgent: 0, count: 6, opening: 1 }).mayTake('urgent', 1, NOW)).toBe(true)
+  })
+
+  test('share what is open for ten seconds after no more could be opened', () => {
+    const made = shares({ urgent: 1, count: 2 })
+    made.refused(NOW)
+    expect(made.mayTake('urgent', 1, NOW + 9_999)).toBe(true)
+    expect(made.mayTake('urgent', 1, NOW + 10_000)).toBe(false)
   })
 
   test.each([1, 2, 3])('may have all of a pool of %i, which is too small for one that only heartbeats use', (size) => {

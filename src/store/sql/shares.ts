@@ -16,6 +16,8 @@ const KEPT = 3
 const LEAST = 2
 /** A pool of so many has one that only heartbeats use; a smaller one is too small for that. */
 const LEAST_WITH_OWN = 4
+/** For so long after a connection could not be opened, those that are open are shared by all that a worker says. */
+const REFUSED_MS = 10_000
 /** A process that has made no urgent call for so long has no worker any more. */
 const WORKER_MS = 60_000
 
@@ -31,6 +33,7 @@ export class Shares {
   /** Those that are being opened for ordinary calls. */
   ordinaryOpening = 0
   #urgentAt = Number.NEGATIVE_INFINITY
+  #refusedAt = Number.NEGATIVE_INFINITY
 
   /** Of a pool of so many connections at most. */
   constructor(size: number) {
@@ -40,6 +43,11 @@ export class Shares {
   /** A call is made at this instant of `performance.now()`. */
   called(urgency: Urgency, now: number): void {
     if (urgency !== 'ordinary') this.#urgentAt = now
+  }
+
+  /** One could not be opened. */
+  refused(now: number): void {
+    this.#refusedAt = now
   }
 
   /** Whether a worker makes its calls here. */
@@ -62,8 +70,11 @@ export class Shares {
     if (urgency === 'heartbeat') return true
     if (urgency === 'ordinary' && this.used.ordinary >= this.#most(now)) return false
     const isSmall = this.#size < LEAST_WITH_OWN
-    if (free > 1 || (urgency === 'urgent' ? isSmall : !this.hasWorker(now))) return true
-    return this.used[urgency] === 0 && (isSmall || this.hasRoom)
+    const isShort = isSmall || now - this.#refusedAt < REFUSED_MS
+    if (free > 1 || (urgency === 'urgent' ? isShort : !this.hasWorker(now))) return true
+    // One that is being opened may never be.
+    const areAllOpen = this.count - this.opening >= this.#size
+    return this.used[urgency] === 0 && (isSmall || !areAllOpen)
   }
 
   /** Whether a connection may be opened for a call that waits. */
