@@ -83,8 +83,9 @@ for (const kind of SERVER_KINDS) {
           expect(await after.result({ timeout: '20s' })).toBe(7)
           expect(runs).toBe(2)
           tally({ jobs: 2, silences: 1 })
-          const history = (await enduring.get(job.id))?.history.map(({ outcome }) => outcome)
-          expect(history).toEqual(['lost', 'completed'])
+          const history = (await enduring.get(job.id))?.history.map(({ outcome }) => outcome) ?? []
+          // A claim that a busy machine answers after the deadline is lost as well, before anybody has begun with it.
+          expect([new Set(history.slice(0, -1)), history.at(-1)]).toEqual([new Set(['lost']), 'completed'])
           // Two pools of six and two that listen: what was given up is closed, not kept.
           expect(silentSockets).toBeLessThanOrEqual(14)
           if (leases === 1) {
@@ -164,10 +165,11 @@ for (const kind of SERVER_KINDS) {
           expect(near.lost).not.toContain(job.id)
           // The network is whole again when both are heard.
           for (const { mill } of sides) await vi.waitFor(() => mill.count({}), WAIT)
-          const outcomes = (await near.mill.get(job.id))?.history.map(({ outcome }) => outcome)
-          // A claim that was under way as the near one was paused may have brought it the job, which it gave back.
-          if (outcomes?.[0] === 'pending') outcomes.shift()
-          expect(outcomes).toEqual(['lost', 'completed'])
+          const outcomes = (await near.mill.get(job.id))?.history.map(({ outcome }) => outcome) ?? []
+          // A claim that was under way as the near one was paused may have brought it the job, which it gave back; one that a busy
+          // machine answers after the deadline is lost as well, before anybody has begun with it.
+          if (outcomes[0] === 'pending') outcomes.shift()
+          expect([new Set(outcomes.slice(0, -1)), outcomes.at(-1)]).toEqual([new Set(['lost']), 'completed'])
         }
         tally({ jobs: PARTITIONS, partitions: PARTITIONS })
         for (const { runs } of sides) expect(runs.size).toBe(PARTITIONS)
