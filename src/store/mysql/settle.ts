@@ -16,7 +16,7 @@ import { listsOf } from './dialect.ts'
 const SETTLED =
   "JSON_TABLE($1, '$[*]' COLUMNS (id VARBINARY(255) PATH '$[0]', epoch BIGINT PATH '$[1]', run_ms BIGINT PATH '$[2]', " +
   "start BIGINT PATH '$[3]', length BIGINT PATH '$[4]')) v STRAIGHT_JOIN millrace_job j FORCE INDEX (PRIMARY) ON j.id = v.id"
-const ONE = 'millrace_job j FORCE INDEX (PRIMARY) WHERE j.id = $1'
+const BY_ID = 'millrace_job j FORCE INDEX (PRIMARY) WHERE j.id = $1'
 /** `jobs` ends in a condition; the others say where it stands under which epoch a job was held, how long it ran, and its result. */
 const archiving = (jobs: string, epoch: string, runMs: string, result: string) =>
   'INSERT INTO millrace_archive (id, name, version, queue, priority, state, created_at, run_at, attempts, attempt_offset, ' +
@@ -26,16 +26,16 @@ const archiving = (jobs: string, epoch: string, runMs: string, result: string) =
   `j.payload, ${result} FROM ${jobs} AND j.epoch = ${epoch} AND j.worker_id = $4 AND j.state = 3 AND j.dependents = 0 ` +
   'AND j.unique_key IS NULL FOR UPDATE'
 const ARCHIVE = archiving(SETTLED, 'v.epoch', 'v.run_ms', 'SUBSTR($3, v.start, v.length)')
-const ARCHIVE_ONE = archiving(ONE, '$5', '$6', '$3')
-const LISTED = 'millrace_job j FORCE INDEX (PRIMARY) WHERE j.id IN LIST($1 text)'
-const REMOVE = `DELETE j FROM ${LISTED}`
+const ARCHIVE_ONE = archiving(BY_ID, '$5', '$6', '$3')
+const BY_IDS = 'millrace_job j FORCE INDEX (PRIMARY) WHERE j.id IN LIST($1 text)'
+const REMOVE = `DELETE j FROM ${BY_IDS}`
 /**
  * Takes away those of which there is only the row. Each is asked for a log under its own lock: a range asked for once would be
  * cheaper by 1 µs a job, but it is asked before the others are locked, and waits for the logs that others are writing.
  */
 const FORGET =
   // allow sql: constants of this file
-  `DELETE j FROM ${LISTED} AND j.epoch = 1 AND j.worker_id = $2 AND j.state = 3 AND j.dependents = 0 ` +
+  `DELETE j FROM ${BY_IDS} AND j.epoch = 1 AND j.worker_id = $2 AND j.state = 3 AND j.dependents = 0 ` +
   'AND j.unique_key IS NULL AND j.payload IS NOT NULL AND (SELECT 1 FROM millrace_log l FORCE INDEX (PRIMARY) ' +
   'WHERE l.job_id = j.id LIMIT 1) IS NULL'
 const REMEMBER =
