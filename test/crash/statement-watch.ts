@@ -67,7 +67,7 @@ async function watchPostgres({ statement, session }: Listener): Promise<void> {
 
 /** The first letter of a command that carries text, and that of a transaction's end in this store: see mysql/database.ts. */
 const QUERY = 3
-const COMMIT = /^(COMMIT|SET autocommit = 1)$/
+const COMMIT = /^COMMIT$/
 
 /** What the driver keeps to itself of a connection and a packet. */
 interface Sender {

@@ -18,7 +18,7 @@ import { workerAtRest } from './worker-at-rest.ts'
 const FIRST = { priority: 100 }
 const TRANSACTIONS = 40
 /** How a transaction of a store's own ends. */
-const COMMIT = 'SET autocommit = 1'
+const COMMIT = 'COMMIT'
 
 await describeOn('mysql', (server) => {
   test('is seen at the commit and not before, whatever its number, and never after a rollback', async () => {

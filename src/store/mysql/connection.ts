@@ -10,48 +10,23 @@ import type { SqlResult } from '../sql/session.ts'
 import { translateConnectError } from './errors.ts'
 import { describeTarget, type MysqlSettings, type MysqlTarget } from './options.ts'
 import { packetFault } from './packet.ts'
+import { type Purpose, prepareSession } from './prepare.ts'
+import type { Bound, Runner } from './runner.ts'
 import { resultOf } from './values.ts'
-
-/** A value as the driver takes it. */
-export type Bound = string | number | null | Uint8Array
-
-/** What runs statements: our own connection, or a user's. */
-export interface Runner {
-  /** Runs a prepared statement. */
-  execute(text: string, values: readonly Bound[]): Promise<SqlResult>
-  /** Runs constant text without parameters. */
-  run(text: string): Promise<void>
-}
-
-/** The two kinds of server. */
-export type Flavor = 'mysql' | 'mariadb'
 
 const MAX_PREPARED = 150
 /** How long a goodbye may take. */
 const GOODBYE_MS = 1_000
-/** How long the server waits for more of an open transaction; a worker that was stopped holds locks no longer. */
-const IDLE_IN_TRANSACTION_S = 60
-const SQL_MODE = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
-const ISOLATION = {
-  work: 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  looks: 'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED',
-} as const
-/** MySQL takes a whole second at least. */
-const TABLE_WAIT = { work: '', looks: 'lock_wait_timeout = 1, ' } as const
-const OLDEST = { mysql: [8, 0, 17], mariadb: [10, 6, 0] } as const
-
-/**
- * What a connection is for. One for looks beside transactions of callers sees what is not committed, and waits no longer than
- * the server's shortest time for a table that is being altered.
- */
-export type Purpose = 'work' | 'looks'
-
 /** A connection of our own, its session set up. */
 export class Connection implements Runner {
   readonly #raw: Raw
   /** What waits for an answer: the driver forgets its callbacks when a connection is destroyed. */
   readonly #waiting = new Set<(error: unknown) => void>()
   #isBroken = false
+  /** The session commits nothing by itself. */
+  #isManual = false
+  /** A transaction is begun. */
+  #isInside = false
   #maxPacketBytes = Number.POSITIVE_INFINITY
   /** See `Pooled`. */
   idleSince = 0
@@ -112,17 +87,54 @@ export class Connection implements Runner {
   }
 
   execute(text: string, values: readonly Bound[]): Promise<SqlResult> {
+    this.#leave()
+    return this.aside(text, values)
+  }
+
+  run(text: string): Promise<void> {
+    this.#leave()
+    return this.#answered(runOn(this.#raw, text))
+  }
+
+  /** Runs what touches no table: it is the same inside a transaction and outside. */
+  aside(text: string, values: readonly Bound[]): Promise<SqlResult> {
     const fault = packetFault(values, this.#maxPacketBytes)
     return fault === null ? this.#answered(executeOn(this.#raw, text, values)) : Promise.reject(fault)
   }
 
   /** Resolves when the server answers. */
   check(): Promise<void> {
-    return this.run('DO 0')
+    return this.#answered(runOn(this.#raw, 'DO 0'))
   }
 
-  run(text: string): Promise<void> {
-    return this.#answered(runOn(this.#raw, text))
+  /**
+   * Begins a transaction. It is what lies between this and `commit` or `rollback`, not what follows START TRANSACTION: a deadlock
+   * ends the server's transaction at once, and what was already sent behind the statement that met it would then commit itself.
+   * A session stays like this from one transaction to the next, until a statement is run outside of one: a trip less for each.
+   */
+  async begin(): Promise<void> {
+    const isReady = this.#isManual
+    this.#isManual = true
+    this.#isInside = true
+    if (!isReady) await this.#set(this.run('SET autocommit = 0'))
+  }
+
+  /** `begin`, with what else the session is to be set to: constant text, with a place for each value. */
+  async beginSetting(text: string, values: readonly Bound[]): Promise<void> {
+    this.#isManual = true
+    this.#isInside = true
+    // allow sql: constant text
+    await this.#set(this.aside(`SET autocommit = 0, ${text}`, values))
+  }
+
+  async commit(): Promise<void> {
+    await this.run('COMMIT')
+    this.#isInside = false
+  }
+
+  async rollback(): Promise<void> {
+    await this.run('ROLLBACK')
+    this.#isInside = false
   }
 
   /** Says goodbye to the server. */
@@ -148,6 +160,23 @@ export class Connection implements Runner {
       reason ?? Object.assign(new Error('the connection was destroyed'), { code: 'PROTOCOL_CONNECTION_LOST' })
     for (const refuse of this.#waiting) refuse(lost)
     this.#waiting.clear()
+  }
+
+  /** What is sent next is no transaction's: it is to commit itself. */
+  #leave(): void {
+    if (!this.#isManual || this.#isInside) return
+    this.#isManual = false
+    this.#set(this.#answered(runOn(this.#raw, 'SET autocommit = 1'))).catch(() => undefined)
+  }
+
+  /** When it is not known how a session is set, nothing more is to be run in it. */
+  async #set(setting: Promise<unknown>): Promise<void> {
+    try {
+      await setting
+    } catch (error) {
+      this.destroy(error)
+      throw error
+    }
   }
 
   #answered<T>(answer: Promise<T>): Promise<T> {
@@ -217,69 +246,5 @@ function configOf(target: MysqlTarget, timeoutMs: number): ConnectionOptions {
     jsonStrings: true,
     // The number of rows changed tells a row that was left from one that was written.
     flags: ['-FOUND_ROWS'],
-  }
-}
-
-/**
- * Sets what our statements rely on, whatever the server's defaults are: strict mode, so that nothing is cut off silently;
- * READ COMMITTED, so that a claim locks no gaps; UTC, since a summer time says some instants twice; English sentences.
- * Returns how many bytes the server takes at once.
- */
-async function prepareSession(connection: Connection, deadlineMs: number, purpose: Purpose): Promise<number> {
-  const { rows } = await connection.execute('SELECT version() AS version, @@max_allowed_packet AS bytes', [])
-  const version = String(rows[0]?.[0])
-  const flavor = flavorOf(version)
-  refuseOld(version, flavor)
-  const seconds = Math.max(1, Math.ceil(deadlineMs / 1000))
-  await connection.run(ISOLATION[purpose])
-  // allow sql: constants and numbers
-  await connection.run(
-    `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', lc_messages = 'en_US', ` +
-      `innodb_lock_wait_timeout = ${lockWaitSeconds(deadlineMs)}, ${TABLE_WAIT[purpose]}${sessionLimits(flavor, seconds)}`,
-  )
-  const mode = (await connection.execute('SELECT @@SESSION.sql_mode AS mode', [])).rows[0]?.[0]
-  if (!String(mode).includes('STRICT_TRANS_TABLES')) {
-    throw new ConfigError('CONFIG_INVALID', `the server keeps sql_mode at ${JSON.stringify(mode)}: it is not strict`, {
-      hint: 'Let the session set STRICT_TRANS_TABLES; a proxy in between may forbid it.',
-    })
-  }
-  return Number(rows[0]?.[1])
-}
-
-/**
- * How long a statement waits for a row, in whole seconds: a quarter of the deadline. A wait that is in vain then ends while the call has
- * time left: its transaction lets go of what it holds meanwhile, and is run again.
- */
-export function lockWaitSeconds(deadlineMs: number): number {
-  return Math.max(1, Math.floor(deadlineMs / 4_000))
-}
-
-/**
- * How long a statement may take, and how long an open transaction may stand still. MySQL does not tell the latter from a session
- * that nobody uses, so it ends both: the pool makes a connection that has ended anew.
- */
-export function sessionLimits(flavor: Flavor, seconds: number): string {
-  return flavor === 'mariadb'
-    ? `max_statement_time = ${seconds}, idle_transaction_timeout = ${IDLE_IN_TRANSACTION_S}`
-    : `max_execution_time = ${seconds * 1000}, wait_timeout = ${IDLE_IN_TRANSACTION_S}`
-}
-
-/** Which of the two a server is, by its version. */
-export function flavorOf(version: string): Flavor {
-  return /mariadb/i.test(version) ? 'mariadb' : 'mysql'
-}
-
-/** Throws when a server is older than what our statements need. */
-export function refuseOld(version: string, flavor: Flavor): void {
-  const oldest = OLDEST[flavor]
-  const numbers = (/(\d+)\.(\d+)\.(\d+)/.exec(version.replace(/^5\.5\.5-/, '')) ?? []).slice(1).map(Number)
-  for (const [i, least] of oldest.entries()) {
-    const number = numbers[i] ?? 0
-    if (number > least) return
-    if (number < least) {
-      throw new ConfigError('CONFIG_INVALID', `the server is ${version}; ${flavor} ${oldest.join('.')} is needed`, {
-        hint: 'Update the server.',
-      })
-    }
   }
 }

@@ -11,13 +11,14 @@ import {
   type Transaction,
 } from '../sql/session.ts'
 import type { Urgency } from '../sql/shares.ts'
-import type { Connection, Runner } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { filled, MysqlDialect, scalar } from './dialect.ts'
 import { isConflict, isLost } from './errors.ts'
 import { Looks } from './looks.ts'
 import type { MysqlSettings } from './options.ts'
 import { mysqlPool, noteWait, readOn } from './pool.ts'
 import { keepingReady } from './ready.ts'
+import type { Runner } from './runner.ts'
 import { STEPWISE } from './stepwise.ts'
 import { Turns } from './turns.ts'
 
@@ -26,15 +27,9 @@ const SERVER_NOW = "CAST(timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(
 /** Begun again this often before a conflict is the caller's. */
 const MAX_CONFLICTS = 12
 const MAX_RESTARTS = 50
-/**
- * A transaction is what lies between these two, not what follows START TRANSACTION: a deadlock ends the server's transaction
- * at once, and what was already sent behind the statement that met it would then commit itself.
- */
-const BEGIN = 'SET autocommit = 0'
-const COMMIT = 'SET autocommit = 1'
-/** `BEGIN`, and the store's time, no earlier than $1, for statements in which it stands as `STORED_NOW`. */
-const BEGIN_AT = `SET autocommit = 0, @millrace_now = CAST(GREATEST(?, ${SERVER_NOW}) AS SIGNED)`
-const BEGIN_AT_OWN = 'SET autocommit = 0, @millrace_now = CAST(? AS SIGNED)'
+/** The store's time, no earlier than the value, for statements in which it stands as `STORED_NOW`. */
+const SET_NOW = `@millrace_now = CAST(GREATEST(?, ${SERVER_NOW}) AS SIGNED)`
+const SET_OWN_NOW = '@millrace_now = CAST(? AS SIGNED)'
 /** The time of a transaction of `transactUnasked`, in its statements. */
 export const STORED_NOW = '@millrace_now'
 const UNPREPARED = /^(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) row_guard$/
@@ -153,7 +148,7 @@ export class MysqlDatabase implements Database {
     const known = new Set<string>()
     const begin = async (connection: Connection, restarts: number) => {
       if (takesTurn) await this.#turns.take(connection)
-      const [, { now, rows }] = await Promise.all([connection.run(BEGIN), this.#openOn(connection, opening)])
+      const [, { now, rows }] = await Promise.all([connection.begin(), this.#openOn(connection, opening)])
       return { ...this.sessionOn(connection), now, opening: rows, known, restarts }
     }
     return this.#repeat(begin, fn, urgency)
@@ -162,8 +157,8 @@ export class MysqlDatabase implements Database {
   /** A transaction that need not know the time: it stays on the server, as `STORED_NOW`, which saves a round trip. */
   transactUnasked<T>(fn: (session: QuerySession) => Promise<T>): Promise<T> {
     const begin = async (connection: Connection) => {
-      if (this.#clock === undefined) await connection.execute(BEGIN_AT, [this.#lastNow])
-      else await connection.execute(BEGIN_AT_OWN, [this.#saw(this.#clock.now())])
+      if (this.#clock === undefined) await connection.beginSetting(SET_NOW, [this.#lastNow])
+      else await connection.beginSetting(SET_OWN_NOW, [this.#saw(this.#clock.now())])
       return this.sessionOn(connection)
     }
     return this.#repeat(begin, fn, 'ordinary')
@@ -202,7 +197,7 @@ export class MysqlDatabase implements Database {
       const session = await begin(connection)
       hasBegun = true
       const value = await fn(session)
-      await connection.run(COMMIT)
+      await connection.commit()
       return { value }
     } catch (error) {
       noteWait(tries, error)
@@ -212,7 +207,7 @@ export class MysqlDatabase implements Database {
         return { again: 'lost' }
       }
       // A deadlock has undone all, a wait for a lock only its statement; and what was sent behind either has been written since.
-      if (!connection.isBroken) await undo(connection).catch(() => connection.destroy())
+      if (!connection.isBroken) await connection.rollback().catch(() => connection.destroy())
       if (error instanceof Restart && restarts < MAX_RESTARTS) return { again: 'restart' }
       if (isConflict(error) && mayRepeat) return { again: 'conflict' }
       throw error
@@ -252,11 +247,6 @@ export class MysqlDatabase implements Database {
     }
     return session
   }
-}
-
-async function undo(connection: Connection): Promise<void> {
-  await connection.run('ROLLBACK')
-  await connection.run(COMMIT)
 }
 
 /** Longer each time and never the same, so that those who met do not meet again. */

@@ -11,8 +11,8 @@ import { crc32 } from 'node:zlib'
 import type { QueryWords } from '../sql/query/words.ts'
 import { withRemembered } from '../sql/remembered.ts'
 import type { ColumnTypes, Dialect, RowsStatement, SqlValue, Statement } from '../sql/session.ts'
-import type { Bound } from './connection.ts'
 import { OVERRIDES } from './overrides.ts'
+import type { Bound } from './runner.ts'
 
 /** The lengths of lists. What is between costs the server and the driver 0.5 µs a place that is left over. */
 const LIST_LENGTHS = [1, 8, 16, 32, 64, 128, 256, 512, 640, 768, 4096, 32_768]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError, StoreError } from '../../core/errors.ts'
-import { flavorOf, refuseOld, sessionLimits } from './connection.ts'
 import { isConflict, isLost, translateConnectError, translateError } from './errors.ts'
+import { flavorOf, refuseOld, sessionLimits } from './prepare.ts'
 
 function serverError(errno: number, sqlState = 'HY000') {
   return Object.assign(new Error('said'), { errno, code: `ER_${errno}`, sqlState, sql: 'SELECT secret' })

@@ -12,7 +12,7 @@ import { settleAll } from '../sql/settle.ts'
 import { type Alike, alikeOf, UNLIKE } from '../sql/taken.ts'
 import { type Claimed, claim, NOTHING_CLAIMED } from './claim.ts'
 import type { MysqlDatabase } from './database.ts'
-import { idleLook, Looking, type Seen, seenIdle, seenIn, wholeLook } from './opening.ts'
+import { type Hints, idleLook, Looking, type Seen, seenIdle, seenIn, wholeLook } from './opening.ts'
 import { NotPlain, settlePlain } from './settle.ts'
 
 /** Claims from here on take turns. */
@@ -25,6 +25,8 @@ export interface ExchangeNews {
   found(isEnough: boolean): void
   /** How many hints there were, and the id of a job that may be claimed. */
   saw(count: number, head: string | null): void
+  /** All that a poll for hints would have told, a moment ago. */
+  looked(hints: Hints): void
 }
 
 /** The exchange of one store. */
@@ -97,6 +99,7 @@ export class Exchange {
       opening,
       async (tx) => {
         const seen = await this.#looking.seen(opening, request, tx)
+        if (seen.hints !== undefined) this.#on.looked(seen.hints)
         const settled = request.settle.length === 0 ? NOTHING : await settle(request, tx)
         const claimed = await this.#claim(request, tx, seen)
         if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)

@@ -7,8 +7,8 @@ import { StoreError } from '../../core/errors.ts'
 import type { ExtendResult, HeldResult, Lease } from '../contract/index.ts'
 import { extend, extendWaiting as waiting } from '../sql/lease.ts'
 import type { SqlValue } from '../sql/session.ts'
-import { lockWaitSeconds } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
+import { lockWaitSeconds } from './prepare.ts'
 
 /** The LIMIT keeps the inner table one of its own, whose locks pass over what others hold. */
 const EXTEND =

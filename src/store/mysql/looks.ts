@@ -10,10 +10,11 @@
 import type { Pool } from '../sql/pool.ts'
 import type { Columns } from '../sql/rows.ts'
 import type { Session, SqlValue } from '../sql/session.ts'
-import type { Connection, Runner } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { numberOf } from './errors.ts'
 import type { MysqlSettings } from './options.ts'
 import { mysqlPool, readOn } from './pool.ts'
+import type { Runner } from './runner.ts'
 
 /** Reads beside a transaction, without a lock. Both fail with `TableAltered` when they wait too long for a table, or did a moment ago. */
 export interface Beside {

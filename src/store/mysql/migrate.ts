@@ -11,9 +11,10 @@ import type { MigrationStep, SchemaVersion } from '../contract/store.ts'
 import { MIGRATION_WAIT_S, type Migration, migrationPause, migrationWaited, refuseNewer } from '../sql/migrations.ts'
 import { int } from '../sql/rows.ts'
 import { StepWatch } from '../sql/step-watch.ts'
-import { Connection, type Runner } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isConflict, isCrowded, isMade } from './errors.ts'
+import type { Runner } from './runner.ts'
 import { MIGRATIONS, OLDEST, VERSION_TABLE } from './schema.ts'
 
 /** The steps of this version. */

@@ -16,10 +16,14 @@ const WHOLE =
   'FORCE INDEX (job_due) WHERE phase = 4 AND worker_id = $1 UNION ALL SELECT 2, name, 0, NULL FROM millrace_queue ' +
   'WHERE paused_at IS NOT NULL'
 const WHOLE_FOR_ALL = `${WHOLE} UNION ALL (SELECT 3, j.queue, 0, r.queue_key ${PENDING_ENDS} LIMIT 1) UNION ALL (SELECT 4, j.queue, 0, r.queue_key ${PENDING_ENDS} DESC LIMIT 1)`
-/** Whether any worker's job is asked to stop, and whether any queue is paused. */
+/**
+ * Whether any worker's job is asked to stop, whether any queue is paused, and what a poll for hints would see (wake.ts): that costs
+ * 10 µs here, and a poll 50, and the worker more than that.
+ */
 const BRIEF =
   'SELECT NOW_SQL AS now, (SELECT MIN(phase) FROM millrace_job FORCE INDEX (job_due) WHERE phase = 4) AS cancelling, ' +
-  '(SELECT 1 FROM millrace_queue WHERE paused_at IS NOT NULL LIMIT 1) AS paused'
+  '(SELECT 1 FROM millrace_queue WHERE paused_at IS NOT NULL LIMIT 1) AS paused, ' +
+  '(SELECT count FROM millrace_signal WHERE id = 1) AS hints, (SELECT seq FROM millrace_notice LIMIT 1) AS notice'
 const BRIEF_FOR_ALL = `${BRIEF}, MIN(queue_key) AS first_key, MAX(queue_key) AS last_key FROM millrace_ready FORCE INDEX (PRIMARY) WHERE state = 2`
 /** A whole look, whether anything at all is pending, and how many hints there were. */
 const IDLE =
@@ -43,6 +47,16 @@ export interface Seen {
   readonly paused: ReadonlySet<string>
   /** Of a look for all queues. */
   readonly ends: QueueEnds
+  /** What a poll for hints would have seen, of a brief look. */
+  readonly hints?: Hints
+}
+
+/** What there is to hear of others. */
+export interface Hints {
+  /** How many hints there were. */
+  readonly count: number
+  /** A caller's commit left a notice. */
+  readonly isNoticed: boolean
 }
 
 /** What an exchange sees that found nothing before. */
@@ -72,14 +86,16 @@ export class Looking {
     tx: OpenedTransaction,
   ): Promise<Seen> {
     if (statement !== BRIEF && statement !== BRIEF_FOR_ALL) return seenIn(tx.opening)
-    const [, cancelling, paused, first, last] = tx.opening[0] ?? []
+    const [, cancelling, paused, count = null, notice = null, first, last] = tx.opening[0] ?? []
     const ends = { first: endOf(first), last: endOf(last) }
+    // A damaged store may have lost the row.
+    const hints = count === null ? {} : { hints: { count: int(count), isNoticed: notice !== null } }
     if (cancelling === null && paused === null && !mayBeHashed(ends.first) && !mayBeHashed(ends.last)) {
-      return { cancelling: NOBODY, paused: NO_QUEUES, ends }
+      return { cancelling: NOBODY, paused: NO_QUEUES, ends, ...hints }
     }
     this.#wholeUntil = performance.now() + WHOLE_MS
     const whole = wholeLook(workerId, asked?.queues === 'all')
-    return seenIn((await tx.query(whole.statement.replace('NOW_SQL', '0'), whole.params)).rows)
+    return { ...seenIn((await tx.query(whole.statement.replace('NOW_SQL', '0'), whole.params)).rows), ...hints }
   }
 }
 

@@ -1,9 +1,10 @@
 /** The pools of one store over `mysql2`. */
 import { Pool, type Tries } from '../sql/pool.ts'
-import { Connection, type Purpose } from './connection.ts'
+import { Connection } from './connection.ts'
 import { isLost, numberOf, translateError } from './errors.ts'
 import { LateStatements } from './late.ts'
 import { describeTarget, type MysqlSettings } from './options.ts'
+import type { Purpose } from './prepare.ts'
 
 /** Waited for a lock in vain. */
 const WAITED = 1205

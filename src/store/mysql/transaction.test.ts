@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Runner } from './connection.ts'
+import type { Runner } from './runner.ts'
 import { stoppingAtConflict } from './transaction.ts'
 
 /** Answers each text in order; one that names an error number fails with it. */

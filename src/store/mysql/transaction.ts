@@ -14,10 +14,11 @@ import {
 } from '../sql/session.ts'
 import { statementRunner, unusable } from '../sql/statements.ts'
 import { BACK, lockingFound } from './beside.ts'
-import { executeOn, type Runner, runOn } from './connection.ts'
+import { executeOn, runOn } from './connection.ts'
 import type { MysqlDatabase } from './database.ts'
 import { isConflict, isDuplicate, numberOf, translateError } from './errors.ts'
 import { packetFault } from './packet.ts'
+import type { Runner } from './runner.ts'
 import { isTextColumn } from './values.ts'
 
 const HAS_TABLE =

@@ -11,7 +11,7 @@ class Taker implements TurnTaker {
     this.#answer = answer
   }
 
-  async execute(text: string, [name]: readonly string[]) {
+  async aside(text: string, [name]: readonly string[]) {
     this.asked.push(`${/\w+_LOCK/.exec(text)?.[0]} ${name}`)
     const answer = this.#answer(text)
     if (answer instanceof Error) throw answer

@@ -21,7 +21,7 @@ const LEAVE = 'SELECT RELEASE_LOCK(?)'
 /** What a turn needs of a connection. */
 export interface TurnTaker {
   readonly isBroken: boolean
-  execute(text: string, values: readonly string[]): Promise<{ readonly rows: readonly (readonly unknown[])[] }>
+  aside(text: string, values: readonly string[]): Promise<{ readonly rows: readonly (readonly unknown[])[] }>
   destroy(): void
 }
 
@@ -41,14 +41,14 @@ export class Turns {
     this.#taken = this.names.map(() => 0)
   }
 
-  /** Waits for a turn, for a second at most. Outside of a transaction. */
+  /** Waits for a turn, for a second at most. Before anything is locked. */
   async take(taker: TurnTaker): Promise<void> {
     if (performance.now() < this.#notBefore) return
     const turn = this.#taken.indexOf(Math.min(...this.#taken))
     this.#count(turn, 1)
     let isTaken = false
     try {
-      const { rows } = await taker.execute(TAKE, [this.#name(turn)])
+      const { rows } = await taker.aside(TAKE, [this.#name(turn)])
       isTaken = Number(rows[0]?.[0]) === 1
     } catch (error) {
       if (isLost(error)) throw error
@@ -66,7 +66,7 @@ export class Turns {
     this.#held.delete(taker)
     this.#count(turn, -1)
     // A turn that cannot be given back ends with its connection.
-    if (!taker.isBroken) taker.execute(LEAVE, [this.#name(turn)]).catch(() => taker.destroy())
+    if (!taker.isBroken) taker.aside(LEAVE, [this.#name(turn)]).catch(() => taker.destroy())
   }
 
   #name(turn: number): string {

@@ -57,7 +57,69 @@ test('notices that somebody else holds are left alone for a while, and are no re
   expect(vi.mocked(Waiting.prototype.wait).mock.calls.length).toBeGreaterThan(2)
 })
 
-/** Hints on a database whose look finds this row. `sent`: lets the server answer to a hint. `endWaits`: the server has waited in vain. */
+test('while claims find enough, what exchanges see puts the readings off, and wakes as one does', async () => {
+  const { wake, reads } = ground([5, null, null])
+  const onWake = vi.fn()
+  onTestFinished(wake.subscribe(onWake))
+  await vi.advanceTimersByTimeAsync(5)
+  wake.found(true)
+  await vi.advanceTimersByTimeAsync(200)
+  const before = reads()
+  const exchange = async (count: number) => {
+    wake.found(true)
+    wake.looked({ count, isNoticed: false })
+    await vi.advanceTimersByTimeAsync(100)
+  }
+  for (let i = 0; i < 20; i++) await exchange(5)
+  expect(reads()).toBe(before)
+  expect(onWake).not.toHaveBeenCalled()
+  await exchange(6)
+  expect(onWake).toHaveBeenCalledTimes(1)
+
+  await vi.advanceTimersByTimeAsync(60)
+  expect(reads()).toBe(before + 1)
+  wake.found(false)
+  await vi.advanceTimersByTimeAsync(4)
+  expect(reads()).toBeGreaterThan(before + 1)
+})
+
+test('a notice that an exchange sees is left to the next reading', async () => {
+  const { wake, reads } = ground([5, null, null])
+  onTestFinished(wake.subscribe(() => undefined))
+  await vi.advanceTimersByTimeAsync(5)
+  wake.found(true)
+  wake.looked({ count: 5, isNoticed: false })
+  await vi.advanceTimersByTimeAsync(140)
+  const before = reads()
+  wake.looked({ count: 5, isNoticed: true })
+  await vi.advanceTimersByTimeAsync(20)
+
+  expect(reads()).toBe(before + 1)
+})
+
+test('while claims find enough, hints are fewer; the first one after that is not late', async () => {
+  const { wake, sent } = ground([5, null, null])
+  const hintFor = async (ms: number, isEnough: boolean) => {
+    const before = sent.length
+    for (let at = 0; at < ms; at += 10) {
+      if (isEnough) wake.found(true)
+      wake.hint()
+      for (const answer of sent) answer()
+      await vi.advanceTimersByTimeAsync(10)
+    }
+    return sent.length - before
+  }
+  await hintFor(1_000, true)
+
+  expect(await hintFor(2_000, true)).toBe(10)
+  wake.found(false)
+  expect(await hintFor(60, false)).toBeGreaterThanOrEqual(1)
+})
+
+/**
+ * Hints on a database whose look finds this row. `sent`: lets the server answer to a hint. `endWaits`: the server has waited in vain.
+ * `reads`: how often the row was read.
+ */
 function ground(look: readonly (number | null)[]) {
   vi.useFakeTimers()
   onTestFinished(() => {
@@ -66,9 +128,13 @@ function ground(look: readonly (number | null)[]) {
   })
   const database = new MysqlDatabase(mysqlSettings('mysql://user@localhost/nowhere'), undefined, () => undefined)
   const sent: (() => void)[] = []
+  let reads = 0
   const session: Pick<QuerySession, 'query'> = {
     query: (statement) => {
-      if (String(statement).startsWith('SELECT')) return Promise.resolve({ rows: [look], changes: 0 })
+      if (String(statement).startsWith('SELECT')) {
+        reads++
+        return Promise.resolve({ rows: [look], changes: 0 })
+      }
       return new Promise<SqlResult>((resolve) => sent.push(() => resolve({ rows: [], changes: 1 })))
     },
   }
@@ -88,5 +154,5 @@ function ground(look: readonly (number | null)[]) {
     await vi.advanceTimersByTimeAsync(1_000)
     await closed
   })
-  return { wake, database, sent, endWaits }
+  return { wake, database, sent, endWaits, reads: () => reads }
 }

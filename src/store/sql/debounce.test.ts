@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { Debounce } from './debounce.ts'
+import { Debounce, type RestRange } from './debounce.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -55,4 +55,35 @@ test('lets a caller tell by itself, and says nothing once it is stopped', () => 
   vi.advanceTimersByTime(100)
 
   expect(told).toBe(0)
+})
+
+test('rests as long as its owner says, and ends a rest that is too long by now', () => {
+  vi.useFakeTimers()
+  let told = 0
+  let longer: RestRange | undefined = { leastMs: 200, mostMs: 200 }
+  const debounce = new Debounce(
+    () => told++,
+    () => longer,
+  )
+  const forMs = (length: number) => {
+    for (let ms = 0; ms < length; ms++) {
+      debounce.due()
+      vi.advanceTimersByTime(1)
+    }
+  }
+  forMs(1_000)
+  expect(told).toBeLessThanOrEqual(6)
+  const before = told
+  forMs(2_000)
+
+  expect(told - before).toBe(10)
+  const long = told
+  longer = undefined
+  debounce.due()
+  vi.advanceTimersByTime(51)
+  expect(told).toBe(long + 1)
+  forMs(200)
+  const short = told
+  forMs(1_000)
+  expect(told - short).toBe(20)
 })

@@ -1,26 +1,42 @@
 /**
  * Tells at once, then rests: what is to be told during the rest is told once, at its end. The rest is 8 ms, so that single jobs,
- * however regular, are told of at once; while there is something to tell at the end of each, it doubles up to 50 ms.
+ * however regular, are told of at once; while there is something to tell at the end of each, it doubles up to 50 ms. Its owner may
+ * have it longer for a time.
  */
 
-const FIRST_REST_MS = 8
-const LAST_REST_MS = 50
+/** From how many milliseconds to how many a rest is. */
+export interface RestRange {
+  readonly leastMs: number
+  readonly mostMs: number
+}
+
+const USUAL: RestRange = { leastMs: 8, mostMs: 50 }
 
 /** Gathers what is to be told. */
 export class Debounce {
   readonly #tell: () => void
+  readonly #range: () => RestRange
   #rest: NodeJS.Timeout | undefined
-  #restMs = FIRST_REST_MS
+  /** When the rest began, by `performance.now()`. */
+  #since = 0
+  #restMs = 0
   #isDue = false
 
-  constructor(tell: () => void) {
+  /** `longer`: how long a rest is at present, where it is not as usual. */
+  constructor(tell: () => void, longer: () => RestRange | undefined = () => undefined) {
     this.#tell = tell
+    this.#range = () => longer() ?? USUAL
   }
 
   /** Tells now, or at the end of the rest. */
   due(): void {
-    if (this.mayTell()) this.#tell()
-    else this.#isDue = true
+    if (this.mayTell()) {
+      this.#tell()
+      return
+    }
+    this.#isDue = true
+    const { mostMs } = this.#range()
+    if (mostMs < this.#restMs) this.#restFor(mostMs)
   }
 
   /** Whether the caller may tell now, itself; a rest begins. */
@@ -33,18 +49,28 @@ export class Debounce {
   stop(): void {
     clearTimeout(this.#rest)
     this.#rest = undefined
-    this.#restMs = FIRST_REST_MS
+    this.#restMs = 0
     this.#isDue = false
   }
 
   #begin(): void {
-    this.#rest = setTimeout(() => {
-      this.#rest = undefined
-      this.#restMs = this.#isDue ? Math.min(LAST_REST_MS, this.#restMs * 2) : FIRST_REST_MS
-      if (!this.#isDue) return
-      this.#isDue = false
-      this.#begin()
-      this.#tell()
-    }, this.#restMs).unref()
+    const { leastMs, mostMs } = this.#range()
+    this.#since = performance.now()
+    this.#restFor(Math.min(mostMs, Math.max(leastMs, this.#restMs)))
+  }
+
+  #restFor(ms: number): void {
+    clearTimeout(this.#rest)
+    this.#restMs = ms
+    this.#rest = setTimeout(() => this.#end(), Math.max(0, this.#since + ms - performance.now())).unref()
+  }
+
+  #end(): void {
+    this.#rest = undefined
+    this.#restMs = this.#isDue ? this.#restMs * 2 : 0
+    if (!this.#isDue) return
+    this.#isDue = false
+    this.#begin()
+    this.#tell()
   }
 }
