@@ -5,10 +5,10 @@
  * the slow road. What the worker's own memory says is not plain (another outcome than completed, a large result, bonds at the
  * time of the claim) takes it at once.
  */
-import type { ExchangeRequest, ExchangeResult, Lease, Settlement, SettleResult } from '../contract/index.ts'
+import type { ExchangeRequest, ExchangeResult, Lease, SettleResult } from '../contract/index.ts'
 import { INLINE_BYTES } from '../sql/rows.ts'
 import type { Transaction } from '../sql/session.ts'
-import { settleAll } from '../sql/settle.ts'
+import { failUnreadable, settleAll } from '../sql/settle.ts'
 import { type Alike, alikeOf, UNLIKE } from '../sql/taken.ts'
 import { type Claimed, claim, NOTHING_CLAIMED } from './claim.ts'
 import type { MysqlDatabase } from './database.ts'
@@ -25,6 +25,8 @@ export interface ExchangeNews {
   found(isEnough: boolean): void
   /** How many hints there were, and the id of a job that may be claimed. */
   saw(count: number, head: string | null): void
+  /** Jobs have ended, which nothing depends on. */
+  ended(): void
   /** All that a poll for hints would have told, a moment ago. */
   looked(hints: Hints): void
 }
@@ -50,7 +52,6 @@ export class Exchange {
   async run(request: ExchangeRequest): Promise<ExchangeResult> {
     const result = await this.#run(request)
     for (const { id } of request.settle) this.#bound.delete(id)
-    if (request.settle.length > 0) this.#db.hint()
     if (request.claim !== undefined) this.#on.found(result.claimed.length > 0 && result.more)
     return result
   }
@@ -79,15 +80,19 @@ export class Exchange {
     }
     if (!this.#isPlain(request)) return this.#slowly(request)
     try {
-      return await this.#transact(request, ({ settle, workerId }, tx) => settlePlain(tx, workerId, settle))
+      const result = await this.#transact(request, ({ settle, workerId }, tx) => settlePlain(tx, workerId, settle))
+      if (request.settle.length > 0) this.#on.ended()
+      return result
     } catch (error) {
       if (!(error instanceof NotPlain)) throw error
       return this.#slowly(request)
     }
   }
 
-  #slowly(request: ExchangeRequest): Promise<ExchangeResult> {
-    return this.#transact(request, ({ settle, workerId }, tx) => settleAll(tx, workerId, settle))
+  async #slowly(request: ExchangeRequest): Promise<ExchangeResult> {
+    const result = await this.#transact(request, ({ settle, workerId }, tx) => settleAll(tx, workerId, settle))
+    if (request.settle.length > 0) this.#db.hint()
+    return result
   }
 
   async #transact(
@@ -102,7 +107,7 @@ export class Exchange {
         if (seen.hints !== undefined) this.#on.looked(seen.hints)
         const settled = request.settle.length === 0 ? NOTHING : await settle(request, tx)
         const claimed = await this.#claim(request, tx, seen)
-        if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)
+        if (claimed.unreadable.length > 0) await failUnreadable(tx, request.workerId, claimed.unreadable)
         return { settled, claimed, cancelling: stillHeld(seen.cancelling, request.settle), now: tx.now }
       },
       'urgent',
@@ -133,13 +138,6 @@ export class Exchange {
       return isSmall && !this.#bound.has(s.id) && seen.size < seen.add(s.id).size
     })
   }
-}
-
-async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {
-  const settle = leases.map(
-    (lease): Settlement => ({ ...lease, runMs: 0, to: 'failed', reason: 'unreadable', error: null }),
-  )
-  await settleAll(tx, workerId, settle)
 }
 
 /** The leases that are not settled with this. */

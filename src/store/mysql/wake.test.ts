@@ -97,23 +97,27 @@ test('a notice that an exchange sees is left to the next reading', async () => {
   expect(reads()).toBe(before + 1)
 })
 
-test('while claims find enough, hints are fewer; the first one after that is not late', async () => {
+test('while claims find enough, it is told within 200 ms that jobs have ended; new jobs are told of as ever', async () => {
   const { wake, sent } = ground([5, null, null])
-  const hintFor = async (ms: number, isEnough: boolean) => {
+  const tellFor = async (ms: number, what: 'ended' | 'hint') => {
     const before = sent.length
     for (let at = 0; at < ms; at += 10) {
-      if (isEnough) wake.found(true)
-      wake.hint()
+      wake.found(true)
+      wake[what]()
       for (const answer of sent) answer()
       await vi.advanceTimersByTimeAsync(10)
     }
     return sent.length - before
   }
-  await hintFor(1_000, true)
+  await tellFor(1_000, 'ended')
 
-  expect(await hintFor(2_000, true)).toBe(10)
+  expect(await tellFor(2_000, 'ended')).toBe(10)
+  expect(await tellFor(1_000, 'hint')).toBeGreaterThanOrEqual(20)
+  await tellFor(30, 'ended')
+  const before = sent.length
   wake.found(false)
-  expect(await hintFor(60, false)).toBeGreaterThanOrEqual(1)
+  await vi.advanceTimersByTimeAsync(60)
+  expect(sent.length).toBe(before + 1)
 })
 
 /**

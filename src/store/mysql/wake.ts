@@ -8,10 +8,10 @@
  * of a millisecond: an eighth of the time of four busy workers went into reading the row each 50 ms.
  *
  * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
- * that follow within 8 to 50 ms become one, or within 200 ms while claims find all they ask for. Our own are not told from others':
- * a listener that hears itself looks once in vain.
+ * that follow within 8 to 50 ms become one; of jobs that ended, within 200 ms while claims find all they ask for. Our own are not
+ * told from others': a listener that hears itself looks once in vain.
  */
-import { Debounce, type RestRange } from '../sql/debounce.ts'
+import { Debounce } from '../sql/debounce.ts'
 import { int, textOrNull } from '../sql/rows.ts'
 import type { MysqlDatabase } from './database.ts'
 import { countHint, takeNotices } from './notices.ts'
@@ -24,8 +24,8 @@ const EAGER_MS = 500
 const LAST_POLL_MS = 300
 /** Between two polls while the claims of this process find enough; its exchanges come more often. */
 const BUSY_POLL_MS = 150
-/** Between two hints meanwhile: whatever is waited for has many jobs before it. */
-const BUSY_REST: RestRange = { leastMs: 200, mostMs: 200 }
+/** Within so long it is told meanwhile that jobs have ended. */
+const ENDED_MS = 200
 /** For so long a claim that found enough tells that the next one will. */
 const BUSY_MS = 500
 const GROWTH = 1.2
@@ -47,10 +47,7 @@ const ASK =
 export class Wake {
   readonly #db: () => MysqlDatabase
   readonly #listeners = new Set<() => void>()
-  readonly #debounce = new Debounce(
-    () => void this.#tell(),
-    () => (this.#isBusy ? BUSY_REST : undefined),
-  )
+  readonly #debounce = new Debounce(() => void this.#tell())
   #isTelling = false
   #isToTell = false
   #waiting: Waiting | undefined
@@ -101,11 +98,21 @@ export class Wake {
     this.#debounce.due()
   }
 
+  /**
+   * Tells the others that jobs have ended which nothing depends on. Only who waits for their results wants to know, so it has some
+   * time while there are many jobs before and behind them.
+   */
+  ended(): void {
+    if (!this.#isBusy) this.hint()
+    else if (this.#isOpen) this.#debounce.dueWithin(ENDED_MS)
+  }
+
   /** A claim is answered. `isEnough`: it got all that it asked for, and there is more. */
   found(isEnough: boolean): void {
     const wasBusy = this.#isBusy
     this.#busyUntil = isEnough ? performance.now() + BUSY_MS : 0
     if (!wasBusy || isEnough) return
+    this.#debounce.hurry()
     this.#rouse()
     this.#endSleep?.()
   }

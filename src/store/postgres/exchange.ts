@@ -23,8 +23,8 @@ import type {
   SettleResult,
 } from '../contract/index.ts'
 import { INLINE_BYTES, int, text } from '../sql/rows.ts'
-import type { SqlValue, Transaction } from '../sql/session.ts'
-import { settleAll } from '../sql/settle.ts'
+import type { SqlValue } from '../sql/session.ts'
+import { failUnreadable, settleAll } from '../sql/settle.ts'
 import { type Alike, alikeOf, isReadable, isUnreadable, moreOf, type TakenJob, takenJob, UNLIKE } from '../sql/taken.ts'
 import { bigintArray, spotArray, textArray } from './arrays.ts'
 import { type Claimed, claimSlowly } from './claim.ts'
@@ -37,6 +37,7 @@ import { Held, isForgotten, type LeaseRow, type Way } from './held.ts'
 import { NamedStatements } from './named.ts'
 import { inOrder, note, roundsOf } from './rounds.ts'
 import { Vacuum } from './vacuum.ts'
+import type { Wake } from './wake.ts'
 
 const CANCELLING = 'SELECT id, epoch FROM millrace_job WHERE cancelling = 1 AND worker_id = $1 AND state = 3'
 /** What the statement ends with when it may not settle all (see exchange-sql.ts): a text that is no truth value. */
@@ -63,9 +64,13 @@ interface Fast {
   readonly shares: readonly QueueShare[]
 }
 
+/** What others are told of an exchange: see wake.ts. */
+type ExchangeHints = Pick<Wake, 'ended' | 'found'>
+
 /** See `JobsFacet.exchange`. */
 export class Exchange {
   readonly #db: PostgresDatabase
+  readonly #hints: ExchangeHints
   readonly #statements: NamedStatements
   readonly #held = new Held()
   readonly #fronts: Fronts
@@ -74,8 +79,9 @@ export class Exchange {
   /** What the last job that was taken is like: see taken.ts. */
   #alike: Alike = UNLIKE
 
-  constructor(db: PostgresDatabase) {
+  constructor(db: PostgresDatabase, hints: ExchangeHints) {
     this.#db = db
+    this.#hints = hints
     this.#statements = new NamedStatements(db)
     this.#fronts = new Fronts(db)
     this.#vacuum = new Vacuum(db)
@@ -90,8 +96,8 @@ export class Exchange {
       for (const lease of settle.filter(isLost)) this.#held.forget(lease)
       this.#held.settled(settle)
       this.#vacuum.settled(settle.length)
-      this.#db.hint()
     }
+    if (claim !== undefined) this.#hints.found(result.claimed.length > 0 && result.more)
     return result
   }
 
@@ -119,6 +125,7 @@ export class Exchange {
     // What only plain code can decide would be met again in each stretch.
     if (fast === null || (first !== undefined && !fast.hasClaimed)) this.#fronts.rest()
     if (fast === null) return this.#slowly(request, claim)
+    if (request.settle.length > 0) this.#hints.ended()
     if (first !== undefined) this.#fronts.ended(first, begun, fast.rows, performance.now() - from)
     const settled = request.settle.map((): SettleResult => 'settled')
     const cancelling = without(fast.cancelling, request.settle)
@@ -253,7 +260,7 @@ export class Exchange {
   async #claimedOf(rows: readonly TakenJob[], claim: ClaimRequest, more: boolean): Promise<Claimed> {
     const unreadable = rows.filter(isUnreadable)
     if (unreadable.length === 0) return { claimed: rows.filter(isReadable), unreadable, more }
-    await this.#db.transact((tx) => failIn(tx, claim.workerId, unreadable), 'urgent')
+    await this.#db.transact((tx) => failUnreadable(tx, claim.workerId, unreadable), 'urgent')
     this.#held.settled(unreadable)
     return { claimed: rows.filter(isReadable), unreadable, more: true }
   }
@@ -262,11 +269,12 @@ export class Exchange {
     const { settled, claimed, cancelling, now } = await this.#db.transact(async (tx) => {
       const settled = request.settle.length === 0 ? NOTHING : await settleAll(tx, request.workerId, request.settle)
       const claimed = claim === undefined ? NOTHING_CLAIMED : await claimSlowly(tx, claim, this.#turn++)
-      if (claimed.unreadable.length > 0) await failIn(tx, request.workerId, claimed.unreadable)
+      if (claimed.unreadable.length > 0) await failUnreadable(tx, request.workerId, claimed.unreadable)
       const { rows } = await tx.query(CANCELLING, [request.workerId])
       const cancelling = rows.map((row) => ({ id: text(row[0]), epoch: int(row[1]) }))
       return { settled, claimed, cancelling, now: tx.now }
     }, 'urgent')
+    if (request.settle.length > 0) this.#db.hint()
     const { lease } = claimed
     if (lease !== undefined) {
       const held = this.#held.begin(lease)
@@ -274,13 +282,6 @@ export class Exchange {
     }
     return { settled, ...result(claimed), cancelling, now }
   }
-}
-
-async function failIn(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {
-  const settle = leases.map(
-    (lease) => ({ ...lease, runMs: 0, to: 'failed', reason: 'unreadable', error: null }) as const,
-  )
-  await settleAll(tx, workerId, settle)
 }
 
 function result({ claimed, more }: Claimed): Pick<ExchangeResult, 'claimed' | 'more'> {

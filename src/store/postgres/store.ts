@@ -68,7 +68,7 @@ class PostgresStore implements Store {
     const settings = postgresSettings(url)
     const wake = new Wake(settings)
     const db = new PostgresDatabase(settings, clock, wake)
-    const exchange = new Exchange(db)
+    const exchange = new Exchange(db, wake)
     this.#db = db
     this.#exchange = exchange
     this.#wake = wake

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { Debounce, type RestRange } from './debounce.ts'
+import { Debounce } from './debounce.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -57,33 +57,57 @@ test('lets a caller tell by itself, and says nothing once it is stopped', () => 
   expect(told).toBe(0)
 })
 
-test('rests as long as its owner says, and ends a rest that is too long by now', () => {
+test('what can wait is told within its time after the last, or with the next', () => {
   vi.useFakeTimers()
   let told = 0
-  let longer: RestRange | undefined = { leastMs: 200, mostMs: 200 }
-  const debounce = new Debounce(
-    () => told++,
-    () => longer,
-  )
+  const debounce = new Debounce(() => told++)
   const forMs = (length: number) => {
+    const before = told
     for (let ms = 0; ms < length; ms++) {
-      debounce.due()
+      debounce.dueWithin(200)
       vi.advanceTimersByTime(1)
     }
+    return told - before
   }
-  forMs(1_000)
-  expect(told).toBeLessThanOrEqual(6)
-  const before = told
-  forMs(2_000)
+  debounce.dueWithin(200)
+  expect(told).toBe(1)
+  expect(forMs(2_000)).toBe(10)
 
-  expect(told - before).toBe(10)
-  const long = told
-  longer = undefined
+  vi.advanceTimersByTime(1_000)
+  const before = told
   debounce.due()
-  vi.advanceTimersByTime(51)
-  expect(told).toBe(long + 1)
-  forMs(200)
-  const short = told
-  forMs(1_000)
-  expect(told - short).toBe(20)
+  expect(told).toBe(before + 1)
+  debounce.dueWithin(200)
+  vi.advanceTimersByTime(50)
+  debounce.due()
+  expect(told).toBe(before + 2)
+  vi.advanceTimersByTime(190)
+  expect(told).toBe(before + 2)
+  debounce.dueWithin(200)
+  vi.advanceTimersByTime(5)
+  debounce.dueWithin(200)
+  debounce.hurry()
+  expect(told).toBe(before + 3)
+  debounce.hurry()
+  vi.advanceTimersByTime(1_000)
+  expect(told).toBe(before + 3)
+})
+
+test('what can wait goes with what comes at the end of a rest, and is forgotten when it is stopped', () => {
+  vi.useFakeTimers()
+  let told = 0
+  const debounce = new Debounce(() => told++)
+  debounce.due()
+  debounce.dueWithin(200)
+  debounce.due()
+  vi.advanceTimersByTime(10)
+  expect(told).toBe(2)
+  vi.advanceTimersByTime(1_000)
+  expect(told).toBe(2)
+
+  debounce.due()
+  debounce.dueWithin(200)
+  debounce.stop()
+  vi.advanceTimersByTime(1_000)
+  expect(told).toBe(3)
 })

@@ -4,6 +4,7 @@ import {
   type CrashedSettlement,
   isCrashed,
   type JobReport,
+  type Lease,
   type Settlement,
   type SettleResult,
 } from '../contract/index.ts'
@@ -30,6 +31,14 @@ export async function settleAll(
   const results = settlements.map((s) => settleOne(ledger, workerId, s))
   await writeLedger(ledger)
   return results
+}
+
+/** Settles as failed what was just claimed and cannot be read, inside the caller's transaction. */
+export async function failUnreadable(tx: Transaction, workerId: string, leases: readonly Lease[]): Promise<void> {
+  const settle = leases.map(
+    ({ id, epoch }): Settlement => ({ id, epoch, runMs: 0, to: 'failed', reason: 'unreadable', error: null }),
+  )
+  await settleAll(tx, workerId, settle)
 }
 
 /** Completes one attempt inside somebody's transaction, which stays as it was when that fails. See `JobsFacet.settleWithin`. */
