@@ -1,8 +1,10 @@
 /** A session that stays ready for the next transaction (src/store/mysql/connection.ts): what is run outside of one commits itself. */
+import type { RowDataPacket } from 'mysql2/promise'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { newJob } from '../../src/store/conformance/fixture.ts'
 import type { Store } from '../../src/store/contract/index.ts'
 import { Connection } from '../../src/store/mysql/connection.ts'
+import { mysqlSettings } from '../../src/store/mysql/options.ts'
 import { mysqlClient } from '../support/mysql-client.ts'
 import { borrowedStoreUrl, describeOn, migratedStore } from '../support/servers.ts'
 
@@ -15,10 +17,12 @@ await describeOn('mysql', (server) => {
     const { store } = await ground()
     await change(store)
     const said = vi.spyOn(Connection.prototype, 'run')
+    const commits = vi.spyOn(Connection.prototype, 'commit')
     onTestFinished(() => said.mockRestore())
+    onTestFinished(() => commits.mockRestore())
     const begins = () => said.mock.calls.filter(([text]) => text === BEGIN).length
     for (let i = 0; i < 5; i++) await change(store)
-    expect([begins(), said.mock.calls.filter(([text]) => text === 'COMMIT').length]).toEqual([0, 5])
+    expect([begins(), commits.mock.calls.length]).toEqual([0, 5])
 
     await store.ping()
     await change(store)
@@ -68,6 +72,26 @@ await describeOn('mysql', (server) => {
     expect(refusals).toBe(1)
     expect(await store.jobs.insert([newJob({ id: 'a' })])).toMatchObject([{ status: 'created' }])
     expect(await store.jobs.cancel(['a'])).toMatchObject(['cancelled'])
+  })
+
+  test('nothing of a transaction comes behind its end', async () => {
+    const { url, store } = await ground()
+    const other = await mysqlClient(url)
+    const connection = await Connection.open(mysqlSettings(url), 10_000)
+    onTestFinished(() => connection.close())
+    const rowsOf = async () => (await other.query<RowDataPacket[]>('SELECT * FROM millrace_signal'))[0]
+    const before = await rowsOf()
+    const raise = () => connection.execute('UPDATE millrace_signal SET count = count + 1 WHERE id = 1', [])
+    for (const end of ['rollback', 'commit'] as const) {
+      await connection.begin()
+      const first = connection.execute('SELECT 1', [])
+      const second = first.then(raise)
+      await Promise.all([connection[end](), expect(second).rejects.toThrow('over')])
+    }
+    expect(await rowsOf()).toEqual(before)
+    await raise()
+    expect(await rowsOf()).not.toEqual(before)
+    await store.ping()
   })
 
   async function ground() {

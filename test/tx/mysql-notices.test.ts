@@ -17,8 +17,6 @@ import { workerAtRest } from './worker-at-rest.ts'
 /** First in line whatever comes, so that no other job that comes is. */
 const FIRST = { priority: 100 }
 const TRANSACTIONS = 40
-/** How a transaction of a store's own ends. */
-const COMMIT = 'COMMIT'
 
 await describeOn('mysql', (server) => {
   test('is seen at the commit and not before, whatever its number, and never after a rollback', async () => {
@@ -71,17 +69,14 @@ await describeOn('mysql', (server) => {
     const isLetGo = new Promise<void>((resolve) => {
       goOn = resolve
     })
-    const run = OwnConnection.prototype.run
+    const commit = OwnConnection.prototype.commit
     const commits = vi.fn()
-    const stilled = vi.spyOn(OwnConnection.prototype, 'run').mockImplementation(async function (
+    const stilled = vi.spyOn(OwnConnection.prototype, 'commit').mockImplementation(async function (
       this: OwnConnection,
-      text,
     ) {
-      if (text === COMMIT) {
-        commits()
-        await isLetGo
-      }
-      return run.call(this, text)
+      commits()
+      await isLetGo
+      return commit.call(this)
     })
     onTestFinished(() => stilled.mockRestore())
     onTestFinished(goOn)

@@ -27,6 +27,8 @@ export class Connection implements Runner {
   #isManual = false
   /** A transaction is begun. */
   #isInside = false
+  /** It is being committed or undone. */
+  #isEnding = false
   #maxPacketBytes = Number.POSITIVE_INFINITY
   /** See `Pooled`. */
   idleSince = 0
@@ -87,11 +89,13 @@ export class Connection implements Runner {
   }
 
   execute(text: string, values: readonly Bound[]): Promise<SqlResult> {
+    if (this.#isEnding) return Promise.reject(tooLate())
     this.#leave()
     return this.aside(text, values)
   }
 
   run(text: string): Promise<void> {
+    if (this.#isEnding) return Promise.reject(tooLate())
     this.#leave()
     return this.#answered(runOn(this.#raw, text))
   }
@@ -127,14 +131,23 @@ export class Connection implements Runner {
     await this.#set(this.aside(`SET autocommit = 0, ${text}`, values))
   }
 
-  async commit(): Promise<void> {
-    await this.run('COMMIT')
-    this.#isInside = false
+  commit(): Promise<void> {
+    return this.#end('COMMIT')
   }
 
-  async rollback(): Promise<void> {
-    await this.run('ROLLBACK')
-    this.#isInside = false
+  rollback(): Promise<void> {
+    return this.#end('ROLLBACK')
+  }
+
+  /** Nothing of the transaction may come behind its end, as what waits for an answer would, when something beside it has failed. */
+  async #end(text: 'COMMIT' | 'ROLLBACK'): Promise<void> {
+    this.#isEnding = true
+    try {
+      await this.#answered(runOn(this.#raw, text))
+      this.#isInside = false
+    } finally {
+      this.#isEnding = false
+    }
   }
 
   /** Says goodbye to the server. */
@@ -219,6 +232,11 @@ export function runOn(raw: Raw, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     raw.query(text, (error) => (error === null ? resolve() : reject(error)))
   })
+}
+
+/** What a statement is told whose transaction is over: another one's failure has been told. */
+function tooLate(): Error {
+  return new Error('the transaction is over')
 }
 
 function configOf(target: MysqlTarget, timeoutMs: number): ConnectionOptions {

@@ -24,7 +24,7 @@ const OLDEST = { mysql: [8, 0, 17], mariadb: [10, 6, 0] } as const
 
 /**
  * Sets what our statements rely on, whatever the server's defaults are: strict mode, so that nothing is cut off silently;
- * READ COMMITTED, so that a claim locks no gaps; UTC, since a summer time says some instants twice; English sentences.
+ * READ COMMITTED, so that a claim locks no gaps; a commit that neither begins a transaction nor ends the session; UTC, since a summer time says some instants twice; English sentences.
  * Returns how many bytes the server takes at once.
  */
 export async function prepareSession(runner: Runner, deadlineMs: number, purpose: Purpose): Promise<number> {
@@ -36,7 +36,7 @@ export async function prepareSession(runner: Runner, deadlineMs: number, purpose
   await runner.run(ISOLATION[purpose])
   // allow sql: constants and numbers
   await runner.run(
-    `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', lc_messages = 'en_US', ` +
+    `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', lc_messages = 'en_US', completion_type = 0, ` +
       `innodb_lock_wait_timeout = ${lockWaitSeconds(deadlineMs)}, ${TABLE_WAIT[purpose]}${sessionLimits(flavor, seconds)}`,
   )
   const mode = (await runner.execute('SELECT @@SESSION.sql_mode AS mode', [])).rows[0]?.[0]
