@@ -65,7 +65,7 @@ async function watchPostgres({ statement, session }: Listener): Promise<void> {
   }
 }
 
-/** The first letter of a command that carries text, and that of a transaction's end in this store: see mysql/database.ts. */
+/** The first letter of a command that carries text, and that of a transaction's end in this store: see mysql/connection.ts. */
 const QUERY = 3
 const COMMIT = /^COMMIT$/
 

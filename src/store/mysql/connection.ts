@@ -17,18 +17,20 @@ import { resultOf } from './values.ts'
 const MAX_PREPARED = 150
 /** How long a goodbye may take. */
 const GOODBYE_MS = 1_000
+
+/**
+ * Where a session is: each statement by itself; ready for a transaction, with `autocommit` off and nothing open; inside one; or one
+ * is being committed or undone.
+ */
+type Mode = 'alone' | 'ready' | 'inside' | 'ending'
+
 /** A connection of our own, its session set up. */
 export class Connection implements Runner {
   readonly #raw: Raw
   /** What waits for an answer: the driver forgets its callbacks when a connection is destroyed. */
   readonly #waiting = new Set<(error: unknown) => void>()
   #isBroken = false
-  /** The session commits nothing by itself. */
-  #isManual = false
-  /** A transaction is begun. */
-  #isInside = false
-  /** It is being committed or undone. */
-  #isEnding = false
+  #mode: Mode = 'alone'
   #maxPacketBytes = Number.POSITIVE_INFINITY
   /** See `Pooled`. */
   idleSince = 0
@@ -89,13 +91,13 @@ export class Connection implements Runner {
   }
 
   execute(text: string, values: readonly Bound[]): Promise<SqlResult> {
-    if (this.#isEnding) return Promise.reject(tooLate())
+    if (this.#mode === 'ending') return Promise.reject(tooLate())
     this.#leave()
     return this.aside(text, values)
   }
 
   run(text: string): Promise<void> {
-    if (this.#isEnding) return Promise.reject(tooLate())
+    if (this.#mode === 'ending') return Promise.reject(tooLate())
     this.#leave()
     return this.#answered(runOn(this.#raw, text))
   }
@@ -117,16 +119,14 @@ export class Connection implements Runner {
    * A session stays like this from one transaction to the next, until a statement is run outside of one: a trip less for each.
    */
   async begin(): Promise<void> {
-    const isReady = this.#isManual
-    this.#isManual = true
-    this.#isInside = true
+    const isReady = this.#mode === 'ready'
+    this.#mode = 'inside'
     if (!isReady) await this.#set(this.run('SET autocommit = 0'))
   }
 
   /** `begin`, with what else the session is to be set to: constant text, with a place for each value. */
   async beginSetting(text: string, values: readonly Bound[]): Promise<void> {
-    this.#isManual = true
-    this.#isInside = true
+    this.#mode = 'inside'
     // allow sql: constant text
     await this.#set(this.aside(`SET autocommit = 0, ${text}`, values))
   }
@@ -141,12 +141,13 @@ export class Connection implements Runner {
 
   /** Nothing of the transaction may come behind its end, as what waits for an answer would, when something beside it has failed. */
   async #end(text: 'COMMIT' | 'ROLLBACK'): Promise<void> {
-    this.#isEnding = true
+    this.#mode = 'ending'
     try {
       await this.#answered(runOn(this.#raw, text))
-      this.#isInside = false
-    } finally {
-      this.#isEnding = false
+      this.#mode = 'ready'
+    } catch (error) {
+      this.#mode = 'inside'
+      throw error
     }
   }
 
@@ -177,8 +178,8 @@ export class Connection implements Runner {
 
   /** What is sent next is no transaction's: it is to commit itself. */
   #leave(): void {
-    if (!this.#isManual || this.#isInside) return
-    this.#isManual = false
+    if (this.#mode !== 'ready') return
+    this.#mode = 'alone'
     this.#set(this.#answered(runOn(this.#raw, 'SET autocommit = 1'))).catch(() => undefined)
   }
 

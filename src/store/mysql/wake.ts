@@ -24,10 +24,6 @@ const EAGER_MS = 500
 const LAST_POLL_MS = 300
 /** Between two polls while the claims of this process find enough; its exchanges come more often. */
 const BUSY_POLL_MS = 150
-/** Within so long it is told meanwhile that jobs have ended. */
-const ENDED_MS = 200
-/** For so long a claim that found enough tells that the next one will. */
-const BUSY_MS = 500
 const GROWTH = 1.2
 /** While others take jobs from the front, it is told of no more often, in milliseconds. */
 const HEADS_REST_MS = 50
@@ -57,8 +53,6 @@ export class Wake {
   #lookedAt = 0
   /** Until then, by `performance.now()`, something is expected soon. */
   #eagerUntil = 0
-  /** Until then claims are known to find enough. */
-  #busyUntil = 0
   /** How many hints there were, once that was asked for. */
   #count: number | undefined
   /** Which job was first in line: by what is committed, and by what is not. */
@@ -98,21 +92,18 @@ export class Wake {
     this.#debounce.due()
   }
 
-  /**
-   * Tells the others that jobs have ended which nothing depends on. Only who waits for their results wants to know, so it has some
-   * time while there are many jobs before and behind them.
-   */
+  /** Tells the others, not as soon under load, that jobs have ended which nothing depends on. */
   ended(): void {
-    if (!this.#isBusy) this.hint()
-    else if (this.#isOpen) this.#debounce.dueWithin(ENDED_MS)
+    if (!this.#isOpen) return
+    this.#hurry()
+    this.#debounce.ended()
   }
 
   /** A claim is answered. `isEnough`: it got all that it asked for, and there is more. */
   found(isEnough: boolean): void {
-    const wasBusy = this.#isBusy
-    this.#busyUntil = isEnough ? performance.now() + BUSY_MS : 0
+    const wasBusy = this.#debounce.isBusy
+    this.#debounce.found(isEnough)
     if (!wasBusy || isEnough) return
-    this.#debounce.hurry()
     this.#rouse()
     this.#endSleep?.()
   }
@@ -138,13 +129,9 @@ export class Wake {
     }
   }
 
-  get #isBusy(): boolean {
-    return this.#busyUntil > performance.now()
-  }
-
   /** Something happened: more may follow soon. */
   #hurry(): void {
-    if (this.#isBusy) return
+    if (this.#debounce.isBusy) return
     const wasSlow = this.#pollMs > 2 * FIRST_POLL_MS
     this.#rouse()
     if (wasSlow) this.#endSleep?.()
@@ -162,14 +149,15 @@ export class Wake {
         await this.#hear()
       } catch {
         // Out of reach for now: asked again later, less and less often.
-        if (this.#isOpen) await this.#sleep(this.#nextPollMs())
+        if (this.#isOpen) await this.#sleep(this.#pollMs)
+        this.#slowDown()
       }
     }
     this.#listening = undefined
   }
 
   async #hear(): Promise<void> {
-    const rests = !this.#isBusy && performance.now() > this.#eagerUntil
+    const rests = !this.#debounce.isBusy && performance.now() > this.#eagerUntil
     if (this.#count !== undefined && rests && this.#waiting?.mayWait === true) {
       const known = { count: this.#count, head: this.#waitedHead }
       const news = await this.#waiting.wait(known, this.#heedsNotices)
@@ -219,20 +207,18 @@ export class Wake {
 
   /** Waits until nothing was seen for as long as lies between two polls. False: it is to be asked again. */
   async #isDue(): Promise<boolean> {
-    const ms = this.#isBusy ? BUSY_POLL_MS : this.#pollMs
+    const ms = this.#debounce.isBusy ? BUSY_POLL_MS : this.#pollMs
     const leftMs = this.#lookedAt + ms - performance.now()
     if (leftMs > 0) {
       await this.#sleep(leftMs)
       return false
     }
-    if (!this.#isBusy) this.#nextPollMs()
+    if (!this.#debounce.isBusy) this.#slowDown()
     return true
   }
 
-  #nextPollMs(): number {
-    const ms = this.#pollMs
-    if (performance.now() > this.#eagerUntil) this.#pollMs = Math.min(LAST_POLL_MS, ms * GROWTH)
-    return ms
+  #slowDown(): void {
+    if (performance.now() > this.#eagerUntil) this.#pollMs = Math.min(LAST_POLL_MS, this.#pollMs * GROWTH)
   }
 
   #sleep(ms: number): Promise<void> {

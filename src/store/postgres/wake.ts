@@ -3,8 +3,7 @@
  * hint is due that does not travel with an insert.
  *
  * A hint says only that something changed: jobs became claimable, ended, or were asked to stop. The first goes at once; those
- * that follow within 8 to 50 ms become one; of jobs that ended, within 200 ms while claims find all they ask for: each hint wakes
- * every other process, which finds them at something else. One about new jobs is sent right behind their insert, on its connection, before the
+ * that follow within 8 to 50 ms become one, those of jobs that ended within 200 ms under load (debounce.ts). One about new jobs is sent right behind their insert, on its connection, before the
  * insert is answered: the listener hears of them a round trip earlier, and no caller waits for it, but that the next call on
  * this connection may by 50 ms. The commit of a hint by itself does not wait for the disk, since a hint may be lost. Our own hints come back to
  * us and are dropped by the sender's mark. Whoever subscribes also polls; the connection is made again when it ends.
@@ -36,10 +35,6 @@ const CONNECT_MS = 10_000
 const ANSWER_MS = 5_000
 /** How long closing waits for a connection that is just being made. */
 const CLOSE_MS = 1_000
-/** Within so long it is told that jobs have ended, */
-const ENDED_MS = 200
-/** after a claim that found enough for so long: the next one will, too. */
-const BUSY_MS = 500
 const NOTIFY = 'SELECT pg_notify($1, $2)'
 /** It waits for nobody, and no disk: others' notifications hold a lock until they are committed, and the connection is needed again. */
 export const NOTIFY_QUIETLY =
@@ -78,8 +73,6 @@ export class Wake {
   #retryMs = FIRST_RETRY_MS
   #toldAt = Number.NEGATIVE_INFINITY
   #noRideBefore = Number.NEGATIVE_INFINITY
-  /** Until then claims are known to find enough. */
-  #busyUntil = 0
 
   /** `clock`: of probes and of tries to connect again. */
   constructor(settings: PostgresSettings, clock: Clock = systemClock) {
@@ -124,20 +117,14 @@ export class Wake {
     if (this.#isOpen) this.#debounce.due()
   }
 
-  /**
-   * Tells the others that jobs have ended which nothing depends on. Only who waits for their results wants to know, so it has some
-   * time while there are many jobs before and behind them.
-   */
+  /** Tells the others, not as soon under load, that jobs have ended which nothing depends on. */
   ended(): void {
-    if (!this.#isOpen) return
-    if (performance.now() < this.#busyUntil) this.#debounce.dueWithin(ENDED_MS)
-    else this.#debounce.due()
+    if (this.#isOpen) this.#debounce.ended()
   }
 
   /** A claim is answered. `isEnough`: it got all that it asked for, and there is more. */
   found(isEnough: boolean): void {
-    this.#busyUntil = isEnough ? performance.now() + BUSY_MS : 0
-    if (!isEnough) this.#debounce.hurry()
+    this.#debounce.found(isEnough)
   }
 
   /** Sends a hint behind the call that was just made on this connection. False when it is not the time for one. */

@@ -57,19 +57,19 @@ test('lets a caller tell by itself, and says nothing once it is stopped', () => 
   expect(told).toBe(0)
 })
 
-test('what can wait is told within its time after the last, or with the next', () => {
+test('while claims find enough, ended jobs are told of within 200 ms after the last hint, or with the next', () => {
   vi.useFakeTimers()
   let told = 0
   const debounce = new Debounce(() => told++)
   const forMs = (length: number) => {
     const before = told
     for (let ms = 0; ms < length; ms++) {
-      debounce.dueWithin(200)
+      endedWhileBusy(debounce)
       vi.advanceTimersByTime(1)
     }
     return told - before
   }
-  debounce.dueWithin(200)
+  endedWhileBusy(debounce)
   expect(told).toBe(1)
   expect(forMs(2_000)).toBe(10)
 
@@ -77,28 +77,28 @@ test('what can wait is told within its time after the last, or with the next', (
   const before = told
   debounce.due()
   expect(told).toBe(before + 1)
-  debounce.dueWithin(200)
+  endedWhileBusy(debounce)
   vi.advanceTimersByTime(50)
   debounce.due()
   expect(told).toBe(before + 2)
   vi.advanceTimersByTime(190)
   expect(told).toBe(before + 2)
-  debounce.dueWithin(200)
+  endedWhileBusy(debounce)
   vi.advanceTimersByTime(5)
-  debounce.dueWithin(200)
-  debounce.hurry()
+  endedWhileBusy(debounce)
+  debounce.found(false)
   expect(told).toBe(before + 3)
-  debounce.hurry()
+  debounce.found(false)
   vi.advanceTimersByTime(1_000)
   expect(told).toBe(before + 3)
 })
 
-test('what can wait goes with what comes at the end of a rest, and is forgotten when it is stopped', () => {
+test('ended jobs go with what comes at the end of a rest, and are forgotten when it is stopped', () => {
   vi.useFakeTimers()
   let told = 0
   const debounce = new Debounce(() => told++)
   debounce.due()
-  debounce.dueWithin(200)
+  endedWhileBusy(debounce)
   debounce.due()
   vi.advanceTimersByTime(10)
   expect(told).toBe(2)
@@ -106,8 +106,13 @@ test('what can wait goes with what comes at the end of a rest, and is forgotten 
   expect(told).toBe(2)
 
   debounce.due()
-  debounce.dueWithin(200)
+  endedWhileBusy(debounce)
   debounce.stop()
   vi.advanceTimersByTime(1_000)
   expect(told).toBe(3)
 })
+
+function endedWhileBusy(debounce: Debounce): void {
+  debounce.found(true)
+  debounce.ended()
+}
